@@ -1,0 +1,122 @@
+"""Let an optimizer hold only the surviving weights of a model.
+
+Every masked parameter of the optimizer is replaced by a 1-D tensor of its surviving
+entries. Before an update their gradients are gathered, after it the entries are
+scattered back; pruned entries are touched by nothing and stay 0. Clipping sees the
+surviving gradients only, and momentum and Adam state take density times the memory.
+(The idea of wrapping the optimizer and leaving the model alone: jaxpruner, Lee et al.
+2023, base_updater.py.)
+"""
+from dataclasses import dataclass
+from typing import List, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .errors import UserError
+
+
+@dataclass
+class _Entry:
+    param: nn.Parameter     # full shape, used by the model
+    compact: Tensor         # 1-D, used by the optimizer
+    index: Tensor           # 1-D int64, flat positions of the surviving entries
+    buffer: Tensor          # 1-D, the gathered gradient
+    version: int            # of ``param`` when ``compact`` was last equal to it
+
+
+class MaskBinding:
+    """Binds masks to an optimizer; the pruned entries of the parameters become 0.
+
+    The optimizer's groups keep their order and options, so that schedulers and
+    paramwise settings hold. Its state may be that of a dense training, of which the
+    surviving entries are kept, or compact already, when a ticket's own training is
+    resumed. Parameters of the optimizer without a mask are left alone.
+
+    Args:
+        optimizer: Any optimizer whose state per parameter is scalar or elementwise.
+        params: The model's parameters by name.
+        mask: Masks by parameter name.
+
+    Raises:
+        ValueError: A mask has no parameter, or the optimizer's state cannot be masked.
+    """
+
+    def __init__(self, optimizer: Optimizer, params: Mapping[str, nn.Parameter],
+                 mask: Mapping[str, Tensor]):
+        self._entries: List[_Entry] = []
+        names = {id(params[name]): name for name in mask}
+        for group in optimizer.param_groups:
+            for i, param in enumerate(group['params']):
+                name = names.get(id(param))
+                if name is not None:
+                    entry = _make_entry(param, mask[name])
+                    _move_state(optimizer, entry, name)
+                    group['params'][i] = entry.compact
+                    self._entries.append(entry)
+
+    def gather(self) -> None:
+        """Hand the surviving gradients to the optimizer. May be called repeatedly."""
+        for e in self._entries:
+            if e.param.grad is None:        # frozen, or unused in this iteration
+                e.compact.grad = None
+                continue
+            if e.param._version != e.version:   # somebody loaded weights meanwhile
+                with torch.no_grad():
+                    e.compact.copy_(e.param.reshape(-1)[e.index])
+                e.version = e.param._version
+            torch.index_select(e.param.grad.reshape(-1), 0, e.index, out=e.buffer)
+            e.compact.grad = e.buffer
+
+    def scatter(self) -> None:
+        """Copy the updated entries back into the model's parameters."""
+        with torch.no_grad():
+            for e in self._entries:
+                if e.compact.grad is None:
+                    continue
+                if e.param.is_contiguous():
+                    e.param.view(-1).index_copy_(0, e.index, e.compact.detach())
+                else:
+                    flat = e.param.reshape(-1).index_copy_(0, e.index, e.compact.detach())
+                    e.param.copy_(flat.view(e.param.shape))
+                e.version = e.param._version
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of the model's parameters, as the optimizer would."""
+        for e in self._entries:
+            if set_to_none:
+                e.param.grad = None
+            elif e.param.grad is not None:
+                e.param.grad.zero_()
+
+
+def _make_entry(param: nn.Parameter, keep: Tensor) -> _Entry:
+    keep = keep.to(param.device)
+    with torch.no_grad():
+        param.masked_fill_(~keep, 0)
+    index = keep.reshape(-1).nonzero().view(-1)
+    compact = param.detach().reshape(-1)[index].requires_grad_(param.requires_grad)
+    return _Entry(param, compact, index, torch.empty_like(compact), param._version)
+
+
+def _move_state(optimizer: Optimizer, entry: _Entry, name: str) -> None:
+    old = optimizer.state.pop(entry.param, None)
+    if old is None:
+        return
+    new = {}
+    for key, value in old.items():
+        if not isinstance(value, Tensor) or value.dim() == 0:
+            new[key] = value
+        elif value.shape == entry.compact.shape:
+            new[key] = value
+        elif value.shape == entry.param.shape:
+            new[key] = value.reshape(-1)[entry.index]
+        else:
+            raise UserError(
+                f'{type(optimizer).__name__} keeps the state {key!r} of {name} in shape '
+                f'{tuple(value.shape)}, neither that of the parameter '
+                f'{tuple(entry.param.shape)} nor one value per surviving weight '
+                f'({len(entry.index)}); use an optimizer with elementwise state, or '
+                "RewindHook(schedule='restart')")
+    optimizer.state[entry.compact] = new

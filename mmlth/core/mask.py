@@ -1,0 +1,123 @@
+"""Masks: ``{parameter name: BoolTensor}``, True where the weight survives."""
+import hashlib
+import math
+from typing import Dict, Mapping, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .allocation import ALLOCATIONS
+from .errors import UserError
+from .scores import SCORES
+from .selection import check_finite
+
+Mask = Dict[str, Tensor]
+
+
+def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnitude',
+         allocation: str = 'global', earlier: Optional[Mapping[str, Tensor]] = None) -> Mask:
+    """Draw the mask of a ticket: score, then allocate.
+
+    Args:
+        weights: The trained weights in scope, by parameter name.
+        sparsity: Fraction of the weights in scope to remove, in [0, 1). It counts what
+            ``earlier`` removed already.
+        score: A key of ``SCORES``. Default: ``'magnitude'``.
+        allocation: A key of ``ALLOCATIONS``. Default: ``'global'``.
+        earlier: The mask of the round before: what it pruned stays pruned.
+
+    Raises:
+        ValueError: An argument is out of its range, or a weight is not finite.
+    """
+    check_settings(sparsity, score, allocation)
+    check_finite(weights)
+    scores = SCORES[score](weights)
+    if earlier:
+        scores = scores.below(earlier)
+    mask = ALLOCATIONS[allocation](scores, sparsity)
+    grown = [n for n, m in (earlier or {}).items() if bool((mask[n] & ~m).any())]
+    if grown:
+        raise UserError(
+            f'sparsity {sparsity} is less than the earlier mask has already in '
+            f'{grown[0]}: masks can only shrink from round to round')
+    return mask
+
+
+def check_settings(sparsity: float, score: str, allocation: str) -> None:
+    """Raise a ValueError that says what was expected and what came."""
+    if not isinstance(sparsity, (int, float)) or not 0 <= sparsity < 1:
+        raise UserError(
+            f'sparsity must be the fraction of weights to remove, in [0, 1), got '
+            f'{sparsity!r}; for 80 % write 0.8')
+    for what, value, known in (('score', score, SCORES),
+                               ('allocation', allocation, ALLOCATIONS)):
+        if value not in known:
+            raise UserError(
+                f'unknown {what} {value!r}, expected one of: {", ".join(known)}')
+
+
+def apply(mask: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Set the pruned entries of ``tensors`` to exactly 0, in place.
+
+    ``tensors`` may be a state dict or ``dict(model.named_parameters())``; it must hold
+    every name of the mask.
+    """
+    with torch.no_grad():
+        for name, keep in mask.items():
+            # Fill, not multiply: 0 * inf is NaN, and 0 * -1 is -0.
+            tensors[name].masked_fill_(~keep.to(tensors[name].device), 0)
+
+
+def check_fits(mask: Mapping[str, Tensor], params: Mapping[str, Tensor], source: str) -> None:
+    """Raise a ValueError unless every mask has a parameter of its name and shape."""
+    unknown = [name for name in mask if name not in params]
+    if unknown:
+        raise UserError(
+            f'{source}: {len(unknown)} of {len(mask)} masks match no parameter of this '
+            f'model, the first is {unknown[0]!r}; parameters here look like '
+            f'{next(iter(params), None)!r}. Is it the ticket of another model?')
+    for name, keep in mask.items():
+        if keep.shape != params[name].shape:
+            raise UserError(
+                f'{source}: the mask of {name} has shape {tuple(keep.shape)}, the '
+                f'parameter {tuple(params[name].shape)}. Is it the ticket of a wider or '
+                'narrower model?')
+
+
+def pruned(mask: Mapping[str, Tensor]) -> int:
+    """How many weights the mask removes."""
+    return size(mask) - sum(int(torch.count_nonzero(m)) for m in mask.values())
+
+
+def size(mask: Mapping[str, Tensor]) -> int:
+    """How many weights are in scope."""
+    return sum(m.numel() for m in mask.values())
+
+
+def pack(keep: Tensor) -> Tensor:
+    """A mask as bits: uint8, 1-D, ceil(n / 8) long, the first entry in the high bit."""
+    flat = keep.detach().cpu().contiguous().view(-1).numpy()
+    return torch.from_numpy(np.packbits(flat))
+
+
+def unpack(bits: Tensor, shape) -> Tensor:
+    """The inverse of :func:`pack`.
+
+    Raises:
+        ValueError: ``bits`` does not hold exactly that many entries.
+    """
+    count = math.prod(shape)
+    if bits.dtype != torch.uint8 or bits.dim() != 1 or len(bits) != (count + 7) // 8:
+        raise ValueError(f'{len(bits)} bytes of mask do not fit the shape {tuple(shape)}')
+    flat = np.unpackbits(bits.numpy(), count=count).view(np.bool_)
+    return torch.from_numpy(flat).view(tuple(shape))
+
+
+def digest(mask: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, shapes and entries; equal masks have equal digests."""
+    sha = hashlib.sha256()
+    for name in sorted(mask):
+        sha.update(f'{name}{tuple(mask[name].shape)}'.encode())
+        sha.update(pack(mask[name]).numpy())
+    return sha.hexdigest()

@@ -1,0 +1,17 @@
+"""The names of all files and folders that a lottery leaves behind."""
+from pathlib import Path
+
+LOTTERY = 'lottery.json'            # the chain: one entry per round
+REPORT = 'report.md'
+REPORT_JSON = 'report.json'
+FIGURES = 'figures'
+SPARSITY = 'sparsity.json'         # of one round: per layer, group, network
+REWIND = 'rewind.pth'               # the rewind point, an ordinary mmengine checkpoint
+TICKET = 'ticket.safetensors'       # what a round trains
+NEXT_TICKET = 'next_ticket.safetensors'  # drawn by a PruneHook outside a lottery
+FINAL = 'final.pth'                 # a finished round: weights, plain meta, masks
+
+
+def round_dir(work_dir, round_index: int) -> Path:
+    """The folder of one round, e.g. ``work_dirs/x/round_1``."""
+    return Path(work_dir) / f'round_{round_index}'

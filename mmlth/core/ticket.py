@@ -1,0 +1,138 @@
+"""A ticket: a mask plus the weights it starts from, in one safetensors file."""
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Mapping
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from . import mask as masks
+from .errors import UserError
+from .files import whole_file
+
+FORMAT, VERSION = 'mmlth.ticket', '1'
+
+
+@dataclass
+class Ticket:
+    """A mask and the start weights, as saved and loaded.
+
+    On disk the mask is bit-packed, of a masked weight only the surviving entries are
+    stored (1-D, in the order of their flat index), and every other tensor of the model
+    is stored whole.
+
+    Args:
+        mask: ``{parameter name: BoolTensor}``, True where the weight survives.
+        state: The model's parameters and buffers to start from, in full shape, pruned
+            entries 0. Empty for a ticket that is only a mask.
+        meta: Plain values that say where the ticket comes from (source config and
+            checkpoint, sparsity, scope, seed).
+    """
+    mask: Dict[str, Tensor]
+    state: Dict[str, Tensor] = field(default_factory=dict)
+    meta: Dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def draw(cls, mask: Mapping[str, Tensor], state: Mapping[str, Tensor],
+             meta: Mapping[str, Any], source: str) -> 'Ticket':
+        """The ticket of ``mask`` that starts from ``state``, whose tensors are copied.
+
+        ``source`` names the origin of ``state`` in error messages.
+        """
+        if state:
+            masks.check_fits(mask, state, source)
+        start = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        kept = {name: keep.detach().cpu() for name, keep in mask.items()}
+        if start:
+            masks.apply(kept, start)
+        return cls(kept, start, dict(meta))
+
+    def save(self, path) -> None:
+        """Write the ticket to ``path``, whole or not at all."""
+        tensors, shapes = {}, {}
+        for name, keep in self.mask.items():
+            tensors[f'mask/{name}'] = masks.pack(keep)
+            shapes[name] = list(keep.shape)
+        for name, tensor in self.state.items():
+            if name in self.mask:
+                keep = self.mask[name].view(-1).nonzero().view(-1)
+                tensors[f'kept/{name}'] = tensor.detach().cpu().reshape(-1)[keep]
+            else:
+                tensors[f'state/{name}'] = tensor.detach().cpu().contiguous()
+        header = dict(format=FORMAT, version=VERSION, shapes=json.dumps(shapes),
+                      meta=json.dumps(self.meta, sort_keys=True))
+        header['sha256'] = _digest(tensors, header)
+        with whole_file(path) as part:
+            save_file(tensors, str(part), metadata=header)
+
+    @classmethod
+    def load(cls, path) -> 'Ticket':
+        """Read a ticket. No pickle is involved.
+
+        Raises:
+            UserError: The file is missing, truncated, altered, or no ticket.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(
+                f'there is no ticket {path}; a PruneHook or a LotteryRunner draws one')
+        try:
+            with safetensors.safe_open(str(path), 'pt') as file:
+                header = file.metadata() or {}
+                if header.get('format') != FORMAT:
+                    raise ValueError('it is a safetensors file, but no ticket of mmlth')
+                if header.get('version') != VERSION:
+                    raise ValueError(
+                        f'it has format version {header.get("version")!r}, this mmlth '
+                        f'reads {VERSION!r}')
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+            if header.get('sha256') != _digest(tensors, header):
+                raise ValueError('its content does not match its checksum')
+            return _decode(tensors, header)
+        except (safetensors.SafetensorError, ValueError, KeyError, TypeError,
+                AttributeError, RecursionError) as error:
+            raise UserError(
+                f'{path} cannot be read as a ticket: {error}. It may be damaged or '
+                'incompletely copied; draw or copy it again.') from None
+
+
+def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    sha = hashlib.sha256()
+    for key in ('format', 'version', 'shapes', 'meta'):
+        sha.update(f'{key}={header.get(key)}\0'.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\0'.encode())
+        sha.update(tensor.contiguous().view(-1).view(torch.uint8).numpy()
+                   if tensor.numel() else b'')
+    return sha.hexdigest()
+
+
+def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Ticket:
+    """Shapes are checked against the bytes that are there before memory is taken."""
+    shapes, meta = json.loads(header['shapes']), json.loads(header['meta'])
+    if not isinstance(shapes, dict) or not isinstance(meta, dict):
+        raise ValueError('its header is malformed')
+    mask, state = {}, {}
+    for name, shape in shapes.items():
+        if not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise ValueError(f'the shape {shape} of {name} is malformed')
+        mask[name] = masks.unpack(tensors[f'mask/{name}'], shape)
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition('/')
+        if kind == 'state':
+            state[name] = tensor
+        elif kind == 'kept':
+            kept = mask[name].view(-1).nonzero().view(-1)
+            if tensor.dim() != 1 or len(tensor) != len(kept):
+                raise ValueError(f'{name} has {tensor.numel()} start weights for '
+                                 f'{len(kept)} surviving entries')
+            full = torch.zeros(mask[name].numel(), dtype=tensor.dtype)
+            state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
+        elif kind != 'mask' or name not in shapes:
+            raise ValueError(f'it holds an unknown entry {key!r}')
+    return Ticket(mask, state, meta)

@@ -1,0 +1,11 @@
+"""Thin mmengine adapters of :mod:`mmlth.core`: hooks, optim wrappers, the runner."""
+from mmlth import compat
+
+compat.apply()
+
+from .hooks import PruneHook, RewindHook, TicketHook  # noqa: E402
+from .lottery_runner import LotteryRunner  # noqa: E402
+from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper  # noqa: E402
+
+__all__ = ['LotteryRunner', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PruneHook',
+           'RewindHook', 'TicketHook']

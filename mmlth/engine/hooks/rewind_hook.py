@@ -1,0 +1,78 @@
+"""Save the rewind point."""
+from pathlib import Path
+from typing import Optional, Union
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.core.files import whole_file
+from mmlth.core.rewind import rewind_iteration
+from mmlth.registry import HOOKS
+
+
+@HOOKS.register_module()
+class RewindHook(Hook):
+    """Save the point that tickets are rewound to: ``rewind.pth`` in the work dir.
+
+    The file is an ordinary mmengine checkpoint with weights, batch-norm statistics,
+    optimizer and schedulers (late resetting: Frankle et al. 2019; the paper, 4.3).
+    A resumed training that has passed the point keeps the file that is there.
+
+    Args:
+        to: When: ``'600it'`` or 600 (iterations), ``'2ep'`` (epochs), ``'5%'`` of the
+            training; ``'0it'`` is the initialisation. Default: ``'0it'``.
+        schedule: What later rounds run: ``'restart'``, the whole schedule again from
+            the rewound weights, or ``'resume'``, the schedule from the rewind point
+            on, with the optimizer's state (Frankle et al.). Default: ``'restart'``.
+
+    Note:
+        VERY_LOW priority: the schedulers have stepped when the point is saved.
+    """
+    priority = 'VERY_LOW'
+
+    def __init__(self, to: Union[str, int] = '0it', schedule: str = 'restart'):
+        if schedule not in ('restart', 'resume'):
+            raise UserError(
+                f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
+        rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
+        self.to = to
+        self.schedule = schedule
+        self.iteration: Optional[int] = None
+        self.by_epoch = False
+
+    def before_train(self, runner) -> None:
+        """Find the iteration; save at once if it is the initialisation."""
+        per_epoch = len(runner.train_dataloader)
+        self.iteration = rewind_iteration(self.to, runner.max_iters, per_epoch)
+        self.by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        if self.schedule == 'resume' and self.by_epoch and self.iteration % per_epoch:
+            raise UserError(
+                f"RewindHook: to={self.to!r} is iteration {self.iteration}, inside an "
+                f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
+                "training only between epochs. Choose to='1ep' or the like, "
+                "schedule='restart', or an IterBasedTrainLoop.")
+        if runner.iter > self.iteration and not (Path(runner.work_dir) / paths.REWIND).exists():
+            raise UserError(
+                f'RewindHook: the training resumes at iteration {runner.iter}, after the '
+                f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
+                f'{Path(runner.work_dir) / paths.REWIND}. Start the training anew.')
+        if runner.iter == self.iteration:
+            save_rewind_point(runner, self.iteration, runner.epoch)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Save the point inside the training."""
+        if runner.iter + 1 == self.iteration:
+            ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
+            save_rewind_point(runner, self.iteration, runner.epoch + ends_epoch)
+
+
+@master_only
+def save_rewind_point(runner, iteration: int, epoch: int) -> None:
+    """Write ``rewind.pth`` as of ``iteration`` finished iterations, whole or not at all."""
+    with whole_file(Path(runner.work_dir) / paths.REWIND) as part:
+        runner.save_checkpoint(
+            str(part.parent), part.name, meta=dict(iter=iteration, epoch=epoch))
+    runner.logger.info(f'Rewind point of iteration {iteration} saved: {paths.REWIND}')

@@ -1,0 +1,117 @@
+"""Train a ticket."""
+from typing import Optional
+
+import torch
+from mmengine.dist import all_gather_object, get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from mmlth.core import Ticket
+from mmlth.core import mask as masks
+from mmlth.core import state as states
+from mmlth.core.errors import UserError
+from mmlth.registry import HOOKS
+
+from ..masked_optim_wrapper import MaskAware
+
+
+@HOOKS.register_module()
+class TicketHook(Hook):
+    """Load a ticket at the start of a training: start weights and masks.
+
+    The masks are bound to the optim wrapper, which must be a ``MaskedOptimWrapper`` or
+    ``MaskedAmpOptimWrapper``. They ride in every checkpoint under the key ``mmlth``;
+    the checkpoint's ``state_dict`` keeps stock keys and real zeros. A training that
+    is resumed keeps the weights of its checkpoint and takes only the masks.
+
+    Args:
+        ticket: The ticket's file.
+
+    Note:
+        HIGH priority: the start weights are in place before other hooks read them.
+        EMA copies of the model get the same weights and zeros.
+    """
+    priority = 'HIGH'
+
+    def __init__(self, ticket: str):
+        self.path = str(ticket)
+        self.ticket: Optional[Ticket] = None
+        self.resumed = False
+        self.resumed_digest: Optional[str] = None
+
+    def before_run(self, runner) -> None:
+        """Read the file before the data and the weights are."""
+        self.ticket = Ticket.load(self.path)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Note whether this is a resume, and with which masks."""
+        self.resumed = runner._resume
+        self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
+
+    def before_train(self, runner) -> None:
+        """Put the start weights and the masks in place."""
+        check_mask_aware(runner.optim_wrapper)
+        mask = self.ticket.mask
+        digest = masks.digest(mask)
+        if self.resumed_digest not in (None, digest):
+            raise UserError(
+                f'{self.path} is not the ticket that this training began with: its masks '
+                'differ from those in the checkpoint. Put the old ticket back, or start '
+                'in another work dir.')
+        check_same_on_all_ranks(digest)
+        bare = bare_model(runner.model)
+        params = dict(bare.named_parameters())
+        masks.check_fits(mask, params, self.path)
+        targets = [bare, *ema_copies(runner)]
+        if not self.resumed and self.ticket.state:
+            for model in targets:
+                states.load(model, self.ticket.state, self.path)
+        for model in targets:
+            masks.apply(mask, dict(model.named_parameters()))
+        runner.optim_wrapper.bind(params, mask)
+        runner.logger.info(
+            f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
+            f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
+        # What the hook needs from here on; the start weights may take gigabytes.
+        self.ticket = Ticket(mask, {}, self.ticket.meta)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Put the masks into the checkpoint, as plain types and tensors."""
+        checkpoint['mmlth'] = checkpoint_entry(self.ticket.mask)
+
+
+def checkpoint_entry(mask) -> dict:
+    """What a checkpoint holds under ``mmlth``: bit-packed masks and their digest."""
+    return dict(
+        digest=masks.digest(mask),
+        masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()})
+
+
+def check_mask_aware(optim_wrapper) -> None:
+    """Raise a UserError unless the wrapper keeps pruned weights at zero."""
+    if not isinstance(optim_wrapper, MaskAware):
+        raise UserError(
+            f'the optim wrapper {type(optim_wrapper).__name__} is not mask-aware: it would '
+            "bring pruned weights back. Set optim_wrapper.type to "
+            "'mmlth.MaskedOptimWrapper', or to 'mmlth.MaskedAmpOptimWrapper' for AMP "
+            '(mmdet\'s own tools/train.py --amp overwrites it; use ours).')
+
+
+def check_same_on_all_ranks(digest: str) -> None:
+    """Raise a RuntimeError on every rank if their masks differ."""
+    if get_world_size() > 1:
+        digests = all_gather_object(digest)
+        if len(set(digests)) > 1:
+            raise RuntimeError(
+                f'the ranks hold different masks: {digests}. Do all of them read the '
+                'same ticket file?')
+
+
+def bare_model(model) -> torch.nn.Module:
+    """The model inside its (DDP) wrapper."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def ema_copies(runner) -> list:
+    """The averaged copies of the model that EMA hooks keep."""
+    return [hook.ema_model.module for hook in runner.hooks if hasattr(hook, 'ema_model')]

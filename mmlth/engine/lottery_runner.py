@@ -1,0 +1,232 @@
+"""Chain rounds: dense training, ticket, rewind, train the ticket, and again."""
+import copy
+import gc
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import (barrier, broadcast_object_list, init_dist, is_distributed,
+                           is_main_process)
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mmlth.core import Ticket, paths, sparsity_report
+from mmlth.core.errors import UserError
+from mmlth.core.files import whole_file, write_json
+from mmlth.registry import RUNNERS
+
+from . import chain_report
+from .hooks.ticket_hook import bare_model, checkpoint_entry
+from .lottery_state import LotteryState
+from .preflight import check_config, count_rounds
+from .rounds import round_config, without_hooks
+
+
+@RUNNERS.register_module()
+class LotteryRunner:
+    """Find and train a lottery ticket; every round is an ordinary ``Runner``.
+
+    Round 0 trains the dense model, each later round the ticket drawn at the end of the
+    one before. A round has its own folder ``round_k`` in the work dir, which ends with
+    ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
+    from there. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
+
+    Args:
+        cfg: The whole config, as ``Runner.from_cfg`` takes it.
+    """
+
+    def __init__(self, cfg: Config):
+        self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        self.work_dir = Path(self.cfg.work_dir).absolute()
+
+    @classmethod
+    def from_cfg(cls, cfg) -> 'LotteryRunner':
+        """What mmengine's registry calls."""
+        return cls(copy.deepcopy(cfg))
+
+    def train(self) -> Optional[torch.nn.Module]:
+        """Run all rounds that are not finished; return the last round's model."""
+        check_config(self.cfg)
+        if self.cfg.get('resume') and self.cfg.get('load_from'):
+            raise UserError(
+                'a lottery resumes from its work dir: give --resume without a checkpoint')
+        self._init_dist()
+        rounds = count_rounds(self.cfg)
+        state = self._open_state(rounds)
+        model = None
+        for entry in state.rounds:
+            if entry['status'] == 'done' and (self.work_dir / entry['checkpoint']).exists():
+                self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
+                continue
+            model = self._run_round(state, entry, rounds)
+        if is_main_process():
+            chain_report.write(self.work_dir, state.rounds, self.cfg)
+        self._say(chain_report.summary(state.rounds, self.work_dir))
+        return model
+
+    def test(self) -> Dict[str, float]:
+        """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
+        return Runner.from_cfg(plain_config(self.cfg)).test()
+
+    def val(self) -> Dict[str, float]:
+        """Evaluate ``cfg.load_from`` with the validation loop."""
+        return Runner.from_cfg(plain_config(self.cfg)).val()
+
+    def _init_dist(self) -> None:
+        """As ``Runner.setup_env`` does, but before the first file is read or written."""
+        launcher = self.cfg.get('launcher', 'none')
+        if launcher != 'none' and not is_distributed():
+            dist_cfg = (self.cfg.get('env_cfg') or {}).get('dist_cfg') or dict(backend='nccl')
+            init_dist(launcher, **dist_cfg)
+
+    def _open_state(self, rounds: int) -> LotteryState:
+        """The chain as it stands, the same on every rank."""
+        state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
+        try:
+            if self.cfg.get('resume') and state.path.exists():
+                state.resume()
+            elif holds_results(self.work_dir):
+                raise UserError(
+                    f'{self.work_dir} already holds a lottery. Continue it with --resume, '
+                    'or choose another --work-dir; nothing there was touched.')
+        except UserError as error:
+            problem = error
+        shared = [state.rounds, problem]
+        broadcast_object_list(shared)
+        state.rounds, problem = shared
+        if problem is not None:
+            raise problem
+        if is_main_process():
+            state.save()
+        return state
+
+    def _run_round(self, state: LotteryState, entry: Dict[str, Any], rounds: int):
+        index, began = entry['round'], time.time()
+        before = entry['seconds']
+        self._say(f'Round {index}/{rounds} begins: '
+                  f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
+        entry['status'] = 'running'
+        if is_main_process():
+            state.save()
+        cfg = round_config(self.cfg, self.work_dir, index, rounds)
+        runner = Runner.from_cfg(cfg)
+        metrics_hook = _MetricsHook(
+            lambda: self._save_time(state, entry, before + time.time() - began))
+        runner.register_hook(metrics_hook, priority='LOWEST')
+        runner.train()
+        metrics = final_metrics(runner, metrics_hook)
+        if is_main_process():
+            entry.update(self._finish(runner, index), metrics=metrics, status='done',
+                         seconds=round(before + time.time() - began, 1))
+            state.save()
+        barrier()
+        self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                  f'{chain_report.one_line(entry)}')
+        model = runner.model
+        del runner
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return model
+
+    def _save_time(self, state, entry, seconds: float) -> None:
+        """So that a resumed round still knows what it cost before the interruption."""
+        entry['seconds'] = round(seconds, 1)
+        if is_main_process():
+            state.save()
+
+    def _finish(self, runner: Runner, index: int) -> Dict[str, Any]:
+        """Write ``final.pth`` and the round's sparsity; return what the chain notes."""
+        folder = paths.round_dir(self.work_dir, index)
+        ticket = folder / paths.TICKET if index else None
+        mask = Ticket.load(ticket).mask if index else {}
+        save_final(runner, folder / paths.FINAL, mask)
+        report = sparsity_report(bare_model(runner.model), mask)
+        write_json(folder / paths.SPARSITY, report)
+        relative = (lambda p: str(p.relative_to(self.work_dir)))
+        return dict(
+            scope_sparsity=report['scope']['sparsity'],
+            network_sparsity=report['network']['sparsity'],
+            checkpoint=relative(folder / paths.FINAL),
+            checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
+            ticket=relative(ticket) if ticket else None,
+            ticket_bytes=os.path.getsize(ticket) if ticket else None,
+            iterations=runner.iter)
+
+    def _say(self, text: str) -> None:
+        print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+class _MetricsHook(Hook):
+    """Keep the metrics of the last validation and the iteration it belongs to."""
+
+    def __init__(self, on_checkpoint):
+        self.metrics: Dict[str, float] = {}
+        self.iteration: Optional[int] = None
+        self._on_checkpoint = on_checkpoint
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        self.metrics, self.iteration = dict(metrics or {}), runner.iter
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        self._on_checkpoint()
+
+
+def final_metrics(runner: Runner, hook: _MetricsHook) -> Dict[str, float]:
+    """The metrics of the trained weights; validates if the training did not."""
+    if runner.val_loop is None:
+        return {}
+    if hook.iteration != runner.iter:
+        runner.val_loop.run()
+    return {name: float(value) for name, value in hook.metrics.items()
+            if isinstance(value, (int, float)) or getattr(value, 'size', 0) == 1}
+
+
+def save_final(runner: Runner, path, mask) -> None:
+    """Write weights, plain meta and masks: what any tool can load without mmlth.
+
+    With an EMAHook the weights are the averaged ones, those that were evaluated.
+    """
+    checkpoint: Dict[str, Any] = dict(
+        meta=dict(iter=runner.iter, epoch=runner.epoch),
+        state_dict={n: t.detach().cpu() for n, t in bare_model(runner.model).state_dict().items()})
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    meta = dict(
+        iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
+        experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
+    dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
+    if dataset_meta is not None:
+        meta['dataset_meta'] = plain(dataset_meta)
+    with whole_file(path) as part:
+        torch.save(dict(meta=meta, state_dict=dict(checkpoint['state_dict']),
+                        mmlth=checkpoint_entry(mask)), part)
+
+
+def plain(value):
+    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def holds_results(work_dir: Path) -> bool:
+    """Whether a lottery got as far as a file worth keeping."""
+    first = paths.round_dir(work_dir, 0)
+    return any((first / name).exists() for name in ('last_checkpoint', paths.FINAL))
+
+
+def plain_config(cfg: Config) -> Config:
+    """The config for an ordinary Runner that only evaluates."""
+    cfg = copy.deepcopy(cfg)
+    cfg.pop('runner_type', None)
+    without_hooks(cfg, 'PruneHook', 'RewindHook', 'TicketHook')
+    return cfg

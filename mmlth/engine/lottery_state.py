@@ -1,0 +1,85 @@
+"""``lottery.json``: where the chain of rounds stands."""
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+from mmengine.config import Config
+
+from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.core.files import write_json
+
+# What may differ between the start of a lottery and its --resume.
+_VOLATILE = {'work_dir', 'resume', 'launcher', 'log_level', 'experiment_name'}
+
+
+class LotteryState:
+    """The content of ``lottery.json``, saved after each change.
+
+    ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
+    ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
+    (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
+    dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations`` and ``seconds``.
+    """
+
+    def __init__(self, work_dir, cfg: Config, rounds: int):
+        self.path = Path(work_dir) / paths.LOTTERY
+        self.config = comparable(cfg)
+        self.rounds: List[Dict[str, Any]] = [
+            dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
+                 metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
+                 ticket_bytes=None, iterations=0, seconds=0.0)
+            for r in range(rounds + 1)]
+
+    def save(self) -> None:
+        write_json(self.path, dict(
+            version=1, config_sha256=_sha256(self.config), config=self.config,
+            rounds=self.rounds))
+
+    def resume(self) -> None:
+        """Take over what the file says; it must be of the same config.
+
+        Raises:
+            UserError: The file is damaged or of another config.
+        """
+        try:
+            saved = json.loads(self.path.read_text(encoding='utf-8'))
+            config, rounds = saved['config'], saved['rounds']
+            if len(rounds) == len(self.rounds):
+                for own, old in zip(self.rounds, rounds):
+                    own.update({k: old[k] for k in own})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f'{self.path} cannot be read ({type(error).__name__}: {error}); restore it, '
+                'or start in another --work-dir') from None
+        changed = _differences(config, self.config)
+        if changed:
+            raise UserError(
+                f'{self.path.parent} was begun with another config, so it cannot be '
+                f'resumed: {"; ".join(changed[:5])}{"; ..." if len(changed) > 5 else ""}. '
+                'Undo the change, or start in another --work-dir.')
+
+
+def comparable(cfg: Config) -> Dict[str, Any]:
+    """The config as plain JSON values, without what may change on a resume."""
+    plain = json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
+    return {k: v for k, v in plain.items() if k not in _VOLATILE}
+
+
+def _sha256(config) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def _differences(old, new, where='') -> List[str]:
+    """Each changed key with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [text for key in {**old, **new}
+                for text in _differences(old.get(key), new.get(key),
+                                         f'{where}.{key}' if where else key)]
+    return [] if old == new else [f'{where} was {_short(old)}, is {_short(new)}']
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + '...'

@@ -1,0 +1,55 @@
+"""Optim wrappers whose every update leaves pruned weights exactly 0."""
+from typing import Mapping, Optional
+
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import Tensor, nn
+
+from mmlth.core import MaskBinding
+from mmlth.registry import OPTIM_WRAPPERS
+
+
+class MaskAware:
+    """What both wrappers share; mixed in before an mmengine optim wrapper."""
+    binding: Optional[MaskBinding] = None
+
+    def bind(self, params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor]) -> None:
+        """Keep the pruned entries of ``params`` at 0 from now on.
+
+        Called by :class:`TicketHook` once the start weights are in place. Until then
+        the wrapper behaves as its base class.
+
+        Args:
+            params: The bare model's parameters by full name.
+            mask: ``{parameter name: BoolTensor}``, True where the weight survives.
+        """
+        if self.binding is not None:
+            raise RuntimeError('this optim wrapper is bound to masks already')
+        self.binding = MaskBinding(self.optimizer, params, mask)
+
+    def step(self, **kwargs) -> None:
+        """Update the surviving weights. AMP may skip the update; zeros stay zeros."""
+        if self.binding is None:
+            return super().step(**kwargs)
+        self.binding.gather()
+        super().step(**kwargs)
+        self.binding.scatter()
+
+    def zero_grad(self, **kwargs) -> None:
+        """Clear the gradients of the optimizer and of the model's masked parameters."""
+        super().zero_grad(**kwargs)
+        if self.binding is not None:
+            self.binding.zero_grad(**kwargs)
+
+
+@OPTIM_WRAPPERS.register_module()
+class MaskedOptimWrapper(MaskAware, OptimWrapper):
+    """An ``OptimWrapper`` that trains a ticket; takes the same arguments.
+
+    After :meth:`bind` the optimizer holds only the surviving weights: clipping sees
+    their gradients alone, and its state takes density times the memory.
+    """
+
+
+@OPTIM_WRAPPERS.register_module()
+class MaskedAmpOptimWrapper(MaskAware, AmpOptimWrapper):
+    """An ``AmpOptimWrapper`` that trains a ticket; takes the same arguments."""

@@ -1,0 +1,64 @@
+"""What a config would prune, told from the model alone."""
+import copy
+from typing import Any, Dict
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+from mmlth.core import available_groups, round_sparsities, select
+
+from .rounds import hook_config
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """The config's model, its weights not initialised: no data and no download."""
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    model_cfg = copy.deepcopy(cfg.model)
+    if cfg.get('data_preprocessor'):
+        model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor)
+    return MODELS.build(model_cfg)
+
+
+def preview(cfg: Config) -> Dict[str, Any]:
+    """Groups, scope and the sparsity to expect.
+
+    Args:
+        cfg: Any config; without a PruneHook its defaults hold (80 % of every
+            convolution and linear weight).
+
+    Returns:
+        dict: ``groups``, a list of ``name``, ``weights`` and ``share`` (of all
+        parameters of the network, a fraction; groups may overlap) and ``in_scope`` (how
+        many of the weights are); ``scope_weights``, ``network_weights``,
+        ``scope_sparsity`` and ``network_sparsity`` (fractions, after the last round).
+    """
+    hook = hook_config(cfg, 'PruneHook') or {}
+    model = build_model(cfg)
+    network = sum(p.numel() for p in model.parameters())
+    scope = select(model, hook.get('scope'), hook.get('frozen', True))
+    weights = sum(p.numel() for p in scope.values())
+    sparsity = round_sparsities(hook.get('sparsity', 0.8), hook.get('rounds', 1))[-1]
+    groups = []
+    for name, params in available_groups(model).items():
+        count = sum(p.numel() for p in params.values())
+        groups.append(dict(
+            name=name, weights=count, share=count / network,
+            in_scope=sum(p.numel() for n, p in params.items() if n in scope)))
+    pruned = round(sparsity * weights)
+    return dict(groups=groups, scope_weights=weights, network_weights=network,
+                scope_sparsity=pruned / weights, network_sparsity=pruned / network)
+
+
+def to_text(result: Dict[str, Any]) -> str:
+    """The preview as a table for people."""
+    lines = [f'{"group":<16}{"weights":>14}{"share":>10}{"in scope":>10}']
+    for row in result['groups']:
+        lines.append(f'{row["name"]:<16}{row["weights"]:>14,}{row["share"]:>10.2%}'
+                     f'{row["in_scope"] / row["weights"]:>10.0%}')
+    return '\n'.join([
+        *lines, '',
+        f'in scope         {result["scope_weights"]:>13,} of '
+        f'{result["network_weights"]:,} parameters',
+        f'scope sparsity   {result["scope_sparsity"]:>13.2%}',
+        f'network sparsity {result["network_sparsity"]:>13.2%}'])

@@ -1,0 +1,18 @@
+"""Child registries of mmengine with the scope ``mmlth``.
+
+A config that names ``mmlth.X`` makes mmengine import this module, and on the first
+look-up the locations below. Nothing else is imported here: mmengine swallows import
+errors of a registry module, so one hidden failure would look like an unknown type.
+"""
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import Registry
+
+HOOKS = Registry(
+    'hook', parent=MMENGINE_HOOKS, scope='mmlth', locations=['mmlth.engine'])
+OPTIM_WRAPPERS = Registry(
+    'optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmlth',
+    locations=['mmlth.engine'])
+RUNNERS = Registry(
+    'runner', parent=MMENGINE_RUNNERS, scope='mmlth', locations=['mmlth.engine'])

@@ -1,0 +1,36 @@
+#!/usr/bin/env python
+"""Print, before any training, what a lottery would prune."""
+import argparse
+import json
+import sys
+
+from mmengine.config import DictAction
+
+from mmlth.core.errors import UserError
+from mmlth.engine.config import load_config
+from mmlth.engine.preview import preview, to_text
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='a config file, or mmdet::path or mmpose::path')
+    parser.add_argument('--lth', metavar='OVERRIDE',
+                        help='a config file merged over CONFIG')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings merged over the config, e.g. '
+                        'default_hooks.prune.sparsity=0.9')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    try:
+        result = preview(load_config(args.config, args.lth, args.cfg_options))
+    except UserError as error:
+        sys.exit(f'Error: {error}')
+    print(json.dumps(result, indent=2) if args.json else to_text(result))
+
+
+if __name__ == '__main__':
+    main()

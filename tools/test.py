@@ -1,0 +1,73 @@
+#!/usr/bin/env python
+"""Evaluate a checkpoint, dense or ticket: MMDetection's tools/test.py."""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+from mmengine.runner import Runner
+
+from mmlth.core.errors import UserError
+from mmlth.engine.config import load_config
+from mmlth.engine.lottery_runner import plain_config
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='a config file, or mmdet::path or mmpose::path')
+    parser.add_argument('checkpoint', help='e.g. work_dirs/NAME/round_1/final.pth')
+    parser.add_argument('--work-dir', help='where the log goes '
+                        '(default: work_dirs/NAME_OF_CONFIG/test)')
+    parser.add_argument('--out', help='dump the predictions to this .pkl file')
+    parser.add_argument('--show', action='store_true', help='show predictions')
+    parser.add_argument('--show-dir', help='save pictures of the predictions here')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='settings merged over the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
+                        default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def add_outputs(cfg, args):
+    """Let the visualization hook draw, and a metric dump the predictions."""
+    if args.show or args.show_dir:
+        hook = (cfg.get('default_hooks') or {}).get('visualization')
+        if hook is None:
+            raise UserError('--show needs default_hooks.visualization in the config')
+        hook.show = args.show
+        hook.wait_time = args.wait_time
+        # The hooks of MMPose and MMDetection call the same things by other names.
+        if 'Pose' in hook.type:
+            hook.enable, hook.out_dir = True, args.show_dir
+        else:
+            hook.draw, hook.test_out_dir = True, args.show_dir
+    if args.out:
+        if not args.out.endswith(('.pkl', '.pickle')):
+            raise UserError(f'--out must end in .pkl, got {args.out}')
+        evaluators = cfg.test_evaluator
+        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.out)]
+    return cfg
+
+
+def main():
+    args = parse_args()
+    try:
+        cfg = plain_config(load_config(args.config, cfg_options=args.cfg_options))
+        if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
+            raise UserError(f'there is no checkpoint {args.checkpoint}')
+        cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False
+        cfg.work_dir = args.work_dir or str(
+            Path('work_dirs') / Path(args.config).stem / 'test')
+        Runner.from_cfg(add_outputs(cfg, args)).test()
+    except UserError as error:
+        sys.exit(f'Error: {error}')
+
+
+if __name__ == '__main__':
+    main()
