@@ -96,14 +96,14 @@ def toy_config(work_dir, *, by_epoch=False, iters=12, optimizer=None, val=True, 
 
 
 def lottery_config(work_dir, *, sparsity=0.8, rounds=1, to='4it', schedule='restart',
-                   scope=None, allocation='global', **kwargs):
-    """The toy config with the lottery's override."""
-    cfg = toy_config(work_dir, **kwargs)
+                   by_epoch=False, iters=12, optimizer=None, val=True, **override):
+    """The toy config with the lottery's override; ``override`` is merged last."""
+    cfg = toy_config(work_dir, by_epoch=by_epoch, iters=iters, optimizer=optimizer, val=val)
     cfg.merge_from_dict(dict(
         runner_type='mmlth.LotteryRunner',
         optim_wrapper=dict(type='mmlth.MaskedOptimWrapper'),
         default_hooks=dict(
             rewind=dict(type='mmlth.RewindHook', to=to, schedule=schedule),
-            prune=dict(type='mmlth.PruneHook', sparsity=sparsity, rounds=rounds,
-                       scope=scope, allocation=allocation))))
+            prune=dict(type='mmlth.PruneHook', sparsity=sparsity, rounds=rounds))))
+    cfg.merge_from_dict(override)
     return cfg

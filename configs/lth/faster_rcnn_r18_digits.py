@@ -25,7 +25,8 @@ model = dict(
         anchor_generator=dict(scales=[3], strides=[8, 16, 32, 64])),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=channels, featmap_strides=[8, 16, 32]),
-        bbox_head=dict(in_channels=channels, fc_out_channels=256, num_classes=10)),
+        bbox_head=dict(
+            in_channels=channels, fc_out_channels=256, num_classes=10, reg_class_agnostic=True)),
     train_cfg=dict(
         rpn=dict(sampler=dict(num=128)),
         rpn_proposal=dict(nms_pre=500, max_per_img=200),

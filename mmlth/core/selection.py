@@ -3,18 +3,25 @@
 Floyd & Rivest, "Expected time bounds for selection", CACM 18(3), 1975: a small random
 sample brackets the wanted order statistic, one pass counts what lies below the bracket
 and collects what lies inside. The result is exact for any sample.
+
+On the CPU the passes run in numpy, chunk by chunk, on one thread: it compares and counts
+several times faster than torch does on as many elements, and no thread waits for
+another when the cores are busy.
 """
 import math
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import UserError
 
-CHUNK = 1 << 20     # elements per step: 4 MiB of fp32
-SAMPLE = 1 << 18
+CHUNK = 1 << 17     # elements per step on the CPU: 512 KiB of fp32, stays in the cache
+SAMPLE = 1 << 17
+
+Array = Union[np.ndarray, Tensor]   # numpy on the CPU, torch elsewhere
 
 
 @dataclass(frozen=True)
@@ -32,30 +39,35 @@ class Scores:
     def numel(self) -> int:
         return sum(t.numel() for t in self.tensors.values())
 
-    def chunks(self, tensor: Tensor) -> Iterator[Tensor]:
-        """The scores of one tensor, flat, in pieces of at most :data:`CHUNK`."""
-        size = CHUNK if tensor.device.type == 'cpu' else 64 * CHUNK
-        for piece in tensor.detach().reshape(-1).split(size):
-            yield piece.float().abs() if self.absolute else piece.float()
+    def chunks(self, tensor: Tensor) -> Iterator[Array]:
+        """The scores of one tensor, flat, in pieces; on the CPU of :data:`CHUNK`."""
+        on_cpu = tensor.device.type == 'cpu'
+        for piece in tensor.detach().reshape(-1).split(CHUNK if on_cpu else 32 * CHUNK):
+            piece = _array(piece.float())
+            yield abs(piece) if self.absolute else piece
 
     def below(self, mask: Mapping[str, Tensor]) -> 'Scores':
         """These scores with ``-inf`` wherever ``mask`` has pruned already."""
-        return Scores({
-            name: torch.where(mask[name], t.detach().abs() if self.absolute else t, -torch.inf)
-            for name, t in self.tensors.items()})
+        lowered = {}
+        for name, tensor in self.tensors.items():
+            own = tensor.detach().abs() if self.absolute else tensor.detach().clone()
+            lowered[name] = own.masked_fill_(~mask[name], -torch.inf)
+        return Scores(lowered)
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Raise a ValueError that names the first parameter with a NaN or infinity."""
     for name, tensor in tensors.items():
-        # A sum is non-finite if any element is; overflow of finite ones is told apart.
-        if not torch.isfinite(tensor.detach().sum(dtype=torch.float64)):
+        if not tensor.numel():
+            continue
+        # The extremes show any infinity, and NaN passes through to both.
+        extremes = torch.stack(tensor.detach().aminmax())
+        if not torch.isfinite(extremes).all():
             bad = int((~torch.isfinite(tensor.detach())).sum())
-            if bad:
-                raise UserError(
-                    f'{name} has {bad} non-finite weights (NaN or infinity) of '
-                    f'{tensor.numel()}: the training diverged. Lower the learning rate '
-                    'or clip gradients, and draw the ticket from finite weights.')
+            raise UserError(
+                f'{name} has {bad} non-finite weights (NaN or infinity) of '
+                f'{tensor.numel()}: the training diverged. Lower the learning rate '
+                'or clip gradients, and draw the ticket from finite weights.')
 
 
 def keep_highest(scores: Scores, prune: int) -> Dict[str, Tensor]:
@@ -84,29 +96,31 @@ def keep_highest(scores: Scores, prune: int) -> Dict[str, Tensor]:
     masks = {}
     for name, tensor in scores.tensors.items():
         mask = torch.empty(tensor.shape, dtype=torch.bool, device=tensor.device)
-        flat, start = mask.view(-1), 0
+        flat, start = _array(mask.view(-1)), 0
         for chunk in scores.chunks(tensor):
-            keep = flat[start:start + chunk.numel()]
-            torch.gt(chunk, threshold, out=keep)
-            ties = _keep_late_ties(chunk, threshold, keep, ties)
-            start += chunk.numel()
+            keep, ties = _keep(chunk, threshold, ties)
+            flat[start:start + len(chunk)] = keep
+            start += len(chunk)
         masks[name] = mask
     return masks
 
 
-def _keep_late_ties(chunk, threshold: float, keep: Tensor, ties: int) -> int:
-    """Let all ties survive but the first ``ties``; return how many are still to go."""
-    equal = (chunk == threshold).nonzero().view(-1)
-    if len(equal):
-        keep[equal[min(ties, len(equal)):]] = True
-    return max(0, ties - len(equal))
+def _keep(chunk: Array, threshold: float, ties: int) -> Tuple[Array, int]:
+    """What survives if the first ``ties`` ties go; how many are still to go then."""
+    if not ties:
+        return chunk >= threshold, 0
+    keep = chunk > threshold
+    equal = _positions(chunk == threshold)
+    keep[equal[ties:]] = True
+    return keep, max(0, ties - len(equal))
 
 
 def _kth_lowest(scores: Scores, rank: int) -> Tuple[float, int]:
     """The score of the given rank (0 is the lowest) and how many are truly lower."""
     total = scores.numel()
     if total <= SAMPLE:
-        values = torch.cat([c for t in scores.tensors.values() for c in scores.chunks(t)])
+        values = torch.cat([torch.as_tensor(chunk) for tensor in scores.tensors.values()
+                            for chunk in scores.chunks(tensor)])
         threshold = values.kthvalue(rank + 1).values
         return threshold.item(), int((values < threshold).sum())
     generator = torch.Generator().manual_seed(0)
@@ -133,7 +147,7 @@ def _sample(scores: Scores, generator: torch.Generator) -> Tensor:
             count = max(1, round(SAMPLE * tensor.numel() / total))
             index = torch.randint(tensor.numel(), (count,), generator=generator)
             flat = tensor.detach().reshape(-1)[index.to(tensor.device)]
-            parts.extend(chunk.cpu() for chunk in scores.chunks(flat))
+            parts.extend(torch.as_tensor(chunk).cpu() for chunk in scores.chunks(flat))
     return torch.cat(parts).sort().values
 
 
@@ -145,12 +159,13 @@ def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float,
         for chunk in scores.chunks(tensor):
             # Inside is open: ties at an end may be any number, between them few.
             at_least = chunk >= low
-            below += chunk.numel() - int(torch.count_nonzero(at_least))
-            piece = chunk[at_least.logical_and_(chunk <= high)]
-            at_low += int(torch.count_nonzero(piece == low))
+            below += len(chunk) - _count(at_least)
+            piece = chunk[_positions(at_least & (chunk <= high))]
+            at_low += _count(piece == low)
             if high != low:
-                at_high += int(torch.count_nonzero(piece == high))
-            inside.append(piece[(piece > low) & (piece < high)].cpu())
+                at_high += _count(piece == high)
+            strictly = piece[_positions((piece > low) & (piece < high))]
+            inside.append(torch.as_tensor(strictly).cpu())
     values = torch.cat(inside)
     if rank < below:
         return None
@@ -162,3 +177,19 @@ def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float,
         return found.item(), lower + int((values < found).sum())
     lower += len(values)
     return (high, lower) if rank < lower + at_high else None
+
+
+def _array(tensor: Tensor) -> Array:
+    """The same memory as numpy sees it, if it is the CPU's."""
+    return tensor.numpy() if tensor.device.type == 'cpu' else tensor
+
+
+def _count(flags: Array) -> int:
+    """How many are True."""
+    return int(np.count_nonzero(flags) if isinstance(flags, np.ndarray)
+               else torch.count_nonzero(flags))
+
+
+def _positions(flags: Array) -> Array:
+    """Where they are True: indexing by positions is faster than by the flags."""
+    return np.flatnonzero(flags) if isinstance(flags, np.ndarray) else flags.nonzero().view(-1)

@@ -48,7 +48,7 @@ def table(rounds: Sequence[Dict[str, Any]]) -> str:
             change = None if None in (value, dense) else value - dense
             row.append('-' if value is None else f'{value:.4f}')
             row.append('-' if change is None or not entry['round'] else f'{change:+.4f}')
-        row += [_megabytes(entry['checkpoint_bytes']), _megabytes(entry['ticket_bytes']),
+        row += [_size(entry['checkpoint_bytes']), _size(entry['ticket_bytes']),
                 str(entry['iterations']), f'{entry["seconds"] / 60:.1f} min']
         rows.append(row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -90,5 +90,7 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
     write_text(work_dir / paths.REPORT, '\n'.join(parts))
 
 
-def _megabytes(count) -> str:
-    return '-' if count is None else f'{count / 1e6:.1f} MB'
+def _size(count) -> str:
+    if count is None:
+        return '-'
+    return f'{count / 1e6:.1f} MB' if count >= 1e5 else f'{count / 1e3:.1f} kB'

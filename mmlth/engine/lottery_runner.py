@@ -13,6 +13,7 @@ from mmengine.dist import (barrier, broadcast_object_list, init_dist, is_distrib
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
@@ -66,7 +67,7 @@ class LotteryRunner:
             model = self._run_round(state, entry, rounds)
         if is_main_process():
             chain_report.write(self.work_dir, state.rounds, self.cfg)
-        self._say(chain_report.summary(state.rounds, self.work_dir))
+            self._say(chain_report.summary(state.rounds, self.work_dir))
         return model
 
     def test(self) -> Dict[str, float]:
@@ -124,9 +125,9 @@ class LotteryRunner:
             entry.update(self._finish(runner, index), metrics=metrics, status='done',
                          seconds=round(before + time.time() - began, 1))
             state.save()
+            self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                      f'{chain_report.one_line(entry)}')
         barrier()
-        self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                  f'{chain_report.one_line(entry)}')
         model = runner.model
         del runner
         gc.collect()
@@ -194,7 +195,7 @@ def save_final(runner: Runner, path, mask) -> None:
     """
     checkpoint: Dict[str, Any] = dict(
         meta=dict(iter=runner.iter, epoch=runner.epoch),
-        state_dict={n: t.detach().cpu() for n, t in bare_model(runner.model).state_dict().items()})
+        state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     meta = dict(
         iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
@@ -203,7 +204,7 @@ def save_final(runner: Runner, path, mask) -> None:
     if dataset_meta is not None:
         meta['dataset_meta'] = plain(dataset_meta)
     with whole_file(path) as part:
-        torch.save(dict(meta=meta, state_dict=dict(checkpoint['state_dict']),
+        torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
                         mmlth=checkpoint_entry(mask)), part)
 
 

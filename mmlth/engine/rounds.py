@@ -65,4 +65,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config
 
 
 def _is(hook, name: str) -> bool:
-    return isinstance(hook, dict) and hook.get('type') in (name, f'mmlth.{name}')
+    if not isinstance(hook, dict):
+        return False
+    kind = hook.get('type')     # a class in MMEngine's pure Python configs
+    return getattr(kind, '__name__', kind) in (name, f'mmlth.{name}')

@@ -218,8 +218,9 @@ def test_rpn_loss_has_the_same_convention(detector):
     assert loss(flipped) > 2.5
 
 
-def test_forward_loss_and_predict():
-    detector = build('faster_rcnn_r18_voc', max_per_img=20)
+@pytest.mark.parametrize('name', DENSE)
+def test_forward_loss_and_predict(name):
+    detector = build(name, max_per_img=20)
     detector.init_weights()
     sample = DetDataSample(metainfo=META)
     sample.gt_instances = InstanceData(

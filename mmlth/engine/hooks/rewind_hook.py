@@ -74,5 +74,6 @@ def save_rewind_point(runner, iteration: int, epoch: int) -> None:
     """Write ``rewind.pth`` as of ``iteration`` finished iterations, whole or not at all."""
     with whole_file(Path(runner.work_dir) / paths.REWIND) as part:
         runner.save_checkpoint(
-            str(part.parent), part.name, meta=dict(iter=iteration, epoch=epoch))
+            str(part.parent), part.name,
+            meta=dict(iter=iteration, epoch=epoch, rewind_point=True))
     runner.logger.info(f'Rewind point of iteration {iteration} saved: {paths.REWIND}')

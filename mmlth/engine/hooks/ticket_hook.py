@@ -46,7 +46,8 @@ class TicketHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
         self.resumed = runner._resume
-        self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
+        if not checkpoint.get('meta', {}).get('rewind_point'):  # it has the masks of round 0
+            self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
 
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""

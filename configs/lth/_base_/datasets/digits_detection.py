@@ -9,11 +9,13 @@ metainfo = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    # No flip: a mirrored digit is another sign. The scenes have a size that needs no resizing.
+    dict(type='Resize', scale=(224, 224), keep_ratio=True),  # the size they are written at
+    # No flip: a mirrored digit is another sign.
     dict(type='PackDetInputs')
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',

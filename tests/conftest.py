@@ -1,0 +1,34 @@
+"""Where real data is, and fast tests first."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+# The models here are small: threads would only wait for each other.
+os.environ['OMP_NUM_THREADS'] = '1'
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / 'tests'))
+
+_FAST_FIRST = ('test_core', 'test_configs', 'test_datasets', 'test_engine')
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        folder = item.path.parent.name
+        slow = item.get_closest_marker('slow') is not None
+        return slow, _FAST_FIRST.index(folder) if folder in _FAST_FIRST else len(_FAST_FIRST)
+    items.sort(key=place)
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Path:
+    """The folder with VOCdevkit, bccd, coco80, coco_person and weights."""
+    path = Path(os.environ.get('MMLTH_TEST_DATA', ROOT.parent / 'shared' / 'data'))
+    if not path.is_dir():
+        pytest.skip(f'no real images at {path}; set MMLTH_TEST_DATA')
+    return path
+

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Set up the environment if need be, then run all tests; options go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash tools/setup_env.sh
+export CUDA_VISIBLE_DEVICES="${CUDA_VISIBLE_DEVICES-}"  # the mmcv of set-up has no CUDA ops
+exec .venv/bin/python -m pytest tests "$@"
