@@ -44,7 +44,7 @@ def allow_mmengine_checkpoints() -> None:
 
 
 def _statistic_of_history_buffer(owner, name):
-    if owner is not HistoryBuffer or name not in HistoryBuffer._statistics_methods:
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
         raise ValueError(f'a checkpoint asks for the attribute {name!r} of {owner!r}: refused')
     return getattr(HistoryBuffer, name)
 

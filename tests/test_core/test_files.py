@@ -1,0 +1,60 @@
+"""Files are written whole or not at all."""
+import json
+import os
+
+import pytest
+
+from mmlth.core.files import whole_file, write_json, write_text
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_text_and_json(tmp_path):
+    write_text(tmp_path / 'a' / 'b' / 'x.md', 'é\n')        # folders are made
+    assert (tmp_path / 'a' / 'b' / 'x.md').read_bytes() == 'é\n'.encode()
+    write_json(str(tmp_path / 'y.json'), {'b': [1, 2.5, None], 'a': 'é'})
+    text = (tmp_path / 'y.json').read_text(encoding='utf-8')
+    assert json.loads(text) == {'b': [1, 2.5, None], 'a': 'é'} and text.endswith('}\n')
+    assert names(tmp_path) == ['a', 'y.json'] and names(tmp_path / 'a' / 'b') == ['x.md']
+
+
+def test_the_final_name_appears_only_at_the_end(tmp_path):
+    path = tmp_path / 'x'
+    with whole_file(path) as part:
+        part.write_text('half')
+        assert part.parent == path.parent       # a rename within one file system
+        assert not path.exists()
+    assert path.read_text() == 'half' and names(tmp_path) == ['x']
+
+
+@pytest.mark.parametrize('error', [OSError('disk full'), KeyboardInterrupt()])
+@pytest.mark.parametrize('earlier', [True, False])
+@pytest.mark.parametrize('written', [True, False])
+def test_an_exception_leaves_what_was_there(tmp_path, error, earlier, written):
+    path = tmp_path / 'x'
+    if earlier:
+        path.write_text('earlier')
+    with pytest.raises(type(error)):
+        with whole_file(path) as part:
+            if written:
+                part.write_text('half')
+            raise error
+    assert names(tmp_path) == ['x'] * earlier
+    assert not earlier or path.read_text() == 'earlier'
+
+
+def test_what_cannot_be_written_as_json_leaves_the_earlier_file(tmp_path):
+    write_json(tmp_path / 'x.json', [1])
+    with pytest.raises(TypeError):
+        write_json(tmp_path / 'x.json', [object()])
+    assert json.loads((tmp_path / 'x.json').read_text()) == [1] and names(tmp_path) == ['x.json']
+
+
+def test_the_bytes_are_on_disk_before_the_rename(tmp_path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, 'fsync', lambda f: (calls.append('fsync'), fsync(f)))
+    monkeypatch.setattr(os, 'replace', lambda a, b: (calls.append('replace'), replace(a, b)))
+    write_text(tmp_path / 'x', 'content')
+    assert calls == ['fsync', 'replace']

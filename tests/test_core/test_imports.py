@@ -1,0 +1,50 @@
+"""The core is plain PyTorch: it can be used, and tested, without OpenMMLab."""
+import ast
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mmlth.core
+
+CORE = Path(mmlth.core.__file__).parent
+MODULES = [f'mmlth.core.{m.name}' for m in pkgutil.iter_modules([str(CORE)])]
+
+PROGRAM = '''
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*(m for m in sys.modules if m.startswith('mm') and m not in sys.stdlib_module_names))
+'''
+
+
+def test_no_mm_package_is_imported():
+    """In a process of its own: here the tests themselves have imported them."""
+    found = subprocess.run([sys.executable, '-c', PROGRAM, 'mmlth.core', *MODULES],
+                           capture_output=True, text=True, check=True).stdout.split()
+    assert set(MODULES) <= set(found)
+    allowed = {'mmlth', 'mmlth.core', *MODULES}
+    assert set(found) - allowed == set()
+
+
+def imports(path):
+    """The absolute names that a module of mmlth.core imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = {0: '', 1: 'mmlth.core.', 2: 'mmlth.'}[node.level]
+            yield base + (node.module or '')
+
+
+def test_no_module_of_the_core_reaches_beyond_it():
+    """Functions import too: the test above sees only what runs on import."""
+    for path in CORE.rglob('*.py'):
+        for name in imports(path):
+            beyond = name.startswith('mm') and not name.startswith('mmlth.core')
+            assert not beyond, f'{path.name} imports {name}'
+
+
+def test_all_names_are_there():
+    assert sorted(mmlth.core.__all__) == mmlth.core.__all__ == sorted(set(mmlth.core.__all__))
+    assert all(hasattr(mmlth.core, name) for name in mmlth.core.__all__)
