@@ -30,7 +30,7 @@ model = dict(
     train_cfg=dict(
         rpn=dict(sampler=dict(num=128)),
         rpn_proposal=dict(nms_pre=500, max_per_img=200),
-        rcnn=dict(sampler=dict(num=64))),
+        rcnn=dict(sampler=dict(num=64, pos_fraction=0.5))),
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200)))
 
 max_iters = 1000
@@ -40,13 +40,13 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=10, norm_type=2))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(
-        type='CosineAnnealingLR', by_epoch=False, begin=100, end=max_iters,
-        T_max=max_iters - 100, eta_min_ratio=0.01)
+        type='CosineAnnealingLR', by_epoch=False, begin=50, end=max_iters,
+        T_max=max_iters - 50, eta_min_ratio=0.01)
 ]
 
 default_hooks = dict(

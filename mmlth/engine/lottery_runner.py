@@ -53,9 +53,6 @@ class LotteryRunner:
     def train(self) -> Optional[torch.nn.Module]:
         """Run all rounds that are not finished; return the last round's model."""
         check_config(self.cfg)
-        if self.cfg.get('resume') and self.cfg.get('load_from'):
-            raise UserError(
-                'a lottery resumes from its work dir: give --resume without a checkpoint')
         self._init_dist()
         rounds = count_rounds(self.cfg)
         state = self._open_state(rounds)

@@ -1,0 +1,87 @@
+"""The update of a ticket against the update of the dense model."""
+import copy
+from statistics import median
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from mmlth.core import draw, select
+from mmlth.engine.masked_optim_wrapper import MaskedOptimWrapper
+
+from .models import detector
+from .table import row
+from .timing import interleaved, ratio
+
+GOAL = 0.7      # of the dense step: a ticket trains cheaper than the dense model
+OPTIMIZERS = {
+    'SGD': lambda params: torch.optim.SGD(params, lr=0.02, momentum=0.9, weight_decay=1e-4),
+    'AdamW': lambda params: torch.optim.AdamW(params, lr=1e-4, weight_decay=0.05),
+}
+CLIPS = {'': None, ', clipped': dict(max_norm=35, norm_type=2)}
+
+
+def bench_step(sparsity: float, repeats: int, quick: bool = False,
+               device: str = 'cpu') -> List[dict]:
+    """Rows for both optimizers, with and without clipping: seconds and state bytes."""
+    model = detector(quick).to(device)
+    mask = draw(select(model), sparsity)
+    rows = []
+    for name, make in OPTIMIZERS.items():
+        for clip_name, clip in CLIPS.items():
+            rows += _compare(f'{name}{clip_name}', model, mask, make, clip, repeats, device)
+    return rows
+
+
+def _compare(name, model, mask, make, clip, repeats, device) -> List[dict]:
+    dense, masked, boolean = (_wrapper(kind, model, make, clip)
+                              for kind in (OptimWrapper, MaskedOptimWrapper, OptimWrapper))
+    masked[1].bind(dict(masked[0].named_parameters()), mask)
+    steps = dict(dense=dense[1].step, masked=masked[1].step,
+                 boolean=_boolean_step(*boolean, mask))
+    interleaved(steps, 2, device)       # the first step allocates the optimizer's state
+    times = interleaved(steps, repeats, device)
+    state = {kind: _state_bytes(wrapper.optimizer)
+             for kind, (_, wrapper) in dict(dense=dense, masked=masked).items()}
+    seconds = {kind: median(t) for kind, t in times.items()}
+    return [
+        row('step', f'{name}: masked / dense', seconds['masked'], seconds['dense'], 's',
+            ratio(times['masked'], times['dense']), at_most=GOAL),
+        row('step', f'{name}: boolean masks / dense', seconds['boolean'], seconds['dense'],
+            's', ratio(times['boolean'], times['dense'])),
+        row('step', f'{name}: optimizer state, masked / dense', state['masked'],
+            state['dense'], 'B', state['masked'] / state['dense']),
+    ]
+
+
+def _wrapper(kind: type, model: nn.Module, make: Callable, clip: Optional[dict]
+             ) -> Tuple[nn.Module, OptimWrapper]:
+    """A copy of the model with random gradients, and its optim wrapper."""
+    model = copy.deepcopy(model)
+    for param in model.parameters():
+        if param.requires_grad:
+            param.grad = 1e-3 * torch.randn_like(param)
+    return model, kind(make(model.parameters()), clip_grad=clip)
+
+
+def _boolean_step(model: nn.Module, wrapper: OptimWrapper,
+                  mask: Mapping[str, Tensor]) -> Callable:
+    """The usual way: fill gradients before the dense step and weights after it."""
+    params: Dict[str, nn.Parameter] = dict(model.named_parameters())
+    pairs = [(params[name], ~keep) for name, keep in mask.items()]
+
+    def step():
+        for param, gone in pairs:
+            if param.grad is not None:
+                param.grad.masked_fill_(gone, 0)
+        wrapper.step()
+        with torch.no_grad():
+            for param, gone in pairs:
+                param.masked_fill_(gone, 0)
+    return step
+
+
+def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    return sum(value.numel() * value.element_size() for state in optimizer.state.values()
+               for value in state.values() if isinstance(value, Tensor))
