@@ -85,6 +85,8 @@ def test_groups_of_an_fpn_detector():
     ('backbone.layer10.0.conv1.weight', ['backbone']),
     ('backbone.layer4.2.conv3.weight', ['top', 'backbone']),
     ('neck.downsample_convs.0.weight', ['neck']),
+    ('neck.layer1.0.conv1.weight', ['neck']),
+    ('head.conv1.weight', ['head']),
     ('bbox_head.cls_convs.0.weight', ['head', 'bbox_head']),
     ('roi_head.bbox_head.0.fc_cls.weight', ['head', 'box_head', 'roi_head']),   # cascade
     ('head.final_layer.weight', ['head']),                                      # mmpose

@@ -89,10 +89,11 @@ def test_equal_scores_go_in_the_order_of_tensors_then_of_index(value, dtype, siz
         assert torch.equal(flat, torch.arange(41) >= prune)
 
 
-def test_a_misleading_sample_is_recovered_from():
-    # Every tensor gives at least one sample, so 300 single zeros fill most of the
-    # sample but are a fraction of the weights: the bracket misses.
-    tensors = {f'bias{i}': torch.zeros(1) for i in range(300)}
+@pytest.mark.parametrize('value', [0.0, 1000.0])
+def test_a_misleading_sample_is_recovered_from(value):
+    # Every tensor gives at least one sample, so 300 single weights, all the lowest or
+    # all the highest, fill most of the sample but are few: the bracket misses.
+    tensors = {f'bias{i}': torch.full((1,), value) for i in range(300)}
     tensors['weight'] = torch.randn(50, 60, generator=torch.Generator().manual_seed(1))
     results = []
 
