@@ -23,7 +23,7 @@ def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read the checkpoints mmengine writes.
 
     They hold the message hub, whose history buffers PyTorch >= 2.6 refuses on resume
-    (https://github.com/open-mmlab/mmengine/issues/1658). The exact classes are
+    (https://github.com/open-mmlab/mmengine/pull/1650). The exact classes are
     allowed and ``weights_only`` stays on.
     """
     if digit_version(torch.__version__) < digit_version('2.6.0'):
@@ -53,7 +53,7 @@ def replace_missing_torchvision() -> None:
     """Stand in for torchvision where it is missing or does not import.
 
     A torchvision built for another PyTorch fails with ``operator torchvision::nms does
-    not exist`` (https://github.com/pytorch/vision/issues/8626) and takes mmengine's and
+    not exist`` (https://github.com/pytorch/vision/issues/9085) and takes mmengine's and
     mmpose's imports with it. mmpose needs ``transforms.ToPILImage`` of it; mmengine
     needs its version, and an empty ``models`` to look up ``torchvision://resnet18`` in
     its own list of URLs.

@@ -41,10 +41,12 @@ choose_python() {
 
 make_venv() {
     # A virtual environment does not survive being moved or copied: make it anew then.
-    [ "$(cat "$VENV/.made" 2>/dev/null)" = "$VENV" ] && [ -x "$PY" ] && return
+    local made
+    made="$VENV of $("$PYTHON" --version)"
+    [ "$(cat "$VENV/.made" 2>/dev/null)" = "$made" ] && [ -x "$PY" ] && return
     rm -rf "$VENV"
     "$PYTHON" -m venv "$VENV" || fail "$PYTHON could not make $VENV" "Is the disk full or the folder read-only?"
-    echo "$VENV" >"$VENV/.made"
+    echo "$made" >"$VENV/.made"
 }
 
 check_wheels() { # the pins must exist as wheels for this Python
@@ -52,7 +54,7 @@ check_wheels() { # the pins must exist as wheels for this Python
         -r requirements.txt >>"$LOG" 2>&1 && return
     tail -n 3 "$LOG" >&2
     fail "pip finds no wheel of some pinned package for $("$PYTHON" --version)" \
-        "Check the network, or take Python 3.11: PYTHON=python3.11 bash $0 (after rm -rf .venv)"
+        "Check the network, or take Python 3.11: PYTHON=python3.11 bash $0"
 }
 
 build_mmcv() { # prints the wheel's path; compiles it if this machine has none yet

@@ -11,6 +11,7 @@ GLYPH = 8  # load_digits gives 8x8 pixels, each 0..16
 CELL = 8  # an enlarged glyph has 8 x 8 pixels per original pixel
 INK = 0.45  # of the scan's full black; where this much ink lies is digit
 MIN_CONTRAST = 70  # grey levels between a digit and what it covers
+DARK = 100  # grey level of a ground that asks for lighter ink
 LUMA = np.array([29, 150, 77])  # BGR to grey, in 1/256
 
 
@@ -84,12 +85,16 @@ def draw_glyph(rng, glyph, height):
 
 
 def paint(rng, image, alpha, x, y):
-    """Blend one random colour, unlike what it covers, into ``image`` at column x, row y."""
+    """Blend ink of one random colour into ``image`` at column x, row y.
+
+    Ink is darker than what it lies on, unless that is dark itself.
+    """
     patch = image[y:y + alpha.shape[0], x:x + alpha.shape[1]]
     covered = patch[alpha > 0.5]
     under = int((covered.sum(0, dtype=np.int64) * LUMA).sum()) // (256 * len(covered))
+    sign = 1 if under > DARK else -1
     colour = rng.integers(0, 256, 3)
-    while abs(int((colour * LUMA).sum()) // 256 - under) < MIN_CONTRAST:
+    while sign * (under - int((colour * LUMA).sum()) // 256) < MIN_CONTRAST:
         colour = rng.integers(0, 256, 3)
     grain = rng.integers(-12, 13, alpha.shape)
     blend = patch + alpha[..., None] * (colour + grain[..., None] - patch)
@@ -98,7 +103,7 @@ def paint(rng, image, alpha, x, y):
 
 def background(rng, size):
     """A (size, size, 3) uint8 texture: noise of several scales over one colour."""
-    image = np.zeros((size, size, 3)) + rng.integers(40, 216, 3)
+    image = np.zeros((size, size, 3)) + rng.integers(130, 236, 3)
     for cells, strength in ((3, 50), (12, 30), (48, 20)):
         amplitude = rng.integers(0, strength + 1)
         grid = rng.integers(-amplitude, amplitude + 1, (cells + 1, cells + 1, 3))

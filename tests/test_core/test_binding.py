@@ -303,9 +303,11 @@ def test_gathering_twice_is_gathering_once():
 
 @pytest.mark.parametrize('masked', [True, False])
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
-def test_weights_loaded_meanwhile_are_trained_on(masked, memory_format):
+@pytest.mark.parametrize('sparsity, allocation', [(0.8, 'global'), (0.9999, 'layerwise')])
+def test_weights_loaded_meanwhile_are_trained_on(masked, memory_format, sparsity, allocation):
     """With masked weights training goes on from them; of dense ones the pruned go again."""
-    net, optimizer, twin, reference, mask = pair('momentum', memory_format=memory_format)
+    net, optimizer, twin, reference, mask = pair(
+        'momentum', make_mask(make_net(), sparsity, allocation), memory_format=memory_format)
     binding = bind(net, optimizer, mask)
     train_bound(net, optimizer, binding, range(2))
     train_dense(twin, reference, mask, range(2))

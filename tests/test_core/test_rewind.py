@@ -33,7 +33,8 @@ def test_fractions_only_of_the_whole_training(to):
 @pytest.mark.parametrize('to, iteration', [('1001it', 1001), (1001, 1001), ('11ep', 1100),
                                            ('101%', 1010)])
 def test_after_the_end_is_refused(to, iteration):
-    with pytest.raises(UserError, match=f'is iteration {iteration}, but the training ends after 1000'):
+    with pytest.raises(UserError, match=f'is iteration {iteration}, but the training ends '
+                                        'after 1000'):
         rewind_iteration(to, 1000, 100)
 
 
