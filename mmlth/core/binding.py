@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .errors import UserError
+from .mask import apply, check_fits
 
 
 @dataclass
@@ -40,11 +41,13 @@ class MaskBinding:
         mask: Masks by parameter name.
 
     Raises:
-        ValueError: A mask has no parameter, or the optimizer's state cannot be masked.
+        UserError: A mask has no parameter, or the optimizer's state cannot be masked.
     """
 
     def __init__(self, optimizer: Optimizer, params: Mapping[str, nn.Parameter],
                  mask: Mapping[str, Tensor]):
+        check_fits(mask, params, type(optimizer).__name__)
+        apply(mask, params)     # also to what the optimizer does not hold
         self._entries: List[_Entry] = []
         names = {id(params[name]): name for name in mask}
         for group in optimizer.param_groups:
@@ -57,31 +60,26 @@ class MaskBinding:
                     self._entries.append(entry)
 
     def gather(self) -> None:
-        """Hand the surviving gradients to the optimizer. May be called repeatedly."""
+        """Hand the surviving gradients to the optimizer; under AMP, before they are unscaled."""
         for e in self._entries:
-            if e.param.grad is None:        # frozen, or unused in this iteration
-                e.compact.grad = None
-                continue
             if e.param._version != e.version:   # somebody loaded weights meanwhile
                 with torch.no_grad():
                     e.compact.copy_(e.param.reshape(-1)[e.index])
-                e.version = e.param._version
+                    e.param.zero_()     # what was loaded may be dense
+                _write_back(e)
+            # Frozen, unused in this iteration, or nothing survived: an empty gradient has
+            # no infinity norm to clip by.
+            if e.param.grad is None or not len(e.index):
+                e.compact.grad = None
+                continue
             torch.index_select(e.param.grad.reshape(-1), 0, e.index, out=e.buffer)
             e.compact.grad = e.buffer
 
     def scatter(self) -> None:
         """Copy the updated entries back into the model's parameters."""
-        with torch.no_grad():
-            for e in self._entries:
-                if e.compact.grad is None:
-                    continue
-                # scatter_ takes half the time of index_copy_.
-                if e.param.is_contiguous():
-                    e.param.view(-1).scatter_(0, e.index, e.compact.detach())
-                else:
-                    flat = e.param.reshape(-1).scatter_(0, e.index, e.compact.detach())
-                    e.param.copy_(flat.view(e.param.shape))
-                e.version = e.param._version
+        for e in self._entries:
+            if e.compact.grad is not None:
+                _write_back(e)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of the model's parameters, as the optimizer would."""
@@ -92,11 +90,19 @@ class MaskBinding:
                 e.param.grad.zero_()
 
 
-def _make_entry(param: nn.Parameter, keep: Tensor) -> _Entry:
-    keep = keep.to(param.device)
+def _write_back(e: _Entry) -> None:
     with torch.no_grad():
-        param.masked_fill_(~keep, 0)
-    index = keep.reshape(-1).nonzero().view(-1)
+        # scatter_ takes half the time of index_copy_.
+        if e.param.is_contiguous():
+            e.param.view(-1).scatter_(0, e.index, e.compact)
+        else:
+            flat = e.param.reshape(-1).scatter_(0, e.index, e.compact)
+            e.param.copy_(flat.view(e.param.shape))
+    e.version = e.param._version
+
+
+def _make_entry(param: nn.Parameter, keep: Tensor) -> _Entry:
+    index = keep.to(param.device).reshape(-1).nonzero().view(-1)
     compact = param.detach().reshape(-1)[index].requires_grad_(param.requires_grad)
     return _Entry(param, compact, index, torch.empty_like(compact), param._version)
 

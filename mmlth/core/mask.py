@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .allocation import ALLOCATIONS
 from .errors import UserError
+from .schedule import check_sparsity
 from .scores import SCORES
 from .selection import check_finite
 
@@ -28,12 +29,15 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
         earlier: The mask of the round before: what it pruned stays pruned.
 
     Raises:
-        ValueError: An argument is out of its range, or a weight is not finite.
+        UserError: An argument is out of its range, or a weight is not finite.
     """
     check_settings(sparsity, score, allocation)
     check_finite(weights)
     scores = SCORES[score](weights)
     if earlier:
+        if list(earlier) != list(weights):
+            raise UserError('the weights in scope are not those of the earlier mask: keep '
+                            'scope and frozen the same in all rounds')
         scores = scores.below(earlier)
     mask = ALLOCATIONS[allocation](scores, sparsity)
     grown = [n for n, m in (earlier or {}).items() if bool((mask[n] & ~m).any())]
@@ -45,11 +49,8 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
 
 
 def check_settings(sparsity: float, score: str, allocation: str) -> None:
-    """Raise a ValueError that says what was expected and what came."""
-    if not isinstance(sparsity, (int, float)) or not 0 <= sparsity < 1:
-        raise UserError(
-            f'sparsity must be the fraction of weights to remove, in [0, 1), got '
-            f'{sparsity!r}; for 80 % write 0.8')
+    """Raise a UserError that says what was expected and what came."""
+    check_sparsity(sparsity)
     for what, value, known in (('score', score, SCORES),
                                ('allocation', allocation, ALLOCATIONS)):
         if value not in known:
@@ -70,7 +71,7 @@ def apply(mask: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
 
 
 def check_fits(mask: Mapping[str, Tensor], params: Mapping[str, Tensor], source: str) -> None:
-    """Raise a ValueError unless every mask has a parameter of its name and shape."""
+    """Raise a UserError unless every mask has a parameter of its name and shape."""
     unknown = [name for name in mask if name not in params]
     if unknown:
         raise UserError(

@@ -9,6 +9,10 @@ SPARSITY = 'sparsity.json'         # of one round: per layer, group, network
 REWIND = 'rewind.pth'               # the rewind point, an ordinary mmengine checkpoint
 TICKET = 'ticket.safetensors'       # what a round trains
 NEXT_TICKET = 'next_ticket.safetensors'  # drawn by a PruneHook outside a lottery
+EARLY_BIRD = 'early_bird'           # folder of candidate masks
+EARLY_BIRD_CSV = 'curve.csv'
+EARLY_BIRD_FIGURE = 'curve.png'
+EARLY_BIRD_CHECKPOINT = 'early_bird.pth'
 FINAL = 'final.pth'                 # a finished round: weights, plain meta, masks
 
 

@@ -4,7 +4,6 @@ from typing import Any, Dict, List, Mapping
 from torch import Tensor, nn
 
 from . import mask as masks
-from .files import whole_file
 from .scope import groups_of
 
 
@@ -51,30 +50,3 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     lines += [f'| {r["name"]} | {r["weights"]:,} | {r["zeros"]:,} | {r["sparsity"]:.2%} |'
               for r in rows]
     return '\n'.join(lines) + '\n'
-
-
-def plot_layers(report: Mapping[str, Any], path, title: str = 'Sparsity of each layer') -> None:
-    """Draw the sparsity of each layer, input to output (the paper, Fig. 2c), as PNG."""
-    import matplotlib
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
-    layers, scope = report['layers'], report['scope']
-    # Okabe & Ito's palette: told apart by colour-blind readers too.
-    palette = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#999999']
-    groups = list(dict.fromkeys(r['group'] for r in layers))
-    figure, axes = plt.subplots(figsize=(min(24, 3 + 0.22 * len(layers)), 5))
-    for i, group in enumerate(groups):
-        at = [j for j, r in enumerate(layers) if r['group'] == group]
-        axes.bar(at, [100 * layers[j]['sparsity'] for j in at], label=group,
-                 color=palette[i % len(palette)])
-    axes.axhline(100 * scope['sparsity'], color='black', linestyle='--', linewidth=1,
-                 label=f'all in scope, {scope["sparsity"]:.1%}')
-    axes.set(ylabel='weights pruned (%)', ylim=(0, 100), title=title,
-             xlim=(-0.7, len(layers) - 0.3))
-    axes.set_xticks(range(len(layers)), [r['name'].removesuffix('.weight') for r in layers],
-                    rotation=90, fontsize=7)
-    axes.legend(loc='upper left', bbox_to_anchor=(1, 1), frameon=False)
-    with whole_file(path) as part:
-        figure.savefig(part, format='png', dpi=120, bbox_inches='tight')
-    plt.close(figure)

@@ -18,7 +18,7 @@ def rewind_iteration(to: Union[str, int], max_iters: int, iters_per_epoch: int) 
         iters_per_epoch: Batches in one pass over the data.
 
     Raises:
-        ValueError: ``to`` has no such form, or lies after the end of training.
+        UserError: ``to`` has no such form, or lies after the end of training.
     """
     match = _FORM.fullmatch(f'{to}it' if isinstance(to, int) else str(to).strip())
     if not match:

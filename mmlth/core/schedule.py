@@ -1,4 +1,5 @@
 """The sparsity after each round of iterative pruning."""
+from numbers import Real
 from typing import List, Sequence, Union
 
 from .errors import UserError
@@ -15,22 +16,28 @@ def round_sparsities(sparsity: Union[float, Sequence[float]], rounds: int = 1) -
         rounds: R, at least 1. With a list of sparsities it must be the list's length.
 
     Raises:
-        ValueError: The values are out of range, or sparsity falls.
+        UserError: The values are out of range, or sparsity falls.
     """
     if isinstance(sparsity, (list, tuple)):
         values = [0.0, *sparsity]
         if rounds not in (1, len(sparsity)) or not sparsity:
             raise UserError(f'{len(sparsity)} sparsities do not fit rounds={rounds}')
-        if any(not 0 <= a <= b < 1 for a, b in zip(values, values[1:])):
-            raise UserError(
-                f'sparsities must lie in [0, 1) and never fall, got {list(sparsity)}')
+        for value in sparsity:
+            check_sparsity(value)
+        if any(a > b for a, b in zip(values, values[1:])):
+            raise UserError(f'sparsities must never fall, got {list(sparsity)}')
         return values
-    if not isinstance(sparsity, (int, float)) or not 0 <= sparsity < 1:
-        raise UserError(
-            f'sparsity must be the fraction of weights to remove, in [0, 1), got '
-            f'{sparsity!r}; for 80 % write 0.8')
+    check_sparsity(sparsity)
     if not isinstance(rounds, int) or rounds < 1:
         raise UserError(f'rounds must be a whole number, at least 1, got {rounds!r}')
     # The last round gets the value as it was given, free of rounding errors.
     inner = [1 - (1 - sparsity) ** (r / rounds) for r in range(1, rounds)]
     return [0.0, *inner, float(sparsity)]
+
+
+def check_sparsity(sparsity) -> None:
+    """Raise a UserError unless it is a fraction in [0, 1)."""
+    if not isinstance(sparsity, Real) or isinstance(sparsity, bool) or not 0 <= sparsity < 1:
+        raise UserError(
+            f'sparsity must be the fraction of weights to remove, in [0, 1), got '
+            f'{sparsity!r}; for 80 % write 0.8')

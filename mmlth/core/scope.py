@@ -7,6 +7,7 @@ import re
 from typing import Dict, List, Mapping, Sequence, Union
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from .errors import UserError
 
@@ -48,11 +49,14 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
 
     Transposed and deformable convolutions and the projections that attention keeps as
     plain parameters (``in_proj_weight``) count; biases, norms and embeddings do not.
-    A parameter shared by several modules appears once, under its first name.
+    A parameter shared by several modules appears once, under its first name; one that
+    an embedding shares counts as an embedding.
     """
-    found, seen = {}, set()
+    found = {}
+    seen = {id(m.weight) for m in model.modules()
+            if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     for prefix, module in model.named_modules():
-        if _is_norm(module) or isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        if _is_norm(module):
             continue
         for name, param in module.named_parameters(prefix, recurse=False):
             if name.endswith('weight') and param.dim() >= 2 and id(param) not in seen:
@@ -94,7 +98,7 @@ def select(model: nn.Module, scope: ScopeSpec = None,
             code does. Default: True.
 
     Raises:
-        ValueError: A group or regex matches nothing, or nothing is left in scope.
+        UserError: A group or regex matches nothing, or nothing is left in scope.
     """
     if scope is None:
         chosen = prunable(model)
@@ -113,7 +117,8 @@ def select(model: nn.Module, scope: ScopeSpec = None,
 
 
 def _is_norm(module: nn.Module) -> bool:
-    return 'Norm' in type(module).__name__
+    # By name, for the norms of any package; but mmdet's NormedLinear is a linear layer.
+    return 'Norm' in type(module).__name__ and not isinstance(module, (nn.Linear, _ConvNd))
 
 
 def _by_group(model, scope) -> Dict[str, nn.Parameter]:
@@ -135,11 +140,14 @@ def _by_regex(params, scope) -> Dict[str, nn.Parameter]:
         raise UserError(
             f'scope: expected the keys "include" and "exclude" with lists of regular '
             f'expressions, got {sorted(wrong)}')
+    # A string alone is one pattern, not a list of letters.
+    include, exclude = ([value] if isinstance(value, str) else list(value or ())
+                        for value in (scope.get('include'), scope.get('exclude')))
     chosen = dict(params)
-    if scope.get('include'):
-        wanted = set().union(*(_matching(params, p) for p in scope['include']))
+    if include:
+        wanted = set().union(*(_matching(params, p) for p in include))
         chosen = {n: p for n, p in params.items() if n in wanted}
-    for pattern in scope.get('exclude') or ():
+    for pattern in exclude:
         for name in _matching(params, pattern):
             chosen.pop(name, None)
     return chosen

@@ -57,7 +57,7 @@ class Scores:
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Raise a ValueError that names the first parameter with a NaN or infinity."""
+    """Raise a UserError that names the first parameter with a NaN or infinity."""
     scores = Scores(tensors, absolute=True)
     for name, tensor in tensors.items():
         # NaN passes through a maximum. A float64 may overflow only in the scores.
@@ -135,6 +135,8 @@ def _kth_lowest(scores: Scores, rank: int) -> Tuple[float, int]:
             float(sample[high]) if high < len(sample) else math.inf)
         if found is not None:
             return found
+        if low < 0 and high >= len(sample):
+            raise ValueError('scores must not be NaN')
         width *= 4      # an unlucky sample: the wanted score lies outside the bracket
 
 

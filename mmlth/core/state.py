@@ -28,7 +28,7 @@ def unique(model: nn.Module) -> Dict[str, Tensor]:
 
 def check_same(expected: Mapping[str, Tensor], found: Mapping[str, Tensor],
                source: str) -> None:
-    """Raise a ValueError on missing, unexpected or differently shaped tensors.
+    """Raise a UserError on missing, unexpected or differently shaped tensors.
 
     Args:
         expected: What the model has.

@@ -59,7 +59,7 @@ class Ticket:
             shapes[name] = list(keep.shape)
         for name, tensor in self.state.items():
             if name in self.mask:
-                keep = self.mask[name].view(-1).nonzero().view(-1)
+                keep = self.mask[name].cpu().reshape(-1).nonzero().view(-1)
                 tensors[f'kept/{name}'] = tensor.detach().cpu().reshape(-1)[keep]
             else:
                 tensors[f'state/{name}'] = tensor.detach().cpu().contiguous()

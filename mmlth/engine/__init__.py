@@ -3,9 +3,9 @@ from mmlth import compat
 
 compat.apply()
 
-from .hooks import PruneHook, RewindHook, TicketHook  # noqa: E402
+from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook  # noqa: E402
 from .lottery_runner import LotteryRunner  # noqa: E402
 from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper  # noqa: E402
 
-__all__ = ['LotteryRunner', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PruneHook',
-           'RewindHook', 'TicketHook']
+__all__ = ['EarlyBirdHook', 'LotteryRunner', 'MaskedAmpOptimWrapper',
+           'MaskedOptimWrapper', 'PruneHook', 'RewindHook', 'TicketHook']

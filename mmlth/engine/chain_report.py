@@ -7,7 +7,8 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.files import write_json, write_text
-from mmlth.core.report import plot_layers, to_markdown
+from mmlth.core.figures import plot_layers
+from mmlth.core.report import to_markdown
 
 from .rounds import hook_config
 
@@ -49,7 +50,7 @@ def table(rounds: Sequence[Dict[str, Any]]) -> str:
             row.append('-' if value is None else f'{value:.4f}')
             row.append('-' if change is None or not entry['round'] else f'{change:+.4f}')
         row += [_size(entry['checkpoint_bytes']), _size(entry['ticket_bytes']),
-                str(entry['iterations']), f'{entry["seconds"] / 60:.1f} min']
+                _iterations(entry), f'{entry["seconds"] / 60:.1f} min']
         rows.append(row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in rows]
@@ -76,6 +77,15 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
         f'Allocation: {prune.get("allocation", "global")}; score: '
         f'{prune.get("score", "magnitude")}. Rewound to {rewind.get("to", "0it")}, '
         f'schedule: {rewind.get("schedule", "restart")}.\n']
+    saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
+    if saved:
+        parts.append(
+            f'The early-bird ticket ended the dense training after {rounds[0]["iterations"]} '
+            f'of {rounds[0]["planned_iterations"]} iterations: {saved} saved '
+            f'({saved / rounds[0]["planned_iterations"]:.0%} of round 0).\n')
+    if (paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_FIGURE).exists():
+        curve = f'round_0/{paths.EARLY_BIRD}/{paths.EARLY_BIRD_FIGURE}'
+        parts.append(f'![Agreement of early masks with the final one]({curve})\n')
     reports = {}
     for entry in rounds[1:]:
         index = entry['round']
@@ -88,6 +98,11 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
                   to_markdown(report)]
     write_json(work_dir / paths.REPORT_JSON, dict(rounds=list(rounds), sparsity=reports))
     write_text(work_dir / paths.REPORT, '\n'.join(parts))
+
+
+def _iterations(entry: Dict[str, Any]) -> str:
+    done, planned = entry['iterations'], entry['planned_iterations']
+    return str(done) if done == planned else f'{done} of {planned}'
 
 
 def _size(count) -> str:

@@ -154,7 +154,7 @@ class LotteryRunner:
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
-            iterations=runner.iter)
+            iterations=runner.iter, planned_iterations=runner.max_iters)
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
@@ -226,5 +226,5 @@ def plain_config(cfg: Config) -> Config:
     """The config for an ordinary Runner that only evaluates."""
     cfg = copy.deepcopy(cfg)
     cfg.pop('runner_type', None)
-    without_hooks(cfg, 'PruneHook', 'RewindHook', 'TicketHook')
+    without_hooks(cfg, 'PruneHook', 'RewindHook', 'EarlyBirdHook', 'TicketHook')
     return cfg

@@ -20,7 +20,8 @@ class LotteryState:
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
-    dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations`` and ``seconds``.
+    dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
+    ``planned_iterations`` (more, if an early-bird ticket ended the round) and ``seconds``.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
@@ -29,7 +30,7 @@ class LotteryState:
         self.rounds: List[Dict[str, Any]] = [
             dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
                  metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
-                 ticket_bytes=None, iterations=0, seconds=0.0)
+                 ticket_bytes=None, iterations=0, planned_iterations=0, seconds=0.0)
             for r in range(rounds + 1)]
 
     def save(self) -> None:

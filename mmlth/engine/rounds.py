@@ -52,7 +52,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config
     else:
         without_hooks(cfg, 'PruneHook')
     if round_index > 0:
-        without_hooks(cfg, 'RewindHook', 'TicketHook')
+        without_hooks(cfg, 'RewindHook', 'EarlyBirdHook', 'TicketHook')
         cfg.setdefault('default_hooks', ConfigDict())['ticket'] = ConfigDict(
             type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
         cfg.load_from = str(rewind_point) if resume else None

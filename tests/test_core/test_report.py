@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mmlth.core import prunable, sparsity_report
-from mmlth.core.report import plot_layers, to_markdown
+from mmlth.core.figures import plot_layers
+from mmlth.core.report import to_markdown
 
 
 def make():

@@ -45,9 +45,9 @@ class PruneHook(Hook):
             ``next_ticket.safetensors`` in the work dir.
 
     Note:
-        LOWEST priority: the last checkpoint is written before the ticket is drawn.
+        VERY_LOW priority: hooks that change weights at the end of training come first.
     """
-    priority = 'LOWEST'
+    priority = 'VERY_LOW'
 
     def __init__(self,
                  sparsity: Union[float, Sequence[float]] = 0.8,
@@ -82,21 +82,19 @@ class PruneHook(Hook):
         """Draw the ticket and write it."""
         draw_ticket(self, runner)
 
+    def path(self, runner) -> Path:
+        """Where the ticket is written."""
+        return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
+
 
 @master_only
 def draw_ticket(hook: PruneHook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    model = bare_model(runner.model)
-    weights = select(model, hook.scope, hook.frozen)
-    earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
-    if earlier is not None and list(earlier) != list(weights):
-        raise UserError(
-            'PruneHook: the scope of this round is not that of the ticket it trains; '
-            'keep scope and frozen the same in all rounds')
-    earlier = earlier and {n: m.to(weights[n].device) for n, m in earlier.items()}
-    mask = masks.draw(weights, hook.sparsity, score=hook.score,
-                      allocation=hook.allocation, earlier=earlier)
-    rewind = find_rewind_point(hook, runner)
+    mask = next((m for m in (h.mask(runner) for h in runner.hooks if hasattr(h, 'found'))
+                 if m is not None), None)
+    if mask is None:
+        mask = draw_mask(hook, runner)
+    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
     if rewind is None:
         start, source = states.snapshot(model), 'the trained weights'
     else:
@@ -104,12 +102,21 @@ def draw_ticket(hook: PruneHook, runner) -> None:
         saved = trained_weights(_load_checkpoint(source, map_location='cpu'))
         start = {n: saved[n] for n in own if n in saved}
         states.check_same(own, start, source)
-    out = Path(hook.out or Path(runner.work_dir) / paths.NEXT_TICKET)
+    out = hook.path(runner)
     Ticket.draw(mask, start, meta_of(hook, runner, source), source).save(out)
     runner.logger.info(
         f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
         f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
         f'written to {out}')
+
+
+def draw_mask(hook: PruneHook, runner) -> masks.Mask:
+    """The mask that ``hook`` says of the weights as they are now."""
+    weights = select(bare_model(runner.model), hook.scope, hook.frozen)
+    earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
+    earlier = earlier and {n: m.to(weights[n].device) for n, m in earlier.items()}
+    return masks.draw(weights, hook.sparsity, score=hook.score,
+                      allocation=hook.allocation, earlier=earlier)
 
 
 def find_rewind_point(hook: PruneHook, runner) -> Optional[Path]:

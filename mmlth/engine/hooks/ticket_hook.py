@@ -78,7 +78,7 @@ class TicketHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors."""
-        checkpoint['mmlth'] = checkpoint_entry(self.ticket.mask)
+        checkpoint.setdefault('mmlth', {}).update(checkpoint_entry(self.ticket.mask))
 
 
 def checkpoint_entry(mask) -> dict:

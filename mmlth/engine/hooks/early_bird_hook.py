@@ -1,0 +1,161 @@
+"""Draw candidate masks while training, and end it once they no longer change."""
+from pathlib import Path
+from typing import Dict, Optional
+
+from mmengine.dist import is_main_process, master_only
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmlth.core import Ticket, early_bird, paths
+from mmlth.core.errors import UserError
+from mmlth.core.files import whole_file, write_text
+from mmlth.core.similarity import chance_iou, group_iou, iou
+from mmlth.registry import HOOKS
+
+from .prune_hook import PruneHook, draw_mask
+
+
+@HOOKS.register_module()
+class EarlyBirdHook(Hook):
+    """Track early-bird tickets (You et al. 2020; the paper, 4.3 and Fig. 2f).
+
+    Every ``interval`` iterations it draws the mask that the training's
+    :class:`PruneHook` would draw at that moment, keeps it bit-packed in the work dir's
+    folder ``early_bird``, and logs the IoU of the surviving weights with the candidate
+    before, for the whole scope and per group. At the end of the training it writes the
+    IoU of all candidates with the final mask as ``early_bird/curve.csv`` and ``.png``,
+    beside the level that random masks would reach. A ``LotteryRunner`` keeps the hook
+    in round 0 only.
+
+    Args:
+        interval: Iterations between candidates. Default: 500.
+        stop: ``dict(iou=0.95, patience=3)`` ends the training early, once that many
+            candidates in a row agree with the one before by at least ``iou``; the last
+            of them is the mask of the next ticket. An epoch-based training ends with
+            the epoch. Default: None, train to the end.
+
+    Note:
+        LOWEST priority: it draws what the iteration left, and at the end it reads the
+        ticket that the PruneHook has written.
+    """
+    priority = 'LOWEST'
+
+    def __init__(self, interval: int = 500, stop: Optional[Dict[str, float]] = None):
+        if not isinstance(interval, int) or interval < 1:
+            raise UserError(
+                f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
+        if stop is not None and (
+                set(stop) != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
+                or stop['patience'] < 1):
+            raise UserError(
+                'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
+                f'and patience at least 1, got {dict(stop)}')
+        self.interval = interval
+        self.stop = stop
+        self.streak = 0                         # candidates in a row that agreed
+        self.found: Optional[int] = None        # the iteration whose mask is the ticket's
+        self.previous = None
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Go on counting where the checkpoint was written."""
+        state = checkpoint.get('mmlth', {}).get('early_bird')
+        if runner._resume and state:
+            self.streak, self.found = state['streak'], state['found']
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Save the count."""
+        checkpoint.setdefault('mmlth', {})['early_bird'] = dict(
+            streak=self.streak, found=self.found)
+
+    def before_train(self, runner) -> None:
+        """Drop candidates of a training that was cut off; end one that was ended."""
+        if not any(isinstance(hook, PruneHook) for hook in runner.hooks):
+            raise UserError(
+                'EarlyBirdHook draws what a PruneHook would draw: add one to the hooks')
+        for iteration, path in early_bird.candidates(folder_of(runner)).items():
+            if iteration <= runner.iter:
+                self.previous = Ticket.load(path).mask
+            elif is_main_process():
+                path.unlink()
+        if self.found is not None:
+            runner.train_loop.stop_training = True
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Draw a candidate every ``interval`` iterations."""
+        if self.found is None and self.every_n_train_iters(runner, self.interval):
+            observe(self, runner)
+            if self.found and not isinstance(runner.train_loop, EpochBasedTrainLoop):
+                end_training(self, runner, by_epoch=False)
+
+    def after_train_epoch(self, runner) -> None:
+        """End an epoch-based training that has found its ticket."""
+        if self.found and isinstance(runner.train_loop, EpochBasedTrainLoop):
+            end_training(self, runner, by_epoch=True)
+
+    def after_train(self, runner) -> None:
+        """Write the curve."""
+        write_curve(runner)
+
+    def mask(self, runner):
+        """The mask that ended the training; None if it ran to its end."""
+        if self.found is None:
+            return None
+        return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found)).mask
+
+
+def folder_of(runner) -> Path:
+    """Where a training's candidates are kept."""
+    return Path(runner.work_dir) / paths.EARLY_BIRD
+
+
+def observe(hook: EarlyBirdHook, runner) -> None:
+    """Draw, keep and compare one candidate."""
+    iteration = runner.iter + 1
+    prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
+    mask = {name: keep.cpu() for name, keep in draw_mask(prune, runner).items()}
+    if is_main_process():
+        Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
+            early_bird.candidate_path(folder_of(runner), iteration))
+    if hook.previous is not None:
+        agreement = iou(mask, hook.previous)
+        scalars = {'early_bird/iou_previous': agreement,
+                   'early_bird/chance': chance_iou(mask, hook.previous),
+                   **{f'early_bird/iou_previous/{group}': value
+                      for group, value in group_iou(mask, hook.previous).items()}}
+        runner.visualizer.add_scalars(scalars, step=iteration)
+        runner.logger.info(
+            f'Early-bird mask of iteration {iteration}: IoU {agreement:.4f} with the one '
+            f'before (random masks: {scalars["early_bird/chance"]:.4f})')
+        if hook.stop is not None:
+            hook.streak = hook.streak + 1 if agreement >= hook.stop['iou'] else 0
+            if hook.streak >= hook.stop['patience']:
+                hook.found = iteration
+    hook.previous = mask
+
+
+def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
+    """Stop the loop. It writes no last checkpoint then, so write it here."""
+    runner.train_loop.stop_training = True
+    done = runner.iter if by_epoch else runner.iter + 1     # an epoch has counted its last
+    runner.logger.info(
+        f'The early-bird ticket is found: training ends after {done} of '
+        f'{runner.max_iters} iterations with the mask of iteration {hook.found}')
+    save_checkpoint(runner, by_epoch)
+
+
+@master_only
+def save_checkpoint(runner, by_epoch: bool) -> None:
+    """Write the checkpoint of the early end, where a resume finds it."""
+    path = Path(runner.work_dir) / paths.EARLY_BIRD_CHECKPOINT
+    with whole_file(path) as part:
+        runner.save_checkpoint(str(part.parent), part.name, by_epoch=by_epoch)
+    write_text(Path(runner.work_dir) / 'last_checkpoint', str(path))
+
+
+@master_only
+def write_curve(runner) -> None:
+    """Compare all candidates with the ticket that the PruneHook has drawn."""
+    prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
+    rows = early_bird.curve(folder_of(runner), Ticket.load(prune.path(runner)).mask)
+    if rows:
+        early_bird.write_curve(folder_of(runner), rows)

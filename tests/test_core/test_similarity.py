@@ -1,0 +1,39 @@
+"""Agreement of masks, and what chance gives."""
+import pytest
+import torch
+
+from mmlth.core.similarity import chance_iou, group_iou, iou
+
+
+def random_mask(density, seed, n=200_000):
+    generator = torch.Generator().manual_seed(seed)
+    return {'head.weight': torch.rand(n, generator=generator) < density}
+
+
+def test_by_hand():
+    a = {'w': torch.tensor([1, 1, 0, 0]).bool()}
+    b = {'w': torch.tensor([1, 0, 1, 0]).bool()}
+    assert iou(a, b) == pytest.approx(1 / 3)
+    assert iou(a, a) == 1.0
+    assert chance_iou(a, b) == pytest.approx(0.5 / 1.5)
+    none = {'w': torch.zeros(4).bool()}
+    assert iou(none, none) == 1.0 and iou(a, none) == 0.0
+
+
+@pytest.mark.parametrize('density', [0.05, 0.2, 0.5, 1.0])
+def test_random_masks_reach_the_chance_level_and_no_more(density):
+    """Defect 11: by Hamming distance, random masks at 95 % sparsity look alike."""
+    a, b = random_mask(density, 0), random_mask(density, 1)
+    assert chance_iou(a, b) == pytest.approx(density / (2 - density), abs=0.01)
+    assert iou(a, b) == pytest.approx(chance_iou(a, b), abs=0.01)
+    if density == 0.05:
+        hamming = (a['head.weight'] != b['head.weight']).float().mean()
+        assert hamming < 0.1 and iou(a, b) < 0.04
+
+
+def test_groups():
+    a = {'backbone.layer1.0.conv1.weight': torch.ones(4).bool(),
+         'backbone.layer2.0.conv1.weight': torch.ones(4).bool(),
+         'neck.conv.weight': torch.tensor([True, False])}
+    b = {**a, 'neck.conv.weight': torch.tensor([False, True])}
+    assert group_iou(a, b) == {'base': 1.0, 'neck': 0.0}

@@ -1,0 +1,102 @@
+"""Candidate masks while training, on real Runners."""
+import csv
+import json
+
+import pytest
+import torch
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from toy import lottery_config, toy_config
+
+from mmlth.core import Ticket, early_bird, paths
+from mmlth.core.errors import UserError
+from mmlth.core.similarity import iou
+
+
+def config(tmp_path, stop=None, interval=3, **kwargs):
+    return lottery_config(tmp_path, default_hooks=dict(
+        early_bird=dict(type='mmlth.EarlyBirdHook', interval=interval, stop=stop)), **kwargs)
+
+
+def read_curve(tmp_path):
+    with open(tmp_path / 'round_0' / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV) as file:
+        return list(csv.DictReader(file))
+
+
+def test_candidates_are_what_the_final_pruning_would_draw(tmp_path):
+    RUNNERS.build(config(tmp_path)).train()
+    found = early_bird.candidates(tmp_path / 'round_0' / paths.EARLY_BIRD)
+    assert list(found) == [3, 6, 9, 12]
+    final = Ticket.load(tmp_path / 'round_1' / paths.TICKET).mask
+    last = Ticket.load(found[12])
+    assert not last.state and iou(last.mask, final) == 1.0
+    rows = read_curve(tmp_path)
+    assert [int(row['iteration']) for row in rows] == [3, 6, 9, 12]
+    for row in rows:
+        mask = Ticket.load(found[int(row['iteration'])]).mask
+        assert float(row['iou_final']) == pytest.approx(iou(mask, final))
+        density = 1 - 339 / 424
+        assert float(row['chance']) == pytest.approx(density / (2 - density))
+        assert {'iou_final/backbone', 'iou_final/head'} <= set(row)
+    assert (tmp_path / 'round_0/early_bird/curve.png').read_bytes().startswith(b'\x89PNG')
+    assert not (tmp_path / 'round_1' / paths.EARLY_BIRD).exists()
+    assert 'round_0/early_bird/curve.png' in (tmp_path / paths.REPORT).read_text()
+
+
+@pytest.mark.parametrize('by_epoch', [False, True])
+def test_early_stop_hands_its_mask_on(tmp_path, by_epoch):
+    RUNNERS.build(config(tmp_path, stop=dict(iou=0.01, patience=1), interval=2,
+                         by_epoch=by_epoch)).train()
+    rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
+    assert (rounds[0]['iterations'], rounds[0]['planned_iterations']) == (4, 12)
+    assert (rounds[1]['iterations'], rounds[1]['planned_iterations']) == (12, 12)
+    candidate = early_bird.candidate_path(tmp_path / 'round_0' / paths.EARLY_BIRD, 4)
+    mask, final = Ticket.load(candidate).mask, Ticket.load(
+        tmp_path / 'round_1' / paths.TICKET).mask
+    assert all(torch.equal(mask[name], final[name]) for name in mask)
+    assert '8 saved (67% of round 0)' in (tmp_path / paths.REPORT).read_text()
+
+
+def test_a_resumed_early_end_stays_ended(tmp_path):
+    """Killed after the early end: the resumed round trains no further."""
+    stop = dict(iou=0.01, patience=1)
+    RUNNERS.build(config(tmp_path, stop=stop, interval=2)).train()
+    state = json.loads((tmp_path / paths.LOTTERY).read_text())
+    first = torch.load(tmp_path / 'round_0' / paths.FINAL, weights_only=True)
+    for entry in state['rounds']:
+        entry['status'] = 'running' if entry['round'] == 0 else 'waiting'
+    (tmp_path / paths.LOTTERY).write_text(json.dumps(state))
+    (tmp_path / 'round_0' / paths.FINAL).unlink()
+    (tmp_path / 'round_1' / paths.TICKET).unlink()
+    cfg = config(tmp_path, stop=stop, interval=2)
+    cfg.resume = True
+    RUNNERS.build(cfg).train()
+    again = torch.load(tmp_path / 'round_0' / paths.FINAL, weights_only=True)
+    assert again['meta']['iter'] == first['meta']['iter'] == 4
+    assert all(torch.equal(first['state_dict'][n], again['state_dict'][n])
+               for n in first['state_dict'])
+    assert (tmp_path / 'round_1' / paths.TICKET).exists()
+
+
+def test_patience_counts_in_a_row(tmp_path):
+    """IoU of 1 is never reached thrice while weights move: trained to the end."""
+    RUNNERS.build(config(tmp_path, stop=dict(iou=1.0, patience=3), interval=2)).train()
+    rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
+    assert rounds[0]['iterations'] == 12
+
+
+@pytest.mark.parametrize('args', [
+    dict(interval=0), dict(stop=dict(iou=1.5, patience=1)), dict(stop=dict(iou=0.9)),
+    dict(stop=dict(iou=0.9, patience=0))])
+def test_mistakes(tmp_path, args):
+    cfg = config(tmp_path)
+    cfg.default_hooks.early_bird.update(args)
+    with pytest.raises(UserError, match='EarlyBirdHook'):
+        RUNNERS.build(cfg).train()
+
+
+def test_needs_a_prune_hook(tmp_path):
+    cfg = toy_config(tmp_path, val=False)
+    cfg.default_hooks.early_bird = dict(type='mmlth.EarlyBirdHook', interval=3)
+    with pytest.raises(UserError, match='PruneHook'):
+        Runner.from_cfg(cfg).train()
