@@ -2,7 +2,7 @@
 """Measure a ticket's training step, drawing and file against their goals.
 
 Ratios are medians over pairs of neighbouring calls, so that other work on the machine
-touches both sides. The full run takes about five minutes and 14 GB of memory on two
+touches both sides. The full run takes five to ten minutes and 10 GB of memory on two
 cores, nearly all of it for torch.topk on 350 M weights; `--sizes 44e6` leaves that out.
 """
 import argparse

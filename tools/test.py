@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
-from mmlth.engine.lottery_runner import plain_config
+from mmlth.engine.rounds import evaluation_config
 
 
 def parse_args():
@@ -58,7 +58,7 @@ def add_outputs(cfg, args):
 def main():
     args = parse_args()
     try:
-        cfg = plain_config(load_config(args.config, cfg_options=args.cfg_options))
+        cfg = evaluation_config(load_config(args.config, cfg_options=args.cfg_options))
         if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
             raise UserError(f'there is no checkpoint {args.checkpoint}')
         cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False

@@ -55,7 +55,11 @@ def build_config(args):
         cfg.auto_scale_lr.enable = True
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        if 'runner_type' not in cfg:
+            cfg.load_from = None if args.resume == 'auto' else args.resume
+        elif args.resume != 'auto':
+            raise UserError(
+                'a lottery resumes from its work dir: give --resume without a checkpoint')
     return cfg
 
 

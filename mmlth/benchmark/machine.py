@@ -17,7 +17,7 @@ def machine(device: str) -> dict:
 def _processor() -> str:
     try:
         with open('/proc/cpuinfo') as file:
-            names = [line.split(':')[1].strip() for line in file if line.startswith('model name')]
-        return names[0]
-    except (OSError, IndexError):
+            return next(line.split(':')[1].strip() for line in file
+                        if line.startswith('model name'))
+    except (OSError, StopIteration):    # not on Linux, or not on x86
         return platform.processor() or platform.machine()

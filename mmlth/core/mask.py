@@ -40,6 +40,7 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
                             'scope and frozen the same in all rounds')
         scores = scores.below(earlier)
     mask = ALLOCATIONS[allocation](scores, sparsity)
+    del scores      # a copy of the weights, if there is an earlier mask
     grown = [n for n, m in (earlier or {}).items() if bool((mask[n] & ~m).any())]
     if grown:
         raise UserError(

@@ -9,7 +9,7 @@ import numpy as np
 
 GLYPH = 8  # load_digits gives 8x8 pixels, each 0..16
 CELL = 8  # an enlarged glyph has 8 x 8 pixels per original pixel
-INK = 0.45  # of the scan's full black; where this much ink lies is digit
+INK = 0.5  # of the scan's full black; where this much ink lies is digit
 MIN_CONTRAST = 70  # grey levels between a digit and what it covers
 DARK = 100  # grey level of a ground that asks for lighter ink
 LUMA = np.array([29, 150, 77])  # BGR to grey, in 1/256
@@ -67,10 +67,10 @@ def draw_glyph(rng, glyph, height):
     Returns:
         np.ndarray: Opacity in 0..1, no larger than the digit.
     """
-    angle = rng.uniform(-0.25, 0.25)
+    angle = rng.uniform(-0.15, 0.15)
     # Rounded: the last bits of a sine differ from one C library to the next.
     cos, sin = round(math.cos(angle), 6), round(math.sin(angle), 6)
-    slant, width = rng.uniform(-0.2, 0.2), rng.uniform(0.85, 1.15)
+    slant, width = rng.uniform(-0.1, 0.1), rng.uniform(0.85, 1.15)
     step = GLYPH * CELL / height  # glyph pixels per scene pixel
     reach = int(height * 0.65)
     offset = np.arange(-reach, reach + 1) * step

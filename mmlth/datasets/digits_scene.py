@@ -6,7 +6,7 @@ import numpy as np
 
 from mmlth.datasets.digits_draw import background, draw_glyph, paint
 
-MIN_HEIGHT, MAX_HEIGHT = 20, 0.85  # of a digit: pixels, and part of the scene
+MIN_HEIGHT, MAX_HEIGHT = 20, 0.9  # of a digit: pixels, and part of the scene
 MIN_VISIBLE = 0.7  # of the pixels of every digit
 
 

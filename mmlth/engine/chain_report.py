@@ -78,7 +78,7 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
         f'{prune.get("score", "magnitude")}. Rewound to {rewind.get("to", "0it")}, '
         f'schedule: {rewind.get("schedule", "restart")}.\n']
     saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
-    if saved:
+    if saved > 0:
         parts.append(
             f'The early-bird ticket ended the dense training after {rounds[0]["iterations"]} '
             f'of {rounds[0]["planned_iterations"]} iterations: {saved} saved '
@@ -102,7 +102,7 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
 
 def _iterations(entry: Dict[str, Any]) -> str:
     done, planned = entry['iterations'], entry['planned_iterations']
-    return str(done) if done == planned else f'{done} of {planned}'
+    return str(done) if done >= planned else f'{done} of {planned}'
 
 
 def _size(count) -> str:

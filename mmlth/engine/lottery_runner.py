@@ -10,21 +10,20 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import (barrier, broadcast_object_list, init_dist, is_distributed,
                            is_main_process)
-from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
-from mmlth.core.files import whole_file, write_json
+from mmlth.core.files import write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
-from .hooks.ticket_hook import bare_model, checkpoint_entry
+from .final import MetricsHook, final_metrics, save_final
+from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState
 from .preflight import check_config, count_rounds
-from .rounds import round_config, without_hooks
+from .rounds import evaluation_config, round_config
 
 
 @RUNNERS.register_module()
@@ -69,11 +68,11 @@ class LotteryRunner:
 
     def test(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
-        return Runner.from_cfg(plain_config(self.cfg)).test()
+        return Runner.from_cfg(evaluation_config(self.cfg)).test()
 
     def val(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the validation loop."""
-        return Runner.from_cfg(plain_config(self.cfg)).val()
+        return Runner.from_cfg(evaluation_config(self.cfg)).val()
 
     def _init_dist(self) -> None:
         """As ``Runner.setup_env`` does, but before the first file is read or written."""
@@ -88,6 +87,7 @@ class LotteryRunner:
         try:
             if self.cfg.get('resume') and state.path.exists():
                 state.resume()
+                self.cfg.load_from = state.config.get('load_from')
             elif holds_results(self.work_dir):
                 raise UserError(
                     f'{self.work_dir} already holds a lottery. Continue it with --resume, '
@@ -113,7 +113,7 @@ class LotteryRunner:
             state.save()
         cfg = round_config(self.cfg, self.work_dir, index, rounds)
         runner = Runner.from_cfg(cfg)
-        metrics_hook = _MetricsHook(
+        metrics_hook = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began))
         runner.register_hook(metrics_hook, priority='LOWEST')
         runner.train()
@@ -160,71 +160,7 @@ class LotteryRunner:
         print_log(text, logger='current' if is_main_process() else 'silent')
 
 
-class _MetricsHook(Hook):
-    """Keep the metrics of the last validation and the iteration it belongs to."""
-
-    def __init__(self, on_checkpoint):
-        self.metrics: Dict[str, float] = {}
-        self.iteration: Optional[int] = None
-        self._on_checkpoint = on_checkpoint
-
-    def after_val_epoch(self, runner, metrics=None) -> None:
-        self.metrics, self.iteration = dict(metrics or {}), runner.iter
-
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        self._on_checkpoint()
-
-
-def final_metrics(runner: Runner, hook: _MetricsHook) -> Dict[str, float]:
-    """The metrics of the trained weights; validates if the training did not."""
-    if runner.val_loop is None:
-        return {}
-    if hook.iteration != runner.iter:
-        runner.val_loop.run()
-    return {name: float(value) for name, value in hook.metrics.items()
-            if isinstance(value, (int, float)) or getattr(value, 'size', 0) == 1}
-
-
-def save_final(runner: Runner, path, mask) -> None:
-    """Write weights, plain meta and masks: what any tool can load without mmlth.
-
-    With an EMAHook the weights are the averaged ones, those that were evaluated.
-    """
-    checkpoint: Dict[str, Any] = dict(
-        meta=dict(iter=runner.iter, epoch=runner.epoch),
-        state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
-    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-    meta = dict(
-        iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
-        experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
-    dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
-    if dataset_meta is not None:
-        meta['dataset_meta'] = plain(dataset_meta)
-    with whole_file(path) as part:
-        torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
-                        mmlth=checkpoint_entry(mask)), part)
-
-
-def plain(value):
-    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(v) for v in value]
-    if hasattr(value, 'tolist'):
-        return value.tolist()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
 def holds_results(work_dir: Path) -> bool:
     """Whether a lottery got as far as a file worth keeping."""
     first = paths.round_dir(work_dir, 0)
     return any((first / name).exists() for name in ('last_checkpoint', paths.FINAL))
-
-
-def plain_config(cfg: Config) -> Config:
-    """The config for an ordinary Runner that only evaluates."""
-    cfg = copy.deepcopy(cfg)
-    cfg.pop('runner_type', None)
-    without_hooks(cfg, 'PruneHook', 'RewindHook', 'EarlyBirdHook', 'TicketHook')
-    return cfg

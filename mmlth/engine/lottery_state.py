@@ -1,5 +1,4 @@
 """``lottery.json``: where the chain of rounds stands."""
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Dict, List
@@ -10,8 +9,9 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-# What may differ between the start of a lottery and its --resume.
-_VOLATILE = {'work_dir', 'resume', 'launcher', 'log_level', 'experiment_name'}
+# What may differ between the start of a lottery and its --resume. (MMDetection's --resume
+# clears load_from.)
+_VOLATILE = {'work_dir', 'resume', 'load_from', 'launcher', 'log_level', 'experiment_name'}
 
 
 class LotteryState:
@@ -26,7 +26,7 @@ class LotteryState:
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
         self.path = Path(work_dir) / paths.LOTTERY
-        self.config = comparable(cfg)
+        self.config = plain_config(cfg)
         self.rounds: List[Dict[str, Any]] = [
             dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
                  metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
@@ -35,8 +35,7 @@ class LotteryState:
 
     def save(self) -> None:
         write_json(self.path, dict(
-            version=1, config_sha256=_sha256(self.config), config=self.config,
-            rounds=self.rounds))
+            version=1, config=self.config, rounds=self.rounds))
 
     def resume(self) -> None:
         """Take over what the file says; it must be of the same config.
@@ -49,12 +48,18 @@ class LotteryState:
             config, rounds = saved['config'], saved['rounds']
             if len(rounds) == len(self.rounds):
                 for own, old in zip(self.rounds, rounds):
-                    own.update({k: old[k] for k in own})
+                    # What an older mmlth did not note keeps its initial value.
+                    own.update(round=old['round'], status=old['status'],
+                               **{k: old[k] for k in own.keys() & old.keys()
+                                  if k not in ('round', 'status')})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f'{self.path} cannot be read ({type(error).__name__}: {error}); restore it, '
                 'or start in another --work-dir') from None
-        changed = _differences(config, self.config)
+        self.config['load_from'] = config.get('load_from')
+        changed = _differences(
+            *({k: v for k, v in c.items() if k not in _VOLATILE}
+              for c in (config, self.config)))
         if changed:
             raise UserError(
                 f'{self.path.parent} was begun with another config, so it cannot be '
@@ -62,14 +67,9 @@ class LotteryState:
                 'Undo the change, or start in another --work-dir.')
 
 
-def comparable(cfg: Config) -> Dict[str, Any]:
-    """The config as plain JSON values, without what may change on a resume."""
-    plain = json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
-    return {k: v for k, v in plain.items() if k not in _VOLATILE}
-
-
-def _sha256(config) -> str:
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+def plain_config(cfg: Config) -> Dict[str, Any]:
+    """The config as plain JSON values."""
+    return json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
 
 
 def _differences(old, new, where='') -> List[str]:

@@ -15,9 +15,6 @@ from .rounds import hook_config
 
 def check_config(cfg: Config) -> None:
     """Raise a UserError for what a lottery cannot be run with."""
-    if cfg.get('resume') and cfg.get('load_from'):
-        raise UserError(
-            'a lottery resumes from its work dir: give --resume without a checkpoint')
     for name, why in (('PruneHook', 'to draw tickets'),
                       ('RewindHook', 'to save what they are rewound to')):
         hook = hook_config(cfg, name)

@@ -64,6 +64,14 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config
     return cfg
 
 
+def evaluation_config(cfg: Config) -> Config:
+    """The config for an ordinary Runner that only evaluates."""
+    cfg = copy.deepcopy(cfg)
+    cfg.pop('runner_type', None)
+    without_hooks(cfg, 'PruneHook', 'RewindHook', 'EarlyBirdHook', 'TicketHook')
+    return cfg
+
+
 def _is(hook, name: str) -> bool:
     if not isinstance(hook, dict):
         return False

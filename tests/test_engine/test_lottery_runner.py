@@ -268,3 +268,20 @@ def test_ema_weights_are_what_final_holds(tmp_path):
     rewound = trained_weights(load(tmp_path / 'round_0' / paths.REWIND))
     start = Ticket.load(tmp_path / 'round_1' / paths.TICKET).state
     assert torch.equal(start['head.bias'], rewound['head.bias'])
+
+
+def test_first_weights_survive_a_resume(tmp_path):
+    """`load_from` of the config is for round 0; MMDetection's --resume clears it."""
+    run(lottery_config(tmp_path / 'first'))
+    weights = str(tmp_path / 'first/round_0' / paths.FINAL)
+    cfg = lottery_config(tmp_path / 'second', to='0it', load_from=weights)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1, save_last=False)
+    run(cfg)
+    expected = load(tmp_path / 'second/round_0' / paths.FINAL)['state_dict']
+    start = Ticket.load(tmp_path / 'second/round_1' / paths.TICKET).state
+    assert torch.equal(start['head.bias'], load(weights)['state_dict']['head.bias'])
+    (tmp_path / 'second/round_0' / paths.FINAL).unlink()    # round 0 must be run again
+    cfg.resume, cfg.load_from = True, None
+    run(cfg)
+    again = load(tmp_path / 'second/round_0' / paths.FINAL)['state_dict']
+    assert all(torch.equal(expected[name], again[name]) for name in expected)
