@@ -10,8 +10,8 @@ import numpy as np
 GLYPH = 8  # load_digits gives 8x8 pixels, each 0..16
 CELL = 8  # an enlarged glyph has 8 x 8 pixels per original pixel
 INK = 0.5  # of the scan's full black; where this much ink lies is digit
-MIN_CONTRAST = 70  # grey levels between a digit and what it covers
-DARK = 100  # grey level of a ground that asks for lighter ink
+MIN_CONTRAST = 90  # grey levels between a digit and what it covers
+DARK = 120  # grey level of a ground that asks for lighter ink
 LUMA = np.array([29, 150, 77])  # BGR to grey, in 1/256
 
 

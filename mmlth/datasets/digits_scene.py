@@ -7,7 +7,7 @@ import numpy as np
 from mmlth.datasets.digits_draw import background, draw_glyph, paint
 
 MIN_HEIGHT, MAX_HEIGHT = 20, 0.9  # of a digit: pixels, and part of the scene
-MIN_VISIBLE = 0.7  # of the pixels of every digit
+MIN_VISIBLE = 0.8  # of the pixels of every digit
 
 
 @dataclass
@@ -51,7 +51,7 @@ def _middle(line):
 def add_clutter(rng, image, glyphs, pool):
     """Draw lines, rings, and digits with their quarters exchanged, which are none."""
     size = len(image)
-    for _ in range(rng.integers(2, 7)):
+    for _ in range(rng.integers(1, 6)):
         colour = [int(v) for v in rng.integers(0, 256, 3)]
         start, end = [[int(v) for v in rng.integers(0, size, 2)] for _ in range(2)]
         kind, thickness = rng.integers(3), int(rng.integers(1, 5))

@@ -114,7 +114,7 @@ def test_sizes_and_class_frequencies(root):
     assert small > 0.2 and large > 0.02 and 1 - small - large > 0.2
     labels = [a['category_id'] - 1 for a in coco.anns.values()]
     counts = np.bincount(labels, minlength=10)
-    assert counts.min() > 0 and counts[0] > 4 * counts[9]
+    assert counts.min() > 0 and counts[0] > 3 * counts[9]
 
 
 def test_digits_differ_from_what_surrounds_them(root, coco):
