@@ -44,10 +44,12 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
-    resume = hook_config(cfg, 'RewindHook').get('schedule') == 'resume'
+    rewind = hook_config(cfg, 'RewindHook')
+    resume = rewind.get('schedule') == 'resume'
     if round_index < rounds:
         hook_config(cfg, 'PruneHook').update(
-            round=round_index, rewind=str(rewind_point),
+            round=round_index,
+            rewind=None if rewind.get('mode') == 'lr' else str(rewind_point),
             out=str(paths.round_dir(work_dir, round_index + 1) / paths.TICKET))
     else:
         without_hooks(cfg, 'PruneHook')

@@ -285,3 +285,15 @@ def test_first_weights_survive_a_resume(tmp_path):
     run(cfg)
     again = load(tmp_path / 'second/round_0' / paths.FINAL)['state_dict']
     assert all(torch.equal(expected[name], again[name]) for name in expected)
+
+
+@pytest.mark.parametrize('schedule', ['restart', 'resume'])
+def test_learning_rate_rewinding_keeps_the_trained_weights(tmp_path, schedule):
+    run(lottery_config(tmp_path, rounds=2, schedule=schedule,
+                       default_hooks=dict(rewind=dict(mode='lr'))))
+    for r in (1, 2):
+        trained = load(tmp_path / f'round_{r - 1}/iter_12.pth')['state_dict']
+        ticket = Ticket.load(tmp_path / f'round_{r}' / paths.TICKET)
+        for name, tensor in ticket.state.items():
+            expected = trained[name] * ticket.mask[name] if name in ticket.mask else trained[name]
+            assert torch.equal(tensor, expected), name

@@ -243,3 +243,19 @@ def test_rewind_point_is_a_checkpoint_of_that_iteration(tmp_path):
     cfg.default_hooks.rewind = dict(type='mmlth.RewindHook', to='5it', schedule='resume')
     with pytest.raises(UserError, match='inside an epoch of 4 iterations'):
         Runner.from_cfg(cfg).train()
+
+
+def test_a_rewind_point_gives_the_schedule_and_the_ticket_the_weights(tmp_path):
+    """With no iteration left, the training ends with the weights it starts from."""
+    cfg = toy_config(tmp_path / 'dense', val=False)
+    cfg.default_hooks.rewind = dict(type='mmlth.RewindHook', to='4it')
+    Runner.from_cfg(cfg).train()
+    ticket = make_ticket(tmp_path / 'ticket.safetensors')
+    cfg = ticket_config(tmp_path, iters=4, val=False)
+    cfg.custom_hooks = []
+    cfg.resume, cfg.load_from = True, str(tmp_path / 'dense/rewind.pth')
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 4
+    state = runner.model.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in ticket.state.items())

@@ -39,8 +39,8 @@ class PruneHook(Hook):
         frozen: Prune weights with ``requires_grad=False`` too, as the paper's code
             does. Default: True.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
-        rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None,
-            what the training's own RewindHook saves.
+        rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
+            the training's own RewindHook saves, unless it rewinds the schedule alone.
         out: Where the ticket goes; a ``LotteryRunner`` sets it. Default: None,
             ``next_ticket.safetensors`` in the work dir.
 
@@ -120,8 +120,9 @@ def draw_mask(hook: PruneHook, runner) -> masks.Mask:
 
 
 def find_rewind_point(hook: PruneHook, runner) -> Optional[Path]:
-    """The rewind point's file, None if the training has no RewindHook."""
-    if hook.rewind is None and not any(isinstance(h, RewindHook) for h in runner.hooks):
+    """The rewind point's file, None if the ticket starts from the trained weights."""
+    own = next((h for h in runner.hooks if isinstance(h, RewindHook)), None)
+    if hook.rewind is None and (own is None or own.mode == 'lr'):
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
     if not path.is_file():

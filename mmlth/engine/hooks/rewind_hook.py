@@ -24,8 +24,12 @@ class RewindHook(Hook):
     Args:
         to: When: ``'600it'`` or 600 (iterations), ``'2ep'`` (epochs), ``'5%'`` of the
             training; ``'0it'`` is the initialisation. Default: ``'0it'``.
+        mode: What is rewound: ``'weights'``, the weights and the schedule, or ``'lr'``, the
+            schedule alone, so that a ticket goes on from its trained weights (Renda et
+            al. 2020; the paper's released code does this, because its snapshot of the
+            weights is a reference to the live ones). Default: ``'weights'``.
         schedule: What later rounds run: ``'restart'``, the whole schedule again from
-            the rewound weights, or ``'resume'``, the schedule from the rewind point
+            the start weights, or ``'resume'``, the schedule from the rewind point
             on, with the optimizer's state (Frankle et al.). Default: ``'restart'``.
 
     Note:
@@ -33,12 +37,16 @@ class RewindHook(Hook):
     """
     priority = 'VERY_LOW'
 
-    def __init__(self, to: Union[str, int] = '0it', schedule: str = 'restart'):
+    def __init__(self, to: Union[str, int] = '0it', mode: str = 'weights',
+                 schedule: str = 'restart'):
+        if mode not in ('weights', 'lr'):
+            raise UserError(f"RewindHook: mode must be 'weights' or 'lr', got {mode!r}")
         if schedule not in ('restart', 'resume'):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
         self.to = to
+        self.mode = mode
         self.schedule = schedule
         self.iteration: Optional[int] = None
         self.by_epoch = False

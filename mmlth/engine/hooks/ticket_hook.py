@@ -22,7 +22,8 @@ class TicketHook(Hook):
     The masks are bound to the optim wrapper, which must be a ``MaskedOptimWrapper`` or
     ``MaskedAmpOptimWrapper``. They ride in every checkpoint under the key ``mmlth``;
     the checkpoint's ``state_dict`` keeps stock keys and real zeros. A training that
-    is resumed keeps the weights of its checkpoint and takes only the masks.
+    is resumed keeps the weights of its checkpoint and takes only the masks; one that
+    starts from a rewind point starts from the ticket's weights.
 
     Args:
         ticket: The ticket's file.
@@ -45,8 +46,9 @@ class TicketHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
-        self.resumed = runner._resume
-        if not checkpoint.get('meta', {}).get('rewind_point'):  # it has the masks of round 0
+        # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
+        if not checkpoint.get('meta', {}).get('rewind_point'):
+            self.resumed = runner._resume
             self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
 
     def before_train(self, runner) -> None:
