@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tools/setup_env.sh
 export CUDA_VISIBLE_DEVICES=''  # the mmcv of set-up has no CUDA ops
+export OMP_WAIT_POLICY=PASSIVE  # threads that wait leave the core to other programs
 readonly NAME=faster_rcnn_r18_digits_prune80
 
 echo "The demo: train a detector of handwritten digits, prune 80 % of it, train the ticket."

@@ -17,7 +17,7 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=norm_cfg,
         norm_eval=False,
-        # A residual branch that starts at zero is slow to open in so short a training.
+        # So short a training has no time for residual branches that start at zero.
         zero_init_residual=False,
         init_cfg=None),
     neck=dict(in_channels=[32, 64, 128], out_channels=channels, num_outs=4, norm_cfg=norm_cfg),
