@@ -8,4 +8,5 @@ default_hooks = dict(
         sparsity=0.8,
         rounds=1,
         allocation='global',
-        scope=None))  # all convolution and linear weights
+        scope=None,  # all convolution and linear weights
+        floor=0.1))  # without it, nothing is left of the two layers that regress boxes

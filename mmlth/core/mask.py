@@ -1,13 +1,13 @@
 """Masks: ``{parameter name: BoolTensor}``, True where the weight survives."""
 import hashlib
 import math
-from typing import Dict, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .allocation import ALLOCATIONS
+from .allocation import ALLOCATIONS, check_floor
 from .errors import UserError
 from .schedule import check_sparsity
 from .scores import SCORES
@@ -17,7 +17,8 @@ Mask = Dict[str, Tensor]
 
 
 def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnitude',
-         allocation: str = 'global', earlier: Optional[Mapping[str, Tensor]] = None) -> Mask:
+         allocation: str = 'global', floor: float = 0.0,
+         earlier: Optional[Mapping[str, Tensor]] = None) -> Mask:
     """Draw the mask of a ticket: score, then allocate.
 
     Args:
@@ -26,12 +27,13 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
             ``earlier`` removed already.
         score: A key of ``SCORES``. Default: ``'magnitude'``.
         allocation: A key of ``ALLOCATIONS``. Default: ``'global'``.
+        floor: Fraction of each layer's weights that survives in any case. Default: 0.
         earlier: The mask of the round before: what it pruned stays pruned.
 
     Raises:
         UserError: An argument is out of its range, or a weight is not finite.
     """
-    check_settings(sparsity, score, allocation)
+    check_settings(sparsity, score, allocation, floor)
     check_finite(weights)
     scores = SCORES[score](weights)
     if earlier:
@@ -39,7 +41,7 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
             raise UserError('the weights in scope are not those of the earlier mask: keep '
                             'scope and frozen the same in all rounds')
         scores = scores.below(earlier)
-    mask = ALLOCATIONS[allocation](scores, sparsity)
+    mask = ALLOCATIONS[allocation](scores, sparsity, floor)
     del scores      # a copy of the weights, if there is an earlier mask
     grown = [n for n, m in (earlier or {}).items() if bool((mask[n] & ~m).any())]
     if grown:
@@ -49,9 +51,11 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
     return mask
 
 
-def check_settings(sparsity: float, score: str, allocation: str) -> None:
+def check_settings(sparsity: float, score: str, allocation: str,
+                   floor: float = 0.0) -> None:
     """Raise a UserError that says what was expected and what came."""
     check_sparsity(sparsity)
+    check_floor(floor, sparsity)
     for what, value, known in (('score', score, SCORES),
                                ('allocation', allocation, ALLOCATIONS)):
         if value not in known:
@@ -90,6 +94,11 @@ def check_fits(mask: Mapping[str, Tensor], params: Mapping[str, Tensor], source:
 def pruned(mask: Mapping[str, Tensor]) -> int:
     """How many weights the mask removes."""
     return size(mask) - sum(int(torch.count_nonzero(m)) for m in mask.values())
+
+
+def emptied(mask: Mapping[str, Tensor]) -> List[str]:
+    """The layers of which nothing survives."""
+    return [name for name, keep in mask.items() if keep.numel() and not keep.any()]
 
 
 def size(mask: Mapping[str, Tensor]) -> int:

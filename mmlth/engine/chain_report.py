@@ -75,7 +75,8 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
         f'Scope: {scope}; frozen weights are '
         f'{"in" if prune.get("frozen", True) else "not in"} scope. '
         f'Allocation: {prune.get("allocation", "global")}; score: '
-        f'{prune.get("score", "magnitude")}. Rewound to {rewind.get("to", "0it")}: '
+        f'{prune.get("score", "magnitude")}; floor of each layer: '
+        f'{prune.get("floor", 0.0):.0%}. Rewound to {rewind.get("to", "0it")}: '
         f'{"schedule alone" if rewind.get("mode") == "lr" else "weights"}, schedule: {rewind.get("schedule", "restart")}.\n']
     saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
     if saved > 0:

@@ -38,7 +38,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     model = build_model(cfg)
     states.load(model, read_weights(checkpoint, model), str(checkpoint))
     settings = dict(score=hook.get('score', 'magnitude'),
-                    allocation=hook.get('allocation', 'global'))
+                    allocation=hook.get('allocation', 'global'), floor=hook.get('floor', 0.0))
     scope, frozen = hook.get('scope'), hook.get('frozen', True)
     if candidate is not None:
         mask = Ticket.load(candidate).mask

@@ -259,3 +259,23 @@ def test_a_rewind_point_gives_the_schedule_and_the_ticket_the_weights(tmp_path):
     assert runner.iter == 4
     state = runner.model.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in ticket.state.items())
+
+
+@pytest.mark.parametrize('floor, left', [(0.0, 0), (0.1, 2)])
+def test_an_emptied_layer_is_told(tmp_path, floor, left):
+    @HOOKS.register_module(force=True)
+    class TinyHead(Hook):
+        """Makes the head's weights the smallest of all."""
+
+        def after_train(self, runner):
+            runner.model.head.weight.data.mul_(1e-6)
+
+    cfg = toy_config(tmp_path, val=False)
+    cfg.custom_hooks = [dict(type='TinyHead')]
+    cfg.default_hooks.prune = dict(type='mmlth.PruneHook', sparsity=0.8, floor=floor)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    mask = Ticket.load(tmp_path / 'next_ticket.safetensors').mask
+    assert int(mask['head.weight'].sum()) == left
+    log = next(tmp_path.glob('2*/*.log')).read_text()
+    assert ('Nothing survives of 1 layer(s): head.weight' in log) == (left == 0)

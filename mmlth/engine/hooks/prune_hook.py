@@ -33,6 +33,9 @@ class PruneHook(Hook):
             Default: 1.
         allocation: ``'global'`` or ``'layerwise'``. Default: ``'global'``.
         score: ``'magnitude'``. Default: ``'magnitude'``.
+        floor: Fraction of each layer's weights that survives in any case. Weights of the last
+            layers are small in many detectors, and global pruning then empties their box
+            regression; a warning says so. Default: 0, as the paper.
         scope: Group names, or ``dict(include=[regex], exclude=[regex])`` on full
             parameter names; ``tools/scope.py`` prints what a model has. Default: None,
             every weight of a convolution or linear layer.
@@ -54,6 +57,7 @@ class PruneHook(Hook):
                  rounds: int = 1,
                  allocation: str = 'global',
                  score: str = 'magnitude',
+                 floor: float = 0.0,
                  scope: ScopeSpec = None,
                  frozen: bool = True,
                  round: int = 0,
@@ -65,9 +69,10 @@ class PruneHook(Hook):
                 f'PruneHook: round {round} draws no ticket, there are '
                 f'{len(sparsities) - 1} after the dense one')
         self.sparsity = sparsities[round + 1]
-        masks.check_settings(self.sparsity, score, allocation)
+        masks.check_settings(sparsities[-1], score, allocation, floor)
         self.allocation = allocation
         self.score = score
+        self.floor = floor
         self.scope = scope
         self.frozen = frozen
         self.round = round
@@ -108,6 +113,11 @@ def draw_ticket(hook: PruneHook, runner) -> None:
         f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
         f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
         f'written to {out}')
+    empty = masks.emptied(mask)
+    if empty:
+        runner.logger.warning(
+            f'Nothing survives of {len(empty)} layer(s): {", ".join(empty)}. If they matter, '
+            'set PruneHook(floor=0.1) or leave them out of the scope.')
 
 
 def draw_mask(hook: PruneHook, runner) -> masks.Mask:
@@ -116,7 +126,7 @@ def draw_mask(hook: PruneHook, runner) -> masks.Mask:
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     earlier = earlier and {n: m.to(weights[n].device) for n, m in earlier.items()}
     return masks.draw(weights, hook.sparsity, score=hook.score,
-                      allocation=hook.allocation, earlier=earlier)
+                      allocation=hook.allocation, floor=hook.floor, earlier=earlier)
 
 
 def find_rewind_point(hook: PruneHook, runner) -> Optional[Path]:
@@ -140,6 +150,6 @@ def meta_of(hook: PruneHook, runner, source: str) -> dict:
         checkpoint=str(Path(runner.work_dir) / paths.FINAL), start=source,
         iterations=runner.iter, seed=runner.seed, round=hook.round + 1,
         sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score,
-        frozen=hook.frozen,
+        floor=hook.floor, frozen=hook.frozen,
         scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
                else scope if scope is None or isinstance(scope, str) else list(scope)))
