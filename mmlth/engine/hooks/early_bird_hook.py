@@ -96,7 +96,7 @@ class EarlyBirdHook(Hook):
         """Write the curve."""
         write_curve(runner)
 
-    def mask(self, runner):
+    def early_bird_mask(self, runner):
         """The mask that ended the training; None if it ran to its end."""
         if self.found is None:
             return None

@@ -95,10 +95,9 @@ class PruneHook(Hook):
 @master_only
 def draw_ticket(hook: PruneHook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    mask = next((m for m in (h.mask(runner) for h in runner.hooks if hasattr(h, 'found'))
-                 if m is not None), None)
-    if mask is None:
-        mask = draw_mask(hook, runner)
+    # An EarlyBirdHook that ended the training has the mask already.
+    found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
+    mask = next(filter(None, found), None) or draw_mask(hook, runner)
     model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
     if rewind is None:
         start, source = states.snapshot(model), 'the trained weights'
@@ -124,7 +123,8 @@ def draw_mask(hook: PruneHook, runner) -> masks.Mask:
     """The mask that ``hook`` says of the weights as they are now."""
     weights = select(bare_model(runner.model), hook.scope, hook.frozen)
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
-    earlier = earlier and {n: m.to(weights[n].device) for n, m in earlier.items()}
+    device = next(iter(weights.values())).device
+    earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
     return masks.draw(weights, hook.sparsity, score=hook.score,
                       allocation=hook.allocation, floor=hook.floor, earlier=earlier)
 
