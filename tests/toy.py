@@ -1,4 +1,5 @@
 """A small real training: mmengine's Runner, a model of all layer kinds, fixed data."""
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -8,6 +9,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
 from torch import nn
 from torch.utils.data import Dataset
+
+_NUMBER = count()
 
 
 @MODELS.register_module(force=True)
@@ -71,6 +74,8 @@ def toy_config(work_dir, *, by_epoch=False, iters=12, optimizer=None, val=True, 
     cfg = dict(
         model=dict(type='ToyModel'),
         work_dir=str(Path(work_dir)),
+        # Runners of one name in one second would share a logger and a message hub.
+        experiment_name=f'toy_{next(_NUMBER)}',
         train_dataloader=loader,
         train_cfg=train_cfg,
         optim_wrapper=dict(
