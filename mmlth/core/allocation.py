@@ -48,11 +48,12 @@ def _protect(scores: Scores, floor: float, survivors: int) -> Scores:
     for name, tensor in scores.tensors.items():
         count = counts.get(name, 0)
         best = keep_highest(Scores({name: tensor}, scores.absolute), tensor.numel() - count)
-        own = tensor.detach().float()
-        own = own.abs() if scores.absolute else own.clone()
+        own = tensor.detach()
+        if not scores.copied:   # a second copy would take 4 bytes per weight more
+            own = own.abs() if scores.absolute else own.clone()
         # What an earlier round has pruned stays pruned.
         protected[name] = own.masked_fill_(best[name] & (own > -torch.inf), torch.inf)
-    return Scores(protected)
+    return Scores(protected, copied=True)
 
 
 ALLOCATIONS: Dict[str, Callable[[Scores, float, float], Dict[str, Tensor]]] = {

@@ -32,9 +32,11 @@ class Scores:
         tensors: Scores by parameter name, each in the parameter's shape; fp32, fp16 or
             bf16 (others are compared as fp32). ``-inf`` marks what is pruned already.
         absolute: Compare ``|x|``: magnitude pruning then needs no copy of the weights.
+        copied: The tensors are nobody else's and may be changed in place.
     """
     tensors: Mapping[str, Tensor]
     absolute: bool = False
+    copied: bool = False
 
     def numel(self) -> int:
         return sum(t.numel() for t in self.tensors.values())
@@ -53,7 +55,7 @@ class Scores:
         for name, tensor in self.tensors.items():
             own = tensor.detach().abs() if self.absolute else tensor.detach().clone()
             lowered[name] = own.masked_fill_(~mask[name], -torch.inf)
-        return Scores(lowered)
+        return Scores(lowered, copied=True)
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
