@@ -4,10 +4,10 @@ A scope is a list of group names, or ``dict(include=[regex], exclude=[regex])`` 
 parameter names, or None for every weight of a convolution or linear layer.
 """
 import re
-from typing import Dict, List, Mapping, Sequence, Union
+from typing import Dict, FrozenSet, List, Mapping, Sequence, Union
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .errors import UserError
 
@@ -63,6 +63,15 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
                 seen.add(id(param))
                 found[name] = param
     return found
+
+
+def transposed(model: nn.Module) -> FrozenSet[str]:
+    """The names of :func:`prunable` weights laid out as (in, out / groups, ...).
+
+    Those of transposed convolutions; all others are (out, in / groups, ...).
+    """
+    weights = {id(m.weight) for m in model.modules() if isinstance(m, _ConvTransposeNd)}
+    return frozenset(n for n, p in prunable(model).items() if id(p) in weights)
 
 
 def norm_weights(model: nn.Module) -> Dict[str, nn.Parameter]:

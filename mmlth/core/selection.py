@@ -9,8 +9,8 @@ several times faster than torch does on as many elements, and no thread waits fo
 another when the cores are busy.
 """
 import math
-from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from dataclasses import dataclass, replace
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -33,10 +33,13 @@ class Scores:
             bf16 (others are compared as fp32). ``-inf`` marks what is pruned already.
         absolute: Compare ``|x|``: magnitude pruning then needs no copy of the weights.
         copied: The tensors are nobody else's and may be changed in place.
+        transposed: Names of weights of transposed convolutions: their first dimension is
+            that of the input channels.
     """
     tensors: Mapping[str, Tensor]
     absolute: bool = False
     copied: bool = False
+    transposed: FrozenSet[str] = frozenset()
 
     def numel(self) -> int:
         return sum(t.numel() for t in self.tensors.values())
@@ -55,7 +58,7 @@ class Scores:
         for name, tensor in self.tensors.items():
             own = tensor.detach().abs() if self.absolute else tensor.detach().clone()
             lowered[name] = own.masked_fill_(~mask[name], -torch.inf)
-        return Scores(lowered, copied=True)
+        return replace(self, tensors=lowered, absolute=False, copied=True)
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

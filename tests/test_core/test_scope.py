@@ -6,7 +6,7 @@ import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2dPack
 from torch import nn
 
-from mmlth.core import available_groups, prunable, select
+from mmlth.core import available_groups, prunable, select, transposed
 from mmlth.core.errors import UserError
 from mmlth.core.scope import groups_of
 
@@ -127,6 +127,17 @@ def test_all_kinds_of_layers():
     assert set(available_groups(model)['norm']) == {'norm.weight', 'group.weight'}
     params = dict(model.named_parameters())
     assert all(params[n] is p for n, p in prunable(model).items())
+
+
+def test_transposed_convolutions_are_known_by_the_names_of_their_weights():
+    up = nn.ConvTranspose2d(4, 4, 2)
+    model = tree(conv=nn.Conv2d(4, 4, 2), up=up, again=tree(up=up),
+                 line=nn.ConvTranspose1d(2, 3, 2),
+                 fc=nn.Linear(4, 4), embed=nn.Embedding(5, 3))
+    assert transposed(model) == {'up.weight', 'line.weight'}
+    assert transposed(up) == {'weight'}
+    assert transposed(fpn_detector()) == {'roi_head.mask_head.upsample.weight'}
+    assert transposed(c4_detector()) == frozenset()
 
 
 def test_shared_parameters_count_once():

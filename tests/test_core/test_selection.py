@@ -127,9 +127,11 @@ def test_what_was_pruned_before_goes_first(hidden):
 
 def test_scores_below_keep_dtype_and_the_weights():
     weights = torch.tensor([-2.0, 1.0, -0.5], dtype=torch.float16)
-    hidden = Scores({'w': weights}, absolute=True).below({'w': torch.tensor([True, False, True])})
+    hidden = Scores({'w': weights}, absolute=True, transposed=frozenset('w')).below(
+        {'w': torch.tensor([True, False, True])})
     assert hidden.tensors['w'].dtype == torch.float16
     assert hidden.tensors['w'].tolist() == [2.0, -np.inf, 0.5]
+    assert hidden.transposed == {'w'} and hidden.copied and not hidden.absolute
     assert weights.tolist() == [-2.0, 1.0, -0.5]
 
 
