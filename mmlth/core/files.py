@@ -1,8 +1,11 @@
 """Files are written whole or not at all: temporary name, then rename."""
 import json
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .errors import UserError
 
 
 @contextmanager
@@ -12,17 +15,40 @@ def whole_file(path):
     On an exception the temporary file is removed and an earlier ``path`` stays as it
     was. The file's bytes are on disk before the rename, so that a crash of the
     machine cannot leave an empty file under the final name.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with open(part, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        raise UserError(
+            f'{path} could not be written: {error.strerror or error}{_free(path)}. What was there '
+            'before is unchanged. Make room or choose another folder, and run again (a '
+            'lottery: with --resume).') from error
     finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def remove_parts(folder) -> None:
+    """Remove the temporary files that a killed process has left in or below ``folder``."""
+    for part in Path(folder).rglob('.*.part'):
         part.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> str:
+    """How much room there is."""
+    try:
+        return f' ({shutil.disk_usage(path.parent).free / 1e6:,.0f} MB are free there)'
+    except OSError:
+        return ''
 
 
 def write_text(path, text: str) -> None:

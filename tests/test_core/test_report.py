@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmlth.core import prunable, sparsity_report
+from mmlth.core.errors import UserError
 from mmlth.core.figures import plot_layers
 from mmlth.core.report import to_markdown
 
@@ -106,7 +107,7 @@ def test_a_picture_is_whole_or_not_at_all(tmp_path):
         raise OSError('disk full')
 
     net, mask = make()
-    with patch.object(Figure, 'savefig', interrupted), pytest.raises(OSError):
+    with patch.object(Figure, 'savefig', interrupted), pytest.raises(UserError):
         plot_layers(sparsity_report(net, mask), tmp_path / 'a.png')
     assert (tmp_path / 'a.png').read_bytes() == b'earlier'
     assert [p.name for p in tmp_path.iterdir()] == ['a.png']
