@@ -67,7 +67,10 @@ class Ticket:
                       meta=json.dumps(self.meta, sort_keys=True))
         header['sha256'] = _digest(tensors, header)
         with whole_file(path) as part:
-            save_file(tensors, str(part), metadata=header)
+            try:
+                save_file(tensors, str(part), metadata=header)
+            except safetensors.SafetensorError as error:    # the disk is full, for one
+                raise OSError(str(error)) from None
 
     @classmethod
     def load(cls, path) -> 'Ticket':
@@ -94,9 +97,9 @@ class Ticket:
                 raise ValueError('its content does not match its checksum')
             return _decode(tensors, header)
         except (safetensors.SafetensorError, ValueError, KeyError, TypeError,
-                AttributeError, RecursionError) as error:
+                AttributeError, RecursionError, NotImplementedError) as error:
             raise UserError(
-                f'{path} cannot be read as a ticket: {error}. It may be damaged or '
+                f'{path} cannot be read as a ticket: {str(error):.300}. It may be damaged or '
                 'incompletely copied; draw or copy it again.') from None
 
 
@@ -112,6 +115,12 @@ def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
     return sha.hexdigest()
 
 
+def check_shape(name: str, shape) -> None:
+    """Raise a ValueError unless ``shape`` is a list of sizes."""
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f'the shape {str(shape)[:60]} of {name} is malformed')
+
+
 def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Ticket:
     """Shapes are checked against the bytes that are there before memory is taken."""
     shapes, meta = json.loads(header['shapes']), json.loads(header['meta'])
@@ -119,12 +128,13 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Ticket:
         raise ValueError('its header is malformed')
     mask, state = {}, {}
     for name, shape in shapes.items():
-        if not all(isinstance(n, int) and n >= 0 for n in shape):
-            raise ValueError(f'the shape {shape} of {name} is malformed')
+        check_shape(name, shape)
         mask[name] = masks.unpack(tensors[f'mask/{name}'], shape)
     for key, tensor in tensors.items():
         kind, _, name = key.partition('/')
         if kind == 'state':
+            if name in mask:    # pruned entries of it need not be 0
+                raise ValueError(f'{name} has a mask, but is stored whole')
             state[name] = tensor
         elif kind == 'kept':
             kept = mask[name].view(-1).nonzero().view(-1)
