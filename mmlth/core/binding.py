@@ -8,7 +8,7 @@ surviving gradients only, and momentum and Adam state take density times the mem
 2023, base_updater.py.)
 """
 from dataclasses import dataclass
-from typing import List, Mapping
+from typing import Dict, List, Mapping, Optional
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,6 @@ class _Entry:
     compact: Tensor         # 1-D, used by the optimizer
     index: Tensor           # 1-D int64, flat positions of the surviving entries
     buffer: Tensor          # 1-D, the gathered gradient
-    version: int            # of ``param`` when ``compact`` was last equal to it
 
 
 class MaskBinding:
@@ -46,27 +45,43 @@ class MaskBinding:
 
     def __init__(self, optimizer: Optimizer, params: Mapping[str, nn.Parameter],
                  mask: Mapping[str, Tensor]):
-        check_fits(mask, params, type(optimizer).__name__)
+        kind = type(optimizer).__name__
+        if isinstance(getattr(optimizer, 'optim', None), Optimizer):    # ZeroRedundancyOptimizer
+            raise UserError(f'{kind} updates by an inner optimizer that masks do not reach; use '
+                            f'{type(optimizer.optim).__name__} itself')
+        check_fits(mask, params, kind)
         apply(mask, params)     # also to what the optimizer does not hold
         self._entries: List[_Entry] = []
-        names = {id(params[name]): name for name in mask}
+        self._optimizer = optimizer
+        # Tensors hash by identity. A shared parameter is known by its first name, unless
+        # the mask has another.
+        self._names: Dict[Tensor, str] = {}
+        for name in [*mask, *params]:
+            self._names.setdefault(params[name], name)
         for group in optimizer.param_groups:
             for i, param in enumerate(group['params']):
-                name = names.get(id(param))
-                if name is not None:
+                name = self._names.get(param)
+                if name in mask:
                     entry = _make_entry(param, mask[name])
                     _move_state(optimizer, entry, name)
                     group['params'][i] = entry.compact
+                    self._names[entry.compact] = name
                     self._entries.append(entry)
+
+    def names(self) -> List[Optional[str]]:
+        """The parameter's name for every index in the optimizer's ``state_dict()``.
+
+        None for a tensor that is no parameter of the model.
+        """
+        return [self._names.get(param)
+                for group in self._optimizer.param_groups for param in group['params']]
 
     def gather(self) -> None:
         """Hand the surviving gradients to the optimizer; under AMP, before they are unscaled."""
         for e in self._entries:
-            if e.param._version != e.version:   # somebody loaded weights meanwhile
-                with torch.no_grad():
-                    e.compact.copy_(e.param.reshape(-1)[e.index])
-                    e.param.zero_()     # what was loaded may be dense
-                _write_back(e)
+            # Read anew each time: hooks load weights, or write to ``param.data``, of which
+            # nothing tells.
+            torch.index_select(e.param.detach().reshape(-1), 0, e.index, out=e.compact.detach())
             # Frozen, unused in this iteration, or nothing survived: an empty gradient has
             # no infinity norm to clip by.
             if e.param.grad is None or not len(e.index):
@@ -76,10 +91,9 @@ class MaskBinding:
             e.compact.grad = e.buffer
 
     def scatter(self) -> None:
-        """Copy the updated entries back into the model's parameters."""
+        """Copy the updated entries back into the model's parameters, all others are 0."""
         for e in self._entries:
-            if e.compact.grad is not None:
-                _write_back(e)
+            _write_back(e)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of the model's parameters, as the optimizer would."""
@@ -92,19 +106,19 @@ class MaskBinding:
 
 def _write_back(e: _Entry) -> None:
     with torch.no_grad():
+        e.param.zero_()     # what was loaded meanwhile may be dense
         # scatter_ takes half the time of index_copy_.
         if e.param.is_contiguous():
             e.param.view(-1).scatter_(0, e.index, e.compact)
         else:
             flat = e.param.reshape(-1).scatter_(0, e.index, e.compact)
             e.param.copy_(flat.view(e.param.shape))
-    e.version = e.param._version
 
 
 def _make_entry(param: nn.Parameter, keep: Tensor) -> _Entry:
     index = keep.to(param.device).reshape(-1).nonzero().view(-1)
     compact = param.detach().reshape(-1)[index].requires_grad_(param.requires_grad)
-    return _Entry(param, compact, index, torch.empty_like(compact), param._version)
+    return _Entry(param, compact, index, torch.empty_like(compact))
 
 
 def _move_state(optimizer: Optimizer, entry: _Entry, name: str) -> None:

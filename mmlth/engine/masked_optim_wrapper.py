@@ -1,5 +1,5 @@
 """Optim wrappers whose every update leaves pruned weights exactly 0."""
-from typing import Mapping, Optional
+from typing import List, Mapping, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -25,6 +25,10 @@ class MaskAware:
         if self.binding is not None:
             raise RuntimeError('this optim wrapper is bound to masks already')
         self.binding = MaskBinding(self.optimizer, params, mask)
+
+    def names(self) -> Optional[List[Optional[str]]]:
+        """The parameter's name for every index in the optimizer's state; None if not bound."""
+        return None if self.binding is None else self.binding.names()
 
     def step(self, **kwargs) -> None:
         """Update the surviving weights. AMP may skip the update; zeros stay zeros."""

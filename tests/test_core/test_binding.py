@@ -404,3 +404,24 @@ def test_norm_scales_can_be_masked_too():
     train_bound(net, optimizer, bind(net, optimizer, mask), range(3))
     train_dense(twin, reference, mask, range(3))
     assert_close(net, twin)
+
+
+def test_names_are_those_of_the_optimizers_numbering():
+    """Over all groups, masked and not; a shared parameter by its first name; None for others."""
+    net, alien = make_net(), nn.Parameter(torch.ones(2))
+    params = {**dict(net.named_parameters()), 'again.weight': net[2].weight}
+    optimizer = torch.optim.SGD([
+        dict(params=[net[5].weight, net[6].bias]), dict(params=[alien, net[2].weight]),
+        dict(params=[net[0].weight])], lr=0.1, momentum=0.9)
+    binding = MaskBinding(optimizer, params, make_mask(net))
+    assert binding.names() == ['5.weight', '6.bias', None, '2.weight', '0.weight']
+    optimizer.add_param_group(dict(params=[net[5].bias]))
+    train_bound(net, optimizer, binding, [0])
+    names = binding.names()
+    state = optimizer.state_dict()
+    assert [i for g in state['param_groups'] for i in g['params']] == list(range(len(names)))
+    mask = make_mask(make_net())
+    for index, values in state['state'].items():
+        name, buffer = names[index], values['momentum_buffer']
+        expected = int(mask[name].sum()) if name in mask else net.get_parameter(name).numel()
+        assert buffer.numel() == expected, name
