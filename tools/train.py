@@ -5,7 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+import torch
 from mmengine.config import DictAction
+from mmengine.dist import barrier, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -69,6 +71,9 @@ def main():
         cfg = build_config(args)
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         runner.train()
+        if is_distributed():    # a process that ends with a group open may be aborted
+            barrier()
+            torch.distributed.destroy_process_group()
     except UserError as error:
         sys.exit(f'Error: {error}')
 

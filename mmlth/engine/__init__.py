@@ -3,9 +3,10 @@ from mmlth import compat
 
 compat.apply()
 
-from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook  # noqa: E402
+from .hooks import (EarlyBirdHook, PruneHook, RandomStateHook, RewindHook,  # noqa: E402
+                    TicketHook)
 from .lottery_runner import LotteryRunner  # noqa: E402
 from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper  # noqa: E402
 
 __all__ = ['EarlyBirdHook', 'LotteryRunner', 'MaskedAmpOptimWrapper',
-           'MaskedOptimWrapper', 'PruneHook', 'RewindHook', 'TicketHook']
+           'MaskedOptimWrapper', 'PruneHook', 'RandomStateHook', 'RewindHook', 'TicketHook']

@@ -8,7 +8,7 @@ from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmlth.core.files import whole_file
 
-from .hooks.ticket_hook import bare_model, checkpoint_entry
+from .hooks.ticket_hook import bare_model, check_mask_aware, checkpoint_entry
 
 
 class MetricsHook(Hook):
@@ -19,6 +19,10 @@ class MetricsHook(Hook):
         self.iteration: Optional[int] = None
         self._on_checkpoint = on_checkpoint
 
+    def before_train(self, runner) -> None:
+        """Tell in round 0 what would stop round 1: a constructor may build any wrapper."""
+        check_mask_aware(runner.optim_wrapper)
+
     def after_val_epoch(self, runner, metrics=None) -> None:
         self.metrics, self.iteration = dict(metrics or {}), runner.iter
 
@@ -27,8 +31,11 @@ class MetricsHook(Hook):
 
 
 def final_metrics(runner: Runner, hook: MetricsHook) -> Dict[str, float]:
-    """The metrics of the trained weights; validates if the training did not."""
-    if runner.val_loop is None:
+    """The metrics of the trained weights; validates if the training did not.
+
+    Empty without a validation loop, and for a model that was not trained at all.
+    """
+    if runner.val_loop is None or runner.iter == 0:
         return {}
     if hook.iteration != runner.iter:
         runner.val_loop.run()
@@ -51,9 +58,9 @@ def save_final(runner: Runner, path, mask) -> None:
     dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
     if dataset_meta is not None:
         meta['dataset_meta'] = plain(dataset_meta)
-    with whole_file(path) as part:
+    with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
-                        mmlth=checkpoint_entry(mask)), part)
+                        mmlth=checkpoint_entry(mask)), file)
 
 
 def plain(value):

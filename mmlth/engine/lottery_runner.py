@@ -9,20 +9,21 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.config import Config
 from mmengine.dist import (barrier, broadcast_object_list, init_dist, is_distributed,
-                           is_main_process)
+                           is_main_process, sync_random_seed)
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
-from mmlth.core.files import write_json
+from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
 from .final import MetricsHook, final_metrics, save_final
 from .hooks.ticket_hook import bare_model
-from .lottery_state import LotteryState
+from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
+from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 
 
@@ -54,6 +55,7 @@ class LotteryRunner:
         check_config(self.cfg)
         self._init_dist()
         rounds = count_rounds(self.cfg)
+        self._fix_seed()
         state = self._open_state(rounds)
         model = None
         for entry in state.rounds:
@@ -81,6 +83,18 @@ class LotteryRunner:
             dist_cfg = (self.cfg.get('env_cfg') or {}).get('dist_cfg') or dict(backend='nccl')
             init_dist(launcher, **dist_cfg)
 
+    def _fix_seed(self) -> None:
+        """One seed for all rounds and resumptions, where the config leaves it open."""
+        randomness = dict(self.cfg.get('randomness') or {})
+        if randomness.get('seed') is None:
+            path = self.work_dir / paths.LOTTERY
+            if self.cfg.get('resume') and path.exists():
+                saved = read_lottery(path)['config'].get('randomness') or {}
+                randomness['seed'] = saved.get('seed')
+            else:
+                randomness['seed'] = sync_random_seed()
+            self.cfg.randomness = randomness
+
     def _open_state(self, rounds: int) -> LotteryState:
         """The chain as it stands, the same on every rank."""
         state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
@@ -100,6 +114,8 @@ class LotteryRunner:
         if problem is not None:
             raise problem
         if is_main_process():
+            if self.work_dir.exists():
+                remove_parts(self.work_dir)
             state.save()
         return state
 
@@ -111,17 +127,20 @@ class LotteryRunner:
         entry['status'] = 'running'
         if is_main_process():
             state.save()
-        cfg = round_config(self.cfg, self.work_dir, index, rounds)
-        runner = Runner.from_cfg(cfg)
+        cfg = round_config(self.cfg, self.work_dir, index, rounds, self.cfg.randomness.seed)
+        self._check_files(cfg, index)
+        runner = RoundRunner.from_cfg(cfg)
         metrics_hook = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began))
         runner.register_hook(metrics_hook, priority='LOWEST')
         runner.train()
-        metrics = final_metrics(runner, metrics_hook)
+        # A dense training that was run elsewhere brings its metrics.
+        metrics = entry['metrics'] or final_metrics(runner, metrics_hook)
         if is_main_process():
             entry.update(self._finish(runner, index), metrics=metrics, status='done',
                          seconds=round(before + time.time() - began, 1))
             state.save()
+            (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
             self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
                       f'{chain_report.one_line(entry)}')
         barrier()
@@ -131,6 +150,18 @@ class LotteryRunner:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return model
+
+    def _check_files(self, cfg: Config, index: int) -> None:
+        """What the round starts from must be there."""
+        wanted = [] if index == 0 else [paths.round_dir(self.work_dir, index) / paths.TICKET]
+        if cfg.get('resume') and cfg.get('load_from'):
+            wanted.append(Path(cfg.load_from))
+        for path in wanted:
+            if not path.is_file():
+                raise UserError(
+                    f'round {index} cannot begin: {path} is gone, which an earlier round has '
+                    'left. Put it back; or, to train that round again, remove its final.pth and '
+                    'start with --resume.')
 
     def _save_time(self, state, entry, seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
@@ -163,4 +194,4 @@ class LotteryRunner:
 def holds_results(work_dir: Path) -> bool:
     """Whether a lottery got as far as a file worth keeping."""
     first = paths.round_dir(work_dir, 0)
-    return any((first / name).exists() for name in ('last_checkpoint', paths.FINAL))
+    return any((first / name).exists() for name in (paths.RESUME, paths.FINAL))

@@ -9,9 +9,13 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
+from .lottery_schema import check_lottery
+
 # What may differ between the start of a lottery and its --resume. (MMDetection's --resume
 # clears load_from.)
 _VOLATILE = {'work_dir', 'resume', 'load_from', 'launcher', 'log_level', 'experiment_name'}
+# JSON may take 20 times its size in memory; of ours a megabyte is much already.
+_LARGEST = 8 * 2**20
 
 
 class LotteryState:
@@ -43,19 +47,8 @@ class LotteryState:
         Raises:
             UserError: The file is damaged or of another config.
         """
-        try:
-            saved = json.loads(self.path.read_text(encoding='utf-8'))
-            config, rounds = saved['config'], saved['rounds']
-            if len(rounds) == len(self.rounds):
-                for own, old in zip(self.rounds, rounds):
-                    # What an older mmlth did not note keeps its initial value.
-                    own.update(round=old['round'], status=old['status'],
-                               **{k: old[k] for k in own.keys() & old.keys()
-                                  if k not in ('round', 'status')})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f'{self.path} cannot be read ({type(error).__name__}: {error}); restore it, '
-                'or start in another --work-dir') from None
+        saved = read_lottery(self.path)
+        config, rounds = saved['config'], saved['rounds']
         self.config['load_from'] = config.get('load_from')
         changed = _differences(
             *({k: v for k, v in c.items() if k not in _VOLATILE}
@@ -65,6 +58,45 @@ class LotteryState:
                 f'{self.path.parent} was begun with another config, so it cannot be '
                 f'resumed: {"; ".join(changed[:5])}{"; ..." if len(changed) > 5 else ""}. '
                 'Undo the change, or start in another --work-dir.')
+        if len(rounds) != len(self.rounds):
+            raise UserError(
+                f'{self.path} cannot be read: it has {len(rounds)} rounds, its config '
+                f'{len(self.rounds)}; restore it, or start in another --work-dir')
+        for own, old in zip(self.rounds, rounds):
+            # What an older mmlth did not note keeps its initial value.
+            own.update({key: old[key] for key in own.keys() & old.keys()})
+
+
+def read_lottery(path) -> Dict[str, Any]:
+    """The checked content of a ``lottery.json``: ``version``, ``config`` and ``rounds``.
+
+    Raises:
+        UserError: The file is missing, damaged, or no lottery's.
+    """
+    path = Path(path)
+    try:
+        lottery = read_json(path)
+        check_lottery(lottery)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f'{path} cannot be read ({type(error).__name__}: {error}); restore it, or start '
+            'in another --work-dir') from None
+    return lottery
+
+
+def read_json(path) -> Any:
+    """The JSON in a file of 8 MiB at most.
+
+    Raises:
+        OSError, ValueError or RecursionError: It cannot be read, is too large, or no JSON.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError('there is no such file')
+    with open(path, 'rb') as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f'it is larger than {_LARGEST:,} bytes')
+    return json.loads(content.decode('utf-8'))
 
 
 def plain_config(cfg: Config) -> Dict[str, Any]:

@@ -5,12 +5,24 @@ from pathlib import Path
 from typing import Iterator, List
 
 from mmengine.config import Config
-from mmengine.registry import HOOKS, OPTIM_WRAPPERS
+from mmengine.model import MMSeparateDistributedDataParallel
+from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS
+from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
+from mmlth.core.rewind import rewind_iteration
 
 from .masked_optim_wrapper import MaskAware
-from .rounds import hook_config
+from .rounds import hook_config, shorten
+
+_MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
+           '(tools/train.py --amp sets it)')
+# Some are registered only where their library is installed.
+_REFUSED = dict(
+    OptimWrapperDict='a ticket is trained with one optimizer',
+    ApexOptimWrapper="Apex's mixed precision changes the optimizer; PyTorch's own is supported",
+    DeepSpeedOptimWrapper='DeepSpeed partitions the weights, which masks do not follow',
+    ColossalAIOptimWrapper='ColossalAI partitions the weights, which masks do not follow')
 
 
 def check_config(cfg: Config) -> None:
@@ -28,7 +40,16 @@ def check_config(cfg: Config) -> None:
             HOOKS.build(args)
         except TypeError as error:
             raise UserError(f'{name}: {error}') from None
+    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
+    if not prune.get('dense', True) and rewind.get('mode', 'weights') == 'weights' and (
+            rewind_iteration(rewind.get('to', '0it'), 2**62, 1) > 0):
+        raise UserError(
+            f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
+            f"{rewind.to!r}: set RewindHook(to='0it')")
+    if rewind.get('mode') == 'finetune':
+        shorten(copy.deepcopy(cfg), rewind.length)
     check_optim_wrapper(cfg)
+    check_parallel(cfg)
     check_data(cfg)
 
 
@@ -40,19 +61,55 @@ def count_rounds(cfg: Config) -> int:
 
 
 def check_optim_wrapper(cfg: Config) -> None:
-    """Round 1 would fail after hours: tell before round 0."""
-    name = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    wrapper = OPTIM_WRAPPERS.get(name) if isinstance(name, str) else name
-    if wrapper is None or not issubclass(wrapper, MaskAware):
+    """Round 1 would fail after hours, or bring pruned weights back: tell before round 0."""
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    several = [key for key, value in optim_wrapper.items()
+               if key not in ('optimizer', 'clip_grad', 'paramwise_cfg')
+               and isinstance(value, dict) and {'type', 'optimizer'} & set(value)]
+    kind = optim_wrapper.get('type', 'OptimWrapper')
+    name = 'OptimWrapperDict' if several else _name(kind)
+    if name in _REFUSED:
+        what = (f'{", ".join(several)} of optim_wrapper make an OptimWrapperDict' if several
+                else f'optim_wrapper.type is {name!r}')
+        raise UserError(f'{what}: {_REFUSED[name]}. Use {_MASKED}.')
+    wrapper = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    if wrapper is None:
+        raise UserError(f'optim_wrapper.type is {kind!r}, a name that is not registered: '
+                        f'mistyped, or missing from custom_imports. Use {_MASKED}.')
+    if not issubclass(wrapper, MaskAware):
+        raise UserError(f'optim_wrapper.type is {name!r}, which is not mask-aware: it would '
+                        f'bring pruned weights back. Use {_MASKED}.')
+    optimizer = _name((optim_wrapper.get('optimizer') or {}).get('type'))
+    if optimizer == 'ZeroRedundancyOptimizer':
         raise UserError(
-            f'optim_wrapper.type is {name!r}, which is not mask-aware: it would bring '
-            "pruned weights back. Use 'mmlth.MaskedOptimWrapper', or for AMP "
-            "'mmlth.MaskedAmpOptimWrapper' (tools/train.py --amp sets it).")
-    model_wrapper = (cfg.get('model_wrapper_cfg') or {}).get('type', '')
-    if 'Distributed' not in str(model_wrapper) and model_wrapper:
-        raise UserError(
-            f'model_wrapper_cfg.type is {model_wrapper!r}; masks are kept under plain or '
-            'DistributedDataParallel training only')
+            'optim_wrapper.optimizer.type is ZeroRedundancyOptimizer, which updates by an '
+            'optimizer of its own and would bring pruned weights back. Use what it wraps, '
+            f'type={(optim_wrapper.optimizer.get("optimizer_type") or "SGD")!r}: after '
+            'pruning the state takes density times the memory anyway.')
+
+
+def check_parallel(cfg: Config) -> None:
+    """Masks are kept on one device and under DistributedDataParallel."""
+    use = ('masks are kept on one device or under MMDistributedDataParallel only. Leave '
+           '{} out: with --launcher MMDistributedDataParallel is used by itself.')
+    strategy = cfg.get('strategy')
+    if strategy:
+        name = _name(strategy.get('type')) if isinstance(strategy, dict) else strategy
+        raise UserError(f"strategy is {name!r}, one of FlexibleRunner's: "
+                        + use.format('strategy'))
+    kind = (cfg.get('model_wrapper_cfg') or {}).get('type', 'MMDistributedDataParallel')
+    wrapper = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    if wrapper is None:
+        raise UserError(f'model_wrapper_cfg.type is {kind!r}, a name that is not registered; '
+                        + use.format('it'))
+    if (not issubclass(wrapper, DistributedDataParallel)
+            or issubclass(wrapper, MMSeparateDistributedDataParallel)):
+        raise UserError(f'model_wrapper_cfg.type is {_name(kind)!r}; ' + use.format('it'))
+
+
+def _name(kind) -> str:
+    """Of a type in a config: a name, a scoped name, or a class."""
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]
 
 
 def check_data(cfg: Config) -> None:

@@ -1,11 +1,13 @@
 """From the config of a lottery to the config of each round, an ordinary training."""
 import copy
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.core.rewind import rewind_iteration
 
 
 def hook_config(cfg: Config, name: str) -> Optional[ConfigDict]:
@@ -24,7 +26,7 @@ def without_hooks(cfg: Config, *names: str) -> None:
                             if not any(_is(hook, name) for name in names)]
 
 
-def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config:
+def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int) -> Config:
     """The config of one round.
 
     Round 0 trains dense and saves the rewind point; every round but the last draws
@@ -36,34 +38,45 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int) -> Config
         work_dir: The lottery's work dir.
         round_index: Which round, from 0.
         rounds: Number of the last round.
+        seed: The lottery's seed.
     """
     work_dir, cfg = Path(work_dir), copy.deepcopy(cfg)
     cfg.pop('runner_type', None)
     folder = paths.round_dir(work_dir, round_index)
-    rewind_point = paths.round_dir(work_dir, 0) / paths.REWIND
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
-    rewind = hook_config(cfg, 'RewindHook')
-    resume = rewind.get('schedule') == 'resume'
+    rewind, prune = hook_config(cfg, 'RewindHook'), hook_config(cfg, 'PruneHook')
+    if not rewind.get('random_state', True):
+        seed += round_index
+    if prune.get('control') == 'fresh_weights' and round_index == rounds:
+        seed += 1
+    cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
+    hooks = cfg.setdefault('default_hooks', ConfigDict())
+    hooks['random_state'] = ConfigDict(
+        type='mmlth.RandomStateHook', seed=None if rewind.get('random_state', True) else seed)
     if round_index < rounds:
-        hook_config(cfg, 'PruneHook').update(
+        rewound = rewind.get('mode', 'weights') == 'weights' and prune.get('control') != 'dense'
+        prune.update(
             round=round_index,
-            rewind=None if rewind.get('mode') == 'lr' else str(rewind_point),
+            rewind=str(rewind_path(work_dir)) if rewound else None,
             out=str(paths.round_dir(work_dir, round_index + 1) / paths.TICKET))
     else:
         without_hooks(cfg, 'PruneHook')
     if round_index > 0:
-        without_hooks(cfg, 'RewindHook', 'EarlyBirdHook', 'TicketHook')
-        cfg.setdefault('default_hooks', ConfigDict())['ticket'] = ConfigDict(
-            type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
-        cfg.load_from = str(rewind_point) if resume else None
-        cfg.resume = resume
-    if (folder / 'last_checkpoint').exists():   # this round was interrupted
-        cfg.load_from, cfg.resume = None, True
+        _start_from_ticket(cfg, work_dir, folder, rewind)
+        if prune.get('control') == 'fresh_weights' and round_index == rounds:
+            _start_afresh(cfg)
+    if (folder / paths.RESUME).exists():    # this round was interrupted
+        cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     elif round_index == 0:
         cfg.resume = False
     return cfg
+
+
+def rewind_path(work_dir) -> Path:
+    """The rewind point of a lottery."""
+    return paths.round_dir(work_dir, 0) / paths.REWIND
 
 
 def evaluation_config(cfg: Config) -> Config:
@@ -72,6 +85,67 @@ def evaluation_config(cfg: Config) -> Config:
     cfg.pop('runner_type', None)
     without_hooks(cfg, 'PruneHook', 'RewindHook', 'EarlyBirdHook', 'TicketHook')
     return cfg
+
+
+def shorten(cfg: Config, length: str) -> None:
+    """Let the training of ``cfg`` take ``length`` ('2000it', '2ep' or '20%' of what it is).
+
+    Raises:
+        UserError: The loop does not count in that unit, or the length is 0 or too long.
+    """
+    loop = cfg.train_cfg
+    key, unit = ('max_epochs', 'ep') if loop.get('max_epochs') else ('max_iters', 'it')
+    if not length.endswith((unit, '%')):
+        raise UserError(
+            f"RewindHook: length={length!r}, but this training is counted in {key}: give it as "
+            f"'5{unit}' or as '20%'")
+    # One "iteration" per epoch makes the same form count epochs.
+    count = rewind_iteration(length, loop[key], 1)
+    if count < 1:
+        raise UserError(f'RewindHook: length={length!r} is nothing of {loop[key]} {key}')
+    loop[key] = count
+    if loop.get('val_interval'):
+        loop.val_interval = min(loop.val_interval, count)
+
+
+def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path, rewind) -> None:
+    """Train the round's ticket, with the weights and the schedule that ``rewind`` says."""
+    without_hooks(cfg, 'RewindHook', 'EarlyBirdHook', 'TicketHook')
+    ticket = ConfigDict(type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
+    cfg.default_hooks['ticket'] = ticket
+    finetune = rewind.get('mode') == 'finetune'
+    resume = rewind.get('schedule') == 'resume' and not finetune
+    cfg.load_from = str(rewind_path(work_dir)) if resume else None
+    cfg.resume = resume
+    if finetune:
+        ticket['last_learning_rate'] = True
+        cfg.param_scheduler = []
+        shorten(cfg, rewind.length)
+
+
+def _start_afresh(cfg: Config) -> None:
+    """Initialise the model anew, with nothing learnt: no rewind point, no pretraining."""
+    cfg.load_from, cfg.resume = None, False
+    _remove_pretrained(cfg.model)
+
+
+def _remove_pretrained(node: Any) -> None:
+    if isinstance(node, dict):
+        init = node.get('init_cfg')
+        if isinstance(init, dict) and _is_pretrained(init):
+            node['init_cfg'] = None
+        elif isinstance(init, list):
+            node['init_cfg'] = [i for i in init if not _is_pretrained(i)]
+        if isinstance(node.get('pretrained'), str):
+            node['pretrained'] = None
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, (dict, list)):
+            _remove_pretrained(child)
+
+
+def _is_pretrained(init) -> bool:
+    kind = init.get('type')
+    return getattr(kind, '__name__', kind) in ('Pretrained', 'PretrainedInit')
 
 
 def _is(hook, name: str) -> bool:

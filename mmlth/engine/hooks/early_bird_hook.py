@@ -69,9 +69,11 @@ class EarlyBirdHook(Hook):
 
     def before_train(self, runner) -> None:
         """Drop candidates of a training that was cut off; end one that was ended."""
-        if not any(isinstance(hook, PruneHook) for hook in runner.hooks):
+        prune = next((hook for hook in runner.hooks if isinstance(hook, PruneHook)), None)
+        if prune is None or prune.at == 'start':
             raise UserError(
-                'EarlyBirdHook draws what a PruneHook would draw: add one to the hooks')
+                'EarlyBirdHook draws what a PruneHook would draw at the end of the training: add '
+                "one with at='end' to the hooks")
         for iteration, path in early_bird.candidates(folder_of(runner)).items():
             if iteration <= runner.iter:
                 self.previous = Ticket.load(path).mask

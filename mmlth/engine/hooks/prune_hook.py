@@ -9,11 +9,15 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from mmlth.core import Ticket, paths, round_sparsities, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
+from mmlth.core.allocation import unpatterned
+from mmlth.core.control import check_control, control_mask
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
-from mmlth.core.scope import ScopeSpec
+from mmlth.core.scope import ScopeSpec, transposed
+from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
+from ..probe import make_probe
 from .rewind_hook import RewindHook
 from .ticket_hook import TicketHook, bare_model
 
@@ -31,8 +35,23 @@ class PruneHook(Hook):
             value per round.
         rounds: Rounds of training and pruning after the dense one. 1 is one-shot.
             Default: 1.
-        allocation: ``'global'`` or ``'layerwise'``. Default: ``'global'``.
-        score: ``'magnitude'``. Default: ``'magnitude'``.
+        allocation: How sparsity is spread over layers: ``'global'``, ``'layerwise'``,
+            ``'erk'`` or a pattern as ``'2:4'``. Default: ``'global'``.
+        score: What a weight is worth: ``'magnitude'``, ``'random'``, or with real batches of
+            the train loader ``'snip'``, ``'grasp'`` or ``'synflow'``. Default: ``'magnitude'``.
+        batches: How many batches those scores look at. Default: 1.
+        iterations: Steps of one drawing, each on the weights that the step before has left.
+            Default: None, 100 for SynFlow as in its paper, else 1.
+        at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
+            first update. Default: None, ``'start'`` for SNIP, GraSP and SynFlow.
+        dense: With ``at='start'``, train the dense model nevertheless, to compare with.
+            ``False`` ends that training before it begins. Default: True.
+        control: Instead of the last ticket, train what it must be compared with before it is
+            called winning: ``'fresh_weights'`` (its mask, but newly initialised weights, and
+            no pretrained ones), ``'random_mask'`` (its densities per layer),
+            ``'shuffled_mask'`` (its mask, filters and input channels of each layer permuted)
+            or ``'dense'`` (nothing is pruned, the weights go on through as many trainings).
+            Default: None.
         floor: Fraction of each layer's weights that survives in any case. Weights of the last
             layers are small in many detectors, and global pruning then empties their box
             regression; a warning says so. Default: 0, as the paper.
@@ -57,6 +76,11 @@ class PruneHook(Hook):
                  rounds: int = 1,
                  allocation: str = 'global',
                  score: str = 'magnitude',
+                 batches: int = 1,
+                 iterations: Optional[int] = None,
+                 at: Optional[str] = None,
+                 dense: bool = True,
+                 control: Optional[str] = None,
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
                  frozen: bool = True,
@@ -68,10 +92,22 @@ class PruneHook(Hook):
             raise UserError(
                 f'PruneHook: round {round} draws no ticket, there are '
                 f'{len(sparsities) - 1} after the dense one')
-        self.sparsity = sparsities[round + 1]
-        masks.check_settings(sparsities[-1], score, allocation, floor)
+        iterations = iterations or default_iterations(score)
+        for value in sparsities[1:]:
+            masks.check_settings(value, score, allocation, floor, iterations)
+        at = at or ('start' if score in PROBED else 'end')
+        check_timing(at, dense, len(sparsities) - 1, batches)
+        if control is not None:
+            check_control(control)
+        self.dense_control = control == 'dense'     # in every round, not in the last alone
+        self.sparsity = 0.0 if self.dense_control else sparsities[round + 1]
         self.allocation = allocation
         self.score = score
+        self.batches = batches
+        self.iterations = iterations
+        self.at = at
+        self.dense = dense
+        self.control = control if round == len(sparsities) - 2 else None
         self.floor = floor
         self.scope = scope
         self.frozen = frozen
@@ -80,8 +116,11 @@ class PruneHook(Hook):
         self.out = out
 
     def before_train(self, runner) -> None:
-        """Find unknown groups before the training, not after it."""
+        """Find unknown groups before the training, not after it; draw at the start."""
         select(bare_model(runner.model), self.scope, self.frozen)
+        if self.at == 'start':
+            draw_at_start(self, runner)
+            runner.train_loop.stop_training |= not self.dense
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
@@ -92,14 +131,41 @@ class PruneHook(Hook):
         return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
 
 
+def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
+    """Raise a UserError for settings that contradict each other."""
+    if at not in ('start', 'end'):
+        raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")
+    if at == 'start' and rounds > 1:
+        raise UserError(
+            f"PruneHook: a mask drawn at the start needs no training between rounds, got "
+            f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
+    if at == 'end' and not dense:
+        raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
+    if not isinstance(batches, int) or batches < 1:
+        raise UserError(f'PruneHook: batches must be a number of batches, got {batches!r}')
+
+
+@master_only
+def draw_at_start(hook: PruneHook, runner) -> None:
+    """Draw the mask before the first update and keep it for the end of the training."""
+    path = Path(runner.work_dir) / paths.START_MASK
+    if runner.iter == 0:
+        Ticket(draw_mask(hook, runner), {}, dict(score=hook.score)).save(path)
+        runner.logger.info(f'The mask is drawn before the training: {path}')
+    elif not path.is_file():
+        raise UserError(
+            f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
+            f'before its start, {path}, is gone. Start the training anew.')
+
+
 @master_only
 def draw_ticket(hook: PruneHook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    # An EarlyBirdHook that ended the training has the mask already.
-    found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None) or draw_mask(hook, runner)
+    mask = find_mask(hook, runner)
     model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
-    if rewind is None:
+    if hook.control == 'fresh_weights':
+        start, source = {}, 'a new initialisation'
+    elif rewind is None:
         start, source = states.snapshot(model), 'the trained weights'
     else:
         own, source = states.unique(model), str(rewind)
@@ -112,27 +178,57 @@ def draw_ticket(hook: PruneHook, runner) -> None:
         f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
         f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
         f'written to {out}')
+    warn_of_layers(hook, runner, mask)
+
+
+def find_mask(hook: PruneHook, runner) -> masks.Mask:
+    """The mask of the next ticket: found early, drawn at the start, or drawn now."""
+    # An EarlyBirdHook that ended the training has the mask already.
+    found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
+    mask = next(filter(None, found), None)
+    if mask is None and hook.at == 'start':
+        mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
+    mask = mask or draw_mask(hook, runner)
+    return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
+
+
+def warn_of_layers(hook: PruneHook, runner, mask: masks.Mask) -> None:
+    """Say what a user may not have meant."""
     empty = masks.emptied(mask)
     if empty:
         runner.logger.warning(
             f'Nothing survives of {len(empty)} layer(s): {", ".join(empty)}. If they matter, '
             'set PruneHook(floor=0.1) or leave them out of the scope.')
+    whole = unpatterned(mask, hook.allocation, transposed(bare_model(runner.model)))
+    if whole:
+        runner.logger.warning(
+            f'{len(whole)} layer(s) stay whole, their input channels are no multiple of the '
+            f'pattern {hook.allocation}: {", ".join(whole)}')
 
 
 def draw_mask(hook: PruneHook, runner) -> masks.Mask:
     """The mask that ``hook`` says of the weights as they are now."""
-    weights = select(bare_model(runner.model), hook.scope, hook.frozen)
+    model = bare_model(runner.model)
+    weights = select(model, hook.scope, hook.frozen)
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    return masks.draw(weights, hook.sparsity, score=hook.score,
-                      allocation=hook.allocation, floor=hook.floor, earlier=earlier)
+    return masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
+                      floor=hook.floor, earlier=earlier, iterations=hook.iterations,
+                      probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
+                      transposed=transposed(model))
+
+
+def seed_of(hook: PruneHook, runner) -> int:
+    """Other random numbers in every round, the same ones when a round is repeated."""
+    return (runner.seed or 0) + hook.round
 
 
 def find_rewind_point(hook: PruneHook, runner) -> Optional[Path]:
     """The rewind point's file, None if the ticket starts from the trained weights."""
     own = next((h for h in runner.hooks if isinstance(h, RewindHook)), None)
-    if hook.rewind is None and (own is None or own.mode == 'lr'):
+    keeps_weights = own is None or own.mode != 'weights' or hook.dense_control
+    if hook.rewind is None and keeps_weights:
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
     if not path.is_file():
@@ -149,7 +245,8 @@ def meta_of(hook: PruneHook, runner, source: str) -> dict:
         config=Path(runner.cfg.filename).name if runner.cfg.filename else None,
         checkpoint=str(Path(runner.work_dir) / paths.FINAL), start=source,
         iterations=runner.iter, seed=runner.seed, round=hook.round + 1,
-        sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score,
-        floor=hook.floor, frozen=hook.frozen,
+        sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score, at=hook.at,
+        floor=hook.floor, frozen=hook.frozen, control=hook.control,
+        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups],
         scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
                else scope if scope is None or isinstance(scope, str) else list(scope)))

@@ -27,10 +27,18 @@ class RewindHook(Hook):
         mode: What is rewound: ``'weights'``, the weights and the schedule, or ``'lr'``, the
             schedule alone, so that a ticket goes on from its trained weights (Renda et
             al. 2020; the paper's released code does this, because its snapshot of the
-            weights is a reference to the live ones). Default: ``'weights'``.
+            weights is a reference to the live ones), or ``'finetune'``, nothing: the ticket
+            goes on from its trained weights with the last learning rates (Han et al. 2015).
+            Default: ``'weights'``.
         schedule: What later rounds run: ``'restart'``, the whole schedule again from
             the start weights, or ``'resume'``, the schedule from the rewind point
             on, with the optimizer's state (Frankle et al.). Default: ``'restart'``.
+        length: How long ``mode='finetune'`` trains each ticket: ``'2000it'``, ``'2ep'``, or
+            ``'20%'`` of the dense training. Default: None, for other modes.
+        random_state: Rewind the random state and the order of the data too, so that the
+            noise of the training repeats. ``False`` gives each round a seed of its own.
+            Default: True.
+        out: The file's name in the work dir. Default: ``'rewind.pth'``.
 
     Note:
         VERY_LOW priority: the schedulers have stepped when the point is saved.
@@ -38,9 +46,15 @@ class RewindHook(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self, to: Union[str, int] = '0it', mode: str = 'weights',
-                 schedule: str = 'restart'):
-        if mode not in ('weights', 'lr'):
-            raise UserError(f"RewindHook: mode must be 'weights' or 'lr', got {mode!r}")
+                 schedule: str = 'restart', length: Optional[str] = None,
+                 random_state: bool = True, out: str = paths.REWIND):
+        if mode not in ('weights', 'lr', 'finetune'):
+            raise UserError(
+                f"RewindHook: mode must be 'weights', 'lr' or 'finetune', got {mode!r}")
+        if (mode == 'finetune') != (length is not None):
+            raise UserError(
+                "RewindHook: mode='finetune' needs a length such as '20%', other modes take none; "
+                f'got mode={mode!r}, length={length!r}')
         if schedule not in ('restart', 'resume'):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
@@ -48,6 +62,9 @@ class RewindHook(Hook):
         self.to = to
         self.mode = mode
         self.schedule = schedule
+        self.length = length
+        self.random_state = random_state
+        self.out = out
         self.iteration: Optional[int] = None
         self.by_epoch = False
 
@@ -62,26 +79,26 @@ class RewindHook(Hook):
                 f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
                 "training only between epochs. Choose to='1ep' or the like, "
                 "schedule='restart', or an IterBasedTrainLoop.")
-        if runner.iter > self.iteration and not (Path(runner.work_dir) / paths.REWIND).exists():
+        if runner.iter > self.iteration and not (Path(runner.work_dir) / self.out).exists():
             raise UserError(
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
                 f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
-                f'{Path(runner.work_dir) / paths.REWIND}. Start the training anew.')
+                f'{Path(runner.work_dir) / self.out}. Start the training anew.')
         if runner.iter == self.iteration:
-            save_rewind_point(runner, self.iteration, runner.epoch)
+            save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save the point inside the training."""
         if runner.iter + 1 == self.iteration:
             ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
-            save_rewind_point(runner, self.iteration, runner.epoch + ends_epoch)
+            save_rewind_point(runner, self.out, self.iteration, runner.epoch + ends_epoch)
 
 
 @master_only
-def save_rewind_point(runner, iteration: int, epoch: int) -> None:
-    """Write ``rewind.pth`` as of ``iteration`` finished iterations, whole or not at all."""
-    with whole_file(Path(runner.work_dir) / paths.REWIND) as part:
+def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
+    """Write the rewind point as of ``iteration`` finished iterations, whole or not at all."""
+    with whole_file(Path(runner.work_dir) / name) as part:
         runner.save_checkpoint(
             str(part.parent), part.name,
             meta=dict(iter=iteration, epoch=epoch, rewind_point=True))
-    runner.logger.info(f'Rewind point of iteration {iteration} saved: {paths.REWIND}')
+    runner.logger.info(f'Rewind point of iteration {iteration} saved: {name}')

@@ -4,7 +4,8 @@ from typing import Optional
 import torch
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import MMSeparateDistributedDataParallel, is_model_wrapper
+from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
@@ -27,6 +28,8 @@ class TicketHook(Hook):
 
     Args:
         ticket: The ticket's file.
+        last_learning_rate: Start with the learning rates at which the training that drew the
+            ticket has ended, one per parameter group. Default: False, those of the config.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
@@ -34,8 +37,9 @@ class TicketHook(Hook):
     """
     priority = 'HIGH'
 
-    def __init__(self, ticket: str):
+    def __init__(self, ticket: str, last_learning_rate: bool = False):
         self.path = str(ticket)
+        self.last_learning_rate = last_learning_rate
         self.ticket: Optional[Ticket] = None
         self.resumed = False
         self.resumed_digest: Optional[str] = None
@@ -54,6 +58,7 @@ class TicketHook(Hook):
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
+        check_model_wrapper(runner.model)
         mask = self.ticket.mask
         digest = masks.digest(mask)
         if self.resumed_digest not in (None, digest):
@@ -71,6 +76,8 @@ class TicketHook(Hook):
                 states.load(model, self.ticket.state, self.path)
         for model in targets:
             masks.apply(mask, dict(model.named_parameters()))
+        if self.last_learning_rate and not self.resumed:
+            set_learning_rates(runner.optim_wrapper.optimizer, self.ticket.meta, self.path)
         runner.optim_wrapper.bind(params, mask)
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
@@ -79,8 +86,15 @@ class TicketHook(Hook):
         self.ticket = Ticket(mask, {}, self.ticket.meta)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Put the masks into the checkpoint, as plain types and tensors."""
-        checkpoint.setdefault('mmlth', {}).update(checkpoint_entry(self.ticket.mask))
+        """Put the masks into the checkpoint, as plain types and tensors.
+
+        Where it holds the optimizer, the names of the optimizer's parameters too, in its
+        numbering: its state can then be checked without the model.
+        """
+        entry = checkpoint_entry(self.ticket.mask)
+        if 'optimizer' in checkpoint:
+            entry['optimizer'] = runner.optim_wrapper.names()
+        checkpoint.setdefault('mmlth', {}).update(entry)
 
 
 def checkpoint_entry(mask) -> dict:
@@ -88,6 +102,17 @@ def checkpoint_entry(mask) -> dict:
     return dict(
         digest=masks.digest(mask),
         masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()})
+
+
+def set_learning_rates(optimizer, meta: dict, source: str) -> None:
+    """Give each parameter group the rate that the ticket's meta says."""
+    rates, groups = meta.get('learning_rates'), optimizer.param_groups
+    if not isinstance(rates, list) or len(rates) != len(groups):
+        raise UserError(
+            f'{source} has learning rates of {len(rates) if rates else 0} parameter groups, this '
+            f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
+    for group, rate in zip(groups, rates):
+        group['lr'] = group['initial_lr'] = rate
 
 
 def check_mask_aware(optim_wrapper) -> None:
@@ -98,6 +123,15 @@ def check_mask_aware(optim_wrapper) -> None:
             "bring pruned weights back. Set optim_wrapper.type to "
             "'mmlth.MaskedOptimWrapper', or to 'mmlth.MaskedAmpOptimWrapper' for AMP "
             '(mmdet\'s own tools/train.py --amp overwrites it; use ours).')
+
+
+def check_model_wrapper(model) -> None:
+    """Raise a UserError unless the model is bare or in DistributedDataParallel."""
+    if is_model_wrapper(model) and (not isinstance(model, DistributedDataParallel)
+                                    or isinstance(model, MMSeparateDistributedDataParallel)):
+        raise UserError(
+            f'the model wrapper {type(model).__name__} partitions or splits the model, which masks '
+            'do not follow; use MMDistributedDataParallel')
 
 
 def check_same_on_all_ranks(digest: str) -> None:

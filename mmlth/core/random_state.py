@@ -1,0 +1,52 @@
+"""The random state of a process: what a checkpoint needs so that a resumed run repeats."""
+import random
+from contextlib import contextmanager
+from typing import Any, Dict
+
+import numpy as np
+import torch
+
+
+def random_state() -> Dict[str, Any]:
+    """The state of Python's, numpy's and torch's global generators.
+
+    Returns:
+        dict: Tensors and plain values only, so that ``torch.load(weights_only=True)``
+        reads it: ``python``, ``numpy``, ``torch`` and ``cuda`` (one tensor per device).
+    """
+    version, numbers, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return dict(
+        python=[version, list(numbers), gauss],
+        numpy=[name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        torch=torch.get_rng_state(),
+        cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
+
+
+def set_random_state(state: Dict[str, Any]) -> None:
+    """Put a :func:`random_state` back. The tensors may lie on any device."""
+    version, numbers, gauss = state['python']
+    random.setstate((version, tuple(numbers), gauss))
+    name, keys, position, has_gauss, cached = state['numpy']
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state['torch'].cpu())
+    if state['cuda'] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([s.cpu() for s in state['cuda']])
+
+
+@contextmanager
+def kept_random_state(seed=None):
+    """Whatever draws random numbers inside, the ones after it are as without it.
+
+    Args:
+        seed: Seed all generators with it inside. Default: None, go on from the state.
+    """
+    before = random_state()
+    try:
+        if seed is not None:
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            torch.manual_seed(seed)
+        yield
+    finally:
+        set_random_state(before)
