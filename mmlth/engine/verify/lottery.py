@@ -1,0 +1,99 @@
+"""The work dir of a lottery: the chain, and what it says of every round."""
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+from torch import Tensor
+
+from mmlth.core import mask as masks
+from mmlth.core import paths
+
+from ..lottery_state import read_json, read_lottery
+from .folder import check_folder
+from .violation import Violation
+
+
+def check_lottery(work_dir: Path) -> List[str]:
+    """What was checked, a line per file."""
+    path = work_dir / paths.LOTTERY
+    rounds = read_lottery(path)['rounds']
+    done = sum(entry['status'] == 'done' for entry in rounds)
+    lines, ticket = [f'{path}: valid, {done} of {len(rounds)} rounds are done'], None
+    for entry in rounds:
+        folder = paths.round_dir(work_dir, entry['round'])
+        if entry['status'] == 'done':
+            check_files(work_dir, entry)
+        if folder.is_dir():
+            found, ticket = check_folder(folder, ticket)
+            lines += found
+        if entry['status'] == 'done':
+            mask = ticket.mask if ticket and entry['round'] else {}
+            network = check_sparsity_report(folder / paths.SPARSITY, mask)
+            check_entry(path, entry, network, mask)
+            lines.append(f'{folder / paths.SPARSITY}: agrees with the ticket and '
+                         f'{paths.LOTTERY}')
+    return lines
+
+
+def check_files(work_dir: Path, entry: Dict[str, Any]) -> None:
+    """What a finished round names is there, in the noted size."""
+    if entry['round'] and not entry.get('ticket'):
+        raise Violation(f'{work_dir / paths.LOTTERY}: round {entry["round"]} is done, but '
+                        'names no ticket')
+    for key in ('checkpoint', 'ticket'):
+        name, size = entry.get(key), entry.get(f'{key}_bytes')
+        if name is None:
+            continue
+        path = work_dir / name
+        if not path.is_file():
+            raise Violation(f'{path} is missing; {paths.LOTTERY} names it as the {key} of '
+                            f'round {entry["round"]}')
+        if size is not None and path.stat().st_size != size:
+            raise Violation(f'{path} has {path.stat().st_size} bytes, {paths.LOTTERY} notes '
+                            f'{size} as {key}_bytes of round {entry["round"]}')
+
+
+def check_entry(path: Path, entry: Dict[str, Any], network: int,
+                mask: Mapping[str, Tensor]) -> None:
+    """The chain's sparsities are those of the ticket, of a model of ``network`` weights."""
+    pruned = masks.pruned(mask)
+    for key, count in (('scope_sparsity', masks.size(mask)), ('network_sparsity', network)):
+        if entry[key] != (pruned / count if count else 0.0):
+            raise Violation(f'{path}: {key} of round {entry["round"]} is {entry[key]}, but '
+                            f'{pruned} of {count} weights are pruned')
+
+
+def check_sparsity_report(path: Path, mask: Mapping[str, Tensor]) -> int:
+    """``sparsity.json`` counts what the masks prune, per layer, group and in all.
+
+    Returns:
+        int: How many weights the whole network has.
+    """
+    try:
+        report = read_json(path)
+        layers = {row['name']: row for row in report['layers']}
+        groups = {row['name']: row for row in report['groups']}
+        rows = [(report['scope'], masks.size(mask), masks.pruned(mask)),
+                (report['network'], report['network']['weights'], masks.pruned(mask))]
+        rows += [(row, mask[name].numel(), int((~mask[name]).sum()))
+                 for name, row in layers.items() if name in mask]
+        for name, row in groups.items():
+            own = {n: m for n, m in mask.items() if layers[n]['group'] == name}
+            rows.append((row, masks.size(own), masks.pruned(own)))
+        if set(layers) != set(mask):
+            raise Violation(f'{path}: it has {len(layers)} layers, the ticket {len(mask)}')
+        for row, weights, zeros in rows:
+            _check_row(path, row, weights, zeros)
+        return report['network']['weights']
+    except Violation:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Violation(
+            f'{path} cannot be read ({type(error).__name__}: {error})') from None
+
+
+def _check_row(path: Path, row: Mapping[str, Any], weights: int, zeros: int) -> None:
+    expected = dict(weights=weights, zeros=zeros, sparsity=zeros / weights if weights else 0.0)
+    for key, value in expected.items():
+        if type(row[key]) is bool or row[key] != value:
+            raise Violation(f'{path}: {key} of {row["name"]} is {row[key]}, by the masks it '
+                            f'is {value}')

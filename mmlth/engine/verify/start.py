@@ -1,0 +1,100 @@
+"""A ticket's start weights: mask times the weights it was rewound to."""
+import re
+from pathlib import Path
+from typing import Dict, Mapping, Optional
+
+import torch
+from torch import Tensor
+
+from mmlth.core import Ticket, paths
+from mmlth.core.rewind import trained_weights
+
+from .checkpoint import load_checkpoint, weights_of
+from .violation import Violation
+
+TRAINED = 'the trained weights'     # what a PruneHook notes that did not rewind
+
+
+def check_start(path: Path, ticket: Ticket) -> str:
+    """Compare the start weights with their source, if it is still there.
+
+    Returns:
+        str: What was compared, or why not.
+    """
+    if not ticket.state:
+        return 'no start weights to compare'
+    start = str(ticket.meta.get('start'))
+    if start.endswith(paths.REWIND):
+        source = _rewind_point(path)
+    elif start == TRAINED:
+        source = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+    else:
+        return f'start weights of {start} not compared'
+    if source is None:
+        return f'start weights not compared (their source, {start}, is not here)'
+    compare_start(path, ticket, read_trained(source), source)
+    return f'start weights are mask x {source.parent.name}/{source.name}'
+
+
+def read_trained(path: Path) -> Dict[str, Tensor]:
+    """The trained weights of a checkpoint, not their moving average."""
+    checkpoint = load_checkpoint(path)
+    states = {key: weights_of(checkpoint, path, key)
+              for key in ('state_dict', 'ema_state_dict') if key in checkpoint}
+    return trained_weights({'state_dict': {}, **states})
+
+
+def compare_start(path: Path, ticket: Ticket, weights: Mapping[str, Tensor],
+                  source: Path) -> None:
+    """Every tensor of the ticket is the source's, and none of the source's is missing."""
+    for name, tensor in ticket.state.items():
+        expected = weights.get(name)
+        if expected is None or expected.shape != tensor.shape:
+            raise Violation(
+                f'{path}: {name} has shape {tuple(tensor.shape)}, in {source} it '
+                + ('is missing' if expected is None else f'has {tuple(expected.shape)}'))
+        if name in ticket.mask:
+            expected = expected.masked_fill(~ticket.mask[name], 0)
+        changed = int((tensor != expected).sum())
+        if changed:
+            raise Violation(f'{path}: {changed} of {tensor.numel()} start weights of {name} '
+                            f'are not mask x {source}')
+    for name, tensor in weights.items():
+        # A tensor that the model has under several names is in the ticket once.
+        if name not in ticket.state and not any(
+                torch.equal(tensor, weights[other]) for other in ticket.state
+                if weights[other].shape == tensor.shape):
+            raise Violation(f'{path}: its start weights lack {name}, which {source} has')
+
+
+def _rewind_point(path: Path) -> Optional[Path]:
+    folder = path.parent if path.name == paths.NEXT_TICKET else (
+        paths.round_dir(path.parent.parent, 0))
+    return folder / paths.REWIND if (folder / paths.REWIND).is_file() else None
+
+
+def _origin(path: Path) -> Optional[Path]:
+    """The folder of the training that drew the ticket."""
+    if path.name == paths.NEXT_TICKET:
+        return path.parent
+    index = re.fullmatch(r'round_([1-9]\d{0,8})', path.absolute().parent.name)
+    return index and paths.round_dir(path.absolute().parent.parent, int(index[1]) - 1)
+
+
+def _last_checkpoint(folder: Optional[Path], iterations) -> Optional[Path]:
+    """A checkpoint with the weights as they were after the last iteration."""
+    if folder is None or not folder.is_dir():
+        return None
+    by_number = sorted((path for kind in ('iter', 'epoch') for path in folder.glob(f'{kind}_*.pth')
+                        if path.stem.split('_')[1].isdecimal()),
+                       key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    final = folder / paths.FINAL
+    for path in [*by_number, folder / paths.EARLY_BIRD_CHECKPOINT, final]:
+        if not path.is_file():
+            continue
+        meta = load_checkpoint(path).get('meta', {})
+        # With an EMAHook, final.pth has the average alone.
+        if meta.get('iter') == iterations and not (
+                path == final and 'EMAHook' in str(meta.get('cfg'))):
+            return path
+    return None
