@@ -1,0 +1,109 @@
+"""What a study has found: one row per run, and per setting the mean over seeds."""
+import csv
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, Dict, List, Sequence
+
+from mmlth.core.files import whole_file, write_text
+from mmlth.core.paths import LOTTERY
+from mmlth.engine.lottery_state import read_lottery
+
+from .run import is_finished, run_dir
+from .study import Study
+
+TABLE, ROWS = 'results.md', 'results.csv'
+
+
+def collect(study: Study, work_dir: Path) -> List[Dict[str, Any]]:
+    """One dict per part and finished run.
+
+    Keys: ``part``, ``run``, ``settings`` (without the seed), ``seed``, ``scope_sparsity``,
+    ``network_sparsity``, ``dense``, ``ticket``, ``change`` (the metric of round 0, of the last
+    round, and their difference), ``iterations`` and ``minutes`` (of all rounds but the
+    dense one).
+    """
+    rows = []
+    for run in study.runs:
+        if not is_finished(work_dir, run):
+            continue
+        first, *later = read_lottery(run_dir(work_dir, run) / LOTTERY)['rounds']
+        last = later[-1]
+        dense, ticket = (entry['metrics'].get(study.metric) for entry in (first, last))
+        settings = {k: v for k, v in run.settings.items() if k != 'seed'}
+        for part in run.parts:
+            rows.append(dict(
+                part=part, run=run.name, settings=settings, seed=run.cfg.randomness.seed,
+                scope_sparsity=last['scope_sparsity'], network_sparsity=last['network_sparsity'],
+                dense=dense, ticket=ticket,
+                change=None if None in (dense, ticket) else ticket - dense,
+                iterations=sum(e['iterations'] for e in later),
+                minutes=sum(e['seconds'] for e in later) / 60))
+    return rows
+
+
+def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Mean and sample standard deviation over the seeds of each part and setting."""
+    groups: Dict[Any, List[Dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row['part'], repr(row['settings'])), []).append(row)
+    return [dict(
+        part=members[0]['part'], settings=members[0]['settings'],
+        seeds=sorted(m['seed'] for m in members),
+        scope_sparsity=mean(m['scope_sparsity'] for m in members),
+        network_sparsity=mean(m['network_sparsity'] for m in members),
+        **{f'{key}_{what}': value for key in ('dense', 'ticket', 'change')
+           for what, value in _spread([m[key] for m in members]).items()},
+        iterations=members[0]['iterations'], minutes=mean(m['minutes'] for m in members))
+        for members in groups.values()]
+
+
+def write_results(study: Study, work_dir: Path) -> str:
+    """Write ``results.csv`` (every run) and ``results.md`` (means); return the latter."""
+    rows = collect(study, work_dir)
+    columns = ['part', 'run', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
+               'dense', 'ticket', 'change', 'iterations', 'minutes']
+    with whole_file(work_dir / ROWS) as part:
+        with open(part, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+    text = to_markdown(study.metric, summarise(rows))
+    write_text(work_dir / TABLE, text)
+    return text
+
+
+def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
+    """The means as one table."""
+    lines = [
+        f'Metric: {metric}; mean ± sample standard deviation over seeds. Change: ticket less the '
+        'dense model of the same seed. Iterations and time: of all rounds but the dense one.', '',
+        '| part | settings | seeds | scope sparsity | network sparsity | dense | ticket | change '
+        '| iterations | time |', '|---|---|---|---|---|---|---|---|---|---|']
+    for group in groups:
+        cells = [group['part'], settings_text(group['settings']),
+                 ', '.join(map(str, group['seeds'])),
+                 f'{group["scope_sparsity"]:.2%}', f'{group["network_sparsity"]:.2%}',
+                 _value(group, 'dense'), _value(group, 'ticket'), _value(group, 'change', '+'),
+                 str(group['iterations']), f'{group["minutes"]:.1f} min']
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines) + '\n'
+
+
+def settings_text(settings: Dict[str, Any]) -> str:
+    """Settings as people write them."""
+    def text(value):
+        return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ', '.join(f'{key} {text(value)}' for key, value in settings.items()) or 'as in the base'
+
+
+def _spread(values: List[Any]) -> Dict[str, Any]:
+    known = [v for v in values if v is not None]
+    return dict(mean=mean(known) if known else None,
+                std=stdev(known) if len(known) > 1 else None)
+
+
+def _value(group: Dict[str, Any], key: str, sign: str = '') -> str:
+    middle, spread = group[f'{key}_mean'], group[f'{key}_std']
+    if middle is None:
+        return '-'
+    return f'{middle:{sign}.4f}' + ('' if spread is None else f' ± {spread:.4f}')
