@@ -4,9 +4,14 @@ A config that names ``mmlth.X`` makes mmengine import this module, and on the fi
 look-up the locations below. Nothing else is imported here: mmengine swallows import
 errors of a registry module, so one hidden failure would look like an unknown type.
 """
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import Registry
 
 HOOKS = Registry(
@@ -16,3 +21,19 @@ OPTIM_WRAPPERS = Registry(
     locations=['mmlth.engine'])
 RUNNERS = Registry(
     'runner', parent=MMENGINE_RUNNERS, scope='mmlth', locations=['mmlth.engine'])
+
+# What MMDetection lacks for keypoints: a model, and data that carries keypoints.
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, scope='mmlth', locations=['mmlth.models'])
+DATASETS = Registry(
+    'dataset', parent=MMENGINE_DATASETS, scope='mmlth',
+    locations=['mmlth.datasets.keypoints'])
+TRANSFORMS = Registry(
+    'transform', parent=MMENGINE_TRANSFORMS, scope='mmlth',
+    locations=['mmlth.datasets.keypoints'])
+METRICS = Registry(
+    'metric', parent=MMENGINE_METRICS, scope='mmlth',
+    locations=['mmlth.datasets.keypoints'])
+VISUALIZERS = Registry(
+    'visualizer', parent=MMENGINE_VISUALIZERS, scope='mmlth',
+    locations=['mmlth.datasets.keypoints'])
