@@ -66,20 +66,15 @@ def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path) -> str:
 
 def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None:
     """Write ``report.md``, ``report.json`` and the figures of all finished rounds."""
-    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
-    scope = prune.get('scope') or 'every convolution and linear weight'
     parts = [
         f'# Lottery of {Path(cfg.filename).name if cfg.filename else work_dir.name}\n',
         table(rounds) + '\n',
         'Scope sparsity counts the weights in scope, network sparsity all parameters. '
-        f'Scope: {scope}; frozen weights are '
-        f'{"in" if prune.get("frozen", True) else "not in"} scope. '
-        f'Allocation: {prune.get("allocation", "global")}; score: '
-        f'{prune.get("score", "magnitude")}; floor of each layer: '
-        f'{prune.get("floor", 0.0):.0%}. Rewound to {rewind.get("to", "0it")}: '
-        f'{"schedule alone" if rewind.get("mode") == "lr" else "weights"}, schedule: {rewind.get("schedule", "restart")}.\n']
+        + settings_text(cfg)]
     saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
-    if saved > 0:
+    if not rounds[0]['iterations']:
+        parts.append('The dense model was not trained: the mask was drawn before.\n')
+    elif saved > 0:
         parts.append(
             f'The early-bird ticket ended the dense training after {rounds[0]["iterations"]} '
             f'of {rounds[0]["planned_iterations"]} iterations: {saved} saved '
@@ -99,6 +94,24 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
                   to_markdown(report)]
     write_json(work_dir / paths.REPORT_JSON, dict(rounds=list(rounds), sparsity=reports))
     write_text(work_dir / paths.REPORT, '\n'.join(parts))
+
+
+def settings_text(cfg: Config) -> str:
+    """What was pruned, how, and what the tickets start from, in sentences."""
+    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
+    mode, control = rewind.get('mode', 'weights'), prune.get('control')
+    start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
+             'finetune': 'its trained weights and the last learning rates, not'}[mode]
+    text = (
+        f'Scope: {prune.get("scope") or "every convolution and linear weight"}; frozen weights '
+        f'are {"in" if prune.get("frozen", True) else "not in"} scope. '
+        f'Allocation: {prune.get("allocation", "global")}; score: '
+        f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. '
+        f'A ticket starts from {start} the rewind point {rewind.get("to", "0it")}; schedule: '
+        f'{rewind.get("length") or rewind.get("schedule", "restart")}.\n')
+    if control:
+        text += f'\nThis is a control, not a ticket: the last round is {control!r}.\n'
+    return text
 
 
 def _iterations(entry: Dict[str, Any]) -> str:

@@ -24,21 +24,22 @@ def make_probe(runner, batches: int, seed: int) -> Probe:
         batches: How many batches, of the train loader's size.
         seed: Chooses the samples, and the noise of augmentations and losses.
     """
-    model, loaded = bare_model(runner.model), []
+    model, loader, loaded = bare_model(runner.model), runner.train_dataloader, {}
 
-    def load() -> List[Any]:
-        if not loaded:      # data-free scores need none
-            loaded.extend(load_batches(runner.train_dataloader, batches, seed))
-        return copy.deepcopy(loaded)    # preprocessing changes boxes and masks in place
+    def load(count: int, size: int) -> List[Any]:
+        if size not in loaded:      # not every score needs them
+            loaded[size] = load_batches(loader, count, size, seed)
+        return copy.deepcopy(loaded[size])      # preprocessing changes boxes and masks in place
 
-    return Probe(model=model, seed=seed,
-                 losses=lambda: _losses(model, load(), seed),
-                 outputs=lambda replica: _outputs(replica, model, load()[0], seed))
-
-
-def load_batches(loader, count: int, seed: int) -> List[Any]:
-    """``count`` batches of random samples of the loader's data set."""
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
+    return Probe(model=model, seed=seed,
+                 losses=lambda: _losses(model, load(batches, size), seed),
+                 # A batch of ones would be one image over and over.
+                 outputs=lambda replica: _outputs(replica, model, load(1, 1)[0], seed))
+
+
+def load_batches(loader, count: int, size: int, seed: int) -> List[Any]:
+    """``count`` batches of ``size`` random samples of the loader's data set."""
     dataset, collate = loader.dataset, loader.collate_fn or pseudo_collate
     with kept_random_state(seed):
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
@@ -62,6 +63,7 @@ def _outputs(replica: nn.Module, model: nn.Module, data, seed: int) -> List[Tens
     """What a copy of the model answers to an image of ones, as tensors that carry gradient."""
     with kept_random_state(seed):
         data = model.data_preprocessor(data, True)
+        extra = _given_proposals(replica, model, data) if hasattr(model, 'rpn_head') else []
         dtype = next(replica.parameters()).dtype
         ones = [torch.ones_like(t, dtype=dtype) for t in tensors_of(data['inputs'])]
         data['inputs'] = ones[0] if isinstance(data['inputs'], Tensor) else ones
@@ -71,7 +73,33 @@ def _outputs(replica: nn.Module, model: nn.Module, data, seed: int) -> List[Tens
             raise UserError(
                 f"{type(model).__name__} does not run with mode='tensor' ({type(error).__name__}: "
                 f'{error}), as this score needs it; take another score') from error
-    return [t for t in tensors_of(found) if t.is_floating_point() and t.requires_grad]
+    return [t for t in tensors_of([found, extra]) if t.is_floating_point() and t.requires_grad]
+
+
+def _given_proposals(replica: nn.Module, model: nn.Module, data) -> List[Any]:
+    """Let the second stage of a detector's copy look where the model itself looks.
+
+    The copy's own proposals would mean nothing, and mmcv's NMS knows no float64. Returns a
+    list that receives the raw outputs of the copy's first stage, which its ``forward``
+    does not give.
+    """
+    outputs: List[Any] = []
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    with torch.no_grad():
+        proposals = model.rpn_head.predict(
+            model.extract_feat(data['inputs']), data['data_samples'], rescale=False)
+    for module, mode in modes.items():
+        module.training = mode
+    for result in proposals:
+        result.bboxes = result.bboxes.to(next(replica.parameters()).dtype)
+
+    def predict(features, data_samples, rescale=False):
+        outputs.append(replica.rpn_head(features))
+        return proposals
+
+    replica.rpn_head.predict = predict
+    return outputs
 
 
 def tensors_of(value) -> List[Tensor]:
