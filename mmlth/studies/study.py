@@ -1,6 +1,7 @@
 """What a study is: a base config, the settings that vary, and the runs they expand to."""
 import copy
 import hashlib
+import inspect
 import itertools
 import json
 from dataclasses import dataclass, field
@@ -10,15 +11,16 @@ from typing import Any, Dict, List
 from mmengine.config import Config, ConfigDict
 
 from mmlth.core.errors import UserError
+from mmlth.engine import PruneHook, RewindHook
 from mmlth.engine.config import load_config
 from mmlth.engine.rounds import hook_config
 
-# Short names of the settings that studies vary; any other is a dotted key of the config.
-_HOOK_SETTINGS = dict(
-    PruneHook=('sparsity', 'rounds', 'allocation', 'score', 'batches', 'iterations', 'at', 'dense',
-               'control', 'floor', 'scope', 'frozen'),
-    RewindHook=('to', 'mode', 'schedule', 'length', 'random_state'))
-_OWNER = {name: hook for hook, names in _HOOK_SETTINGS.items() for name in names}
+# Settings by a short name: the arguments of these hooks, but for those that a LotteryRunner
+# sets. Any other setting is a dotted key of the config.
+_OWN = {'round', 'rewind', 'out', 'self'}
+_OWNER = {name: (hook, argument.default) for hook in (PruneHook, RewindHook)
+          for name, argument in inspect.signature(hook.__init__).parameters.items()
+          if name not in _OWN}
 _KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric'}
 
 
@@ -105,21 +107,23 @@ def apply_setting(cfg: Config, key: str, value: Any) -> None:
     if key == 'seed':
         cfg.merge_from_dict({'randomness.seed': value})
     elif key in _OWNER:
-        hook = hook_config(cfg, _OWNER[key])
+        name = _OWNER[key][0].__name__
+        hook = hook_config(cfg, name)
         if hook is None:
-            raise UserError(f'the setting {key!r} belongs to {_OWNER[key]}, which the base config '
-                            'does not have')
+            raise UserError(f'the setting {key!r} belongs to {name}, which the base config does '
+                            'not have')
         hook[key] = ConfigDict(value) if isinstance(value, dict) else value
     else:
         cfg.merge_from_dict({key: value})
 
 
 def read_setting(cfg: Config, key: str) -> Any:
-    """The value of a setting in a config; None where it is not set."""
+    """The value of a setting in a config, or its default; None where it has none."""
     if key == 'seed':
         return (cfg.get('randomness') or {}).get('seed')
     if key in _OWNER:
-        return (hook_config(cfg, _OWNER[key]) or {}).get(key)
+        hook, default = _OWNER[key]
+        return (hook_config(cfg, hook.__name__) or {}).get(key, default)
     value: Any = cfg
     for step in key.split('.'):
         value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from mmengine.registry import HOOKS, RUNNERS
+from mmengine.runner import Runner
 from test_masked_training import WatchZeros
 from test_ways_of_training import check_files
 
-from mmlth.core import paths
+from mmlth.core import Ticket, paths
 from mmlth.engine.config import load_config
 
 OVERRIDE = str(Path(__file__).parents[2] / 'configs/lth/overrides/prune80.py')
@@ -94,3 +95,31 @@ def test_a_pose_estimator_with_its_own_hooks(tmp_path, real_data):
         tmp_path, real_data / 'coco_person', ('person_keypoints_train.json', 'images/'),
         ('person_keypoints_val.json', 'images/'))
     check_lottery(cfg, 'Switch pipeline now!')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('score', ['snip', 'grasp', 'synflow'])
+def test_scores_of_a_two_stage_detector(tmp_path, real_data, score):
+    """Both stages get scores; SynFlow sees the second one through the model's proposals."""
+    root = real_data / 'coco80'
+    cfg = load_config(str(Path(OVERRIDE).parents[1] / 'faster_rcnn_r18_digits.py'))
+    data = cfg.train_dataloader.dataset
+    data.update(data_root=str(root), ann_file='annotations/instances_train2017.json',
+                data_prefix=dict(img='train2017/'), metainfo=None, indices=4)
+    data.pipeline[2].scale = (96, 96)
+    cfg.model.roi_head.bbox_head.num_classes = 80
+    cfg.train_dataloader.batch_size = 2
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
+    cfg.default_hooks.prune = dict(
+        type='mmlth.PruneHook', score=score, iterations=3, floor=0.01, dense=False)
+    cfg.work_dir = str(tmp_path)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    mask = Ticket.load(tmp_path / paths.NEXT_TICKET).mask
+    total = sum(keep.numel() for keep in mask.values())
+    assert sum(int(keep.sum()) for keep in mask.values()) == total - round(0.8 * total)
+    for layer in ('backbone.conv1', 'rpn_head.rpn_conv', 'roi_head.bbox_head.shared_fcs.0'):
+        kept = float(mask[f'{layer}.weight'].float().mean())
+        assert 0.0099 <= kept < 1, (layer, kept)
+    assert 'predict' not in vars(runner.model.rpn_head)     # only its copy was changed
