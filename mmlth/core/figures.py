@@ -1,5 +1,6 @@
 """The figures, as PNG; Okabe & Ito's colours, told apart by colour-blind readers too."""
-from typing import Any, Dict, List, Mapping
+from statistics import mean, stdev
+from typing import Any, Dict, List, Mapping, Sequence
 
 from .files import whole_file
 
@@ -46,6 +47,36 @@ def plot_early_bird(rows: List[Dict[str, Any]], path) -> None:
               linewidth=1, label='random masks')
     axes.set(xlabel='iteration', ylabel='IoU of surviving weights', ylim=(0, 1.02),
              title='Early-bird masks')
+    _save(figure, axes, path)
+
+
+def plot_settings(values: Mapping[str, Sequence[float]], dense: Sequence[float], path,
+                  metric: str, title: str) -> None:
+    """Draw a metric for several settings, each seed a dot, beside the dense models.
+
+    Args:
+        values: Label of each setting -> one value per seed.
+        dense: The dense models' values, one per seed.
+        path: The file to write.
+        metric: Label of the axis.
+        title: Above the figure.
+    """
+    figure, axes = _axes(max(5, 2 + 1.1 * len(values)))
+    for i, (label, seeds) in enumerate(values.items()):
+        # Side by side, so that equal values do not hide each other.
+        places = [i + 0.06 * (j - (len(seeds) - 1) / 2) for j in range(len(seeds))]
+        axes.plot(places, seeds, 'o', markersize=5, color=PALETTE[0], alpha=0.8,
+                  label=None if i else 'ticket, one seed')
+        axes.plot([i - 0.25, i + 0.25], [mean(seeds)] * 2, color=PALETTE[0], linewidth=2,
+                  label=None if i else 'ticket, mean')
+    axes.axhline(mean(dense), color='black', linestyle='--', linewidth=1,
+                 label=f'dense, mean of {len(dense)}')
+    if len(dense) > 1:
+        axes.axhspan(mean(dense) - stdev(dense), mean(dense) + stdev(dense), color=PALETTE[6],
+                     alpha=0.25, linewidth=0, label='dense, ±1 standard deviation')
+    axes.set(ylabel=metric, title=title, xlim=(-0.6, len(values) - 0.4))
+    axes.set_xticks(range(len(values)), values, fontsize=9)
+    axes.grid(axis='y', linewidth=0.4)
     _save(figure, axes, path)
 
 

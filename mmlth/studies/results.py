@@ -4,8 +4,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Dict, List, Sequence
 
+from mmlth.core.figures import plot_settings
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.paths import LOTTERY
+from mmlth.core.paths import FIGURES, LOTTERY
 from mmlth.engine.lottery_state import read_lottery
 
 from .run import is_finished, run_dir
@@ -58,7 +59,11 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
 
 
 def write_results(study: Study, work_dir: Path) -> str:
-    """Write ``results.csv`` (every run) and ``results.md`` (means); return the latter."""
+    """Write ``results.csv`` (every run), ``results.md`` (means) and a figure per part.
+
+    Returns:
+        str: The text of ``results.md``.
+    """
     rows = collect(study, work_dir)
     columns = ['part', 'run', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
                'dense', 'ticket', 'change', 'iterations', 'minutes']
@@ -69,7 +74,21 @@ def write_results(study: Study, work_dir: Path) -> str:
             writer.writerows(rows)
     text = to_markdown(study.metric, summarise(rows))
     write_text(work_dir / TABLE, text)
+    for part in dict.fromkeys(row['part'] for row in rows):
+        _plot([row for row in rows if row['part'] == part], study, work_dir, part)
     return text
+
+
+def _plot(rows: List[Dict[str, Any]], study: Study, work_dir: Path, part: str) -> None:
+    rows = [row for row in rows if row['change'] is not None]
+    if not rows:
+        return
+    values: Dict[str, List[float]] = {}
+    for row in rows:
+        values.setdefault(settings_text(row['settings'], '\n'), []).append(row['ticket'])
+    dense = {row['seed']: row['dense'] for row in rows}
+    plot_settings(values, list(dense.values()), work_dir / FIGURES / f'{part}.png', study.metric,
+                  f'{study.name}: {part}')
 
 
 def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
@@ -89,11 +108,11 @@ def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def settings_text(settings: Dict[str, Any]) -> str:
+def settings_text(settings: Dict[str, Any], between: str = ', ') -> str:
     """Settings as people write them."""
     def text(value):
         return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return ', '.join(f'{key} {text(value)}' for key, value in settings.items()) or 'as in the base'
+    return between.join(f'{key} {text(value)}' for key, value in settings.items()) or 'as in the base'
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

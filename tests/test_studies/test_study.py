@@ -112,6 +112,8 @@ def test_a_study_end_to_end(tmp_path):
             assert all(torch.equal(one[n], other[n]) for n in one), (run.name, r)
     rows = list(csv.DictReader((tmp_path / 'out/results.csv').open()))
     assert [row['part'] for row in rows] == ['a', 'a', 'b']
+    for part in 'ab':
+        assert (tmp_path / f'out/figures/{part}.png').read_bytes().startswith(b'\x89PNG')
     assert all(float(row['change']) == pytest.approx(float(row['ticket']) - float(row['dense']))
                for row in rows)
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.pth')}
