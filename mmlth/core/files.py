@@ -37,6 +37,15 @@ def whole_file(path):
             part.unlink(missing_ok=True)
 
 
+def link(source, path) -> None:
+    """Let ``path`` be the file ``source``, without a copy where hard links are possible."""
+    with whole_file(path) as part:
+        try:
+            os.link(source, part)
+        except OSError:     # another file system, or one without hard links
+            shutil.copyfile(source, part)
+
+
 def remove_parts(folder) -> None:
     """Remove the temporary files that a killed process has left in or below ``folder``."""
     for part in Path(folder).rglob('.*.part'):

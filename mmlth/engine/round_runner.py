@@ -1,13 +1,11 @@
 """The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
-import os
-import shutil
 from pathlib import Path
 
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
 from mmlth.core import paths
-from mmlth.core.files import whole_file
+from mmlth.core.files import link, whole_file
 
 
 class RoundRunner(Runner):
@@ -29,13 +27,4 @@ class RoundRunner(Runner):
             super().save_checkpoint(str(part.parent), part.name, *args, **kwargs)
         rewind_point = (kwargs.get('meta') or {}).get('rewind_point')
         if kwargs.get('save_optimizer', True) and not rewind_point:
-            keep_for_resume(path, self.work_dir)
-
-
-def keep_for_resume(checkpoint: Path, work_dir) -> None:
-    """Let ``resume.pth`` be this checkpoint."""
-    with whole_file(Path(work_dir) / paths.RESUME) as part:
-        try:
-            os.link(checkpoint, part)
-        except OSError:     # another file system, or one without hard links
-            shutil.copyfile(checkpoint, part)
+            link(path, Path(self.work_dir) / paths.RESUME)

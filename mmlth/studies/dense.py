@@ -1,20 +1,18 @@
 """One dense training for all lotteries of a study that begin with the same one."""
-import copy
 import hashlib
 import json
-import os
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import List
 
 from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
-from mmlth.core.files import whole_file, write_json
+from mmlth.core.files import link, write_json
 from mmlth.engine.final import MetricsHook, final_metrics
 from mmlth.engine.lottery_state import LotteryState, plain_config, read_json
 from mmlth.engine.preflight import count_rounds
 from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, hook_config, without_hooks
+from mmlth.engine.rounds import evaluation_config, hook_config
 
 from .study import Run
 
@@ -75,9 +73,9 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():
         return
-    for source, target in ((rewind_name(rewind_to(cfg)), paths.REWIND), (paths.RESUME, paths.RESUME)):
-        with whole_file(first / target) as part:
-            os.link(folder / source, part)
+    for source, target in ((rewind_name(rewind_to(cfg)), paths.REWIND),
+                           (paths.RESUME, paths.RESUME)):
+        link(folder / source, first / target)
     state = LotteryState(work_dir, cfg, count_rounds(cfg))
     state.rounds[0].update(status='running', metrics=read_json(folder / _DONE)['metrics'])
     state.save()

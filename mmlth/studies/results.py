@@ -95,7 +95,8 @@ def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
     """The means as one table."""
     lines = [
         f'Metric: {metric}; mean ± sample standard deviation over seeds. Change: ticket less the '
-        'dense model of the same seed. Iterations and time: of all rounds but the dense one.', '',
+        'dense model of the same seed. Iterations and time: of all rounds but the dense one.',
+        '',
         '| part | settings | seeds | scope sparsity | network sparsity | dense | ticket | change '
         '| iterations | time |', '|---|---|---|---|---|---|---|---|---|---|']
     for group in groups:
@@ -112,7 +113,8 @@ def settings_text(settings: Dict[str, Any], between: str = ', ') -> str:
     """Settings as people write them."""
     def text(value):
         return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return between.join(f'{key} {text(value)}' for key, value in settings.items()) or 'as in the base'
+    words = [f'{key} {text(value)}' for key, value in settings.items()]
+    return between.join(words) or 'as in the base'
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

@@ -75,7 +75,8 @@ def load_study(path: str) -> Study:
     if unknown or missing:
         raise UserError(
             f'{path}: a study has base, axes and metric, and may have lth, seeds and '
-            f'cfg_options; unknown: {sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
+            f'cfg_options; unknown: {sorted(unknown) or "none"}, missing: '
+            f'{sorted(missing) or "none"}')
     folder = Path(path).parent
     base = load_config(_beside(folder, spec.base), spec.get('lth') and _beside(folder, spec.lth),
                        spec.get('cfg_options'))
@@ -154,6 +155,7 @@ def _combinations(axes: Dict[str, Any], seeds, where: str) -> List[Dict[str, Any
 
 
 def _short(value: Any) -> str:
+    value = list(value.values()) if isinstance(value, dict) else value
     text = '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
     return ''.join(c if c.isalnum() or c in '.+%' else '.' for c in text)
 

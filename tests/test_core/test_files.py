@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mmlth.core.errors import UserError
-from mmlth.core.files import remove_parts, whole_file, write_json, write_text
+from mmlth.core.files import link, remove_parts, whole_file, write_json, write_text
 
 
 def names(folder):
@@ -70,3 +70,17 @@ def test_what_a_killed_process_has_left_is_removed(tmp_path):
     remove_parts(tmp_path)
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob('*')) == [
         '.hidden', 'part', 'round_1', 'round_1/b.json']
+
+
+@pytest.mark.parametrize('links', [True, False])
+def test_a_second_name(tmp_path, monkeypatch, links):
+    def refuse(*args):
+        raise OSError(95, 'Operation not supported')
+    if not links:
+        monkeypatch.setattr(os, 'link', refuse)
+    (tmp_path / 'a').write_text('new')
+    (tmp_path / 'b').write_text('old')
+    link(tmp_path / 'a', tmp_path / 'b')
+    assert os.path.samefile(tmp_path / 'a', tmp_path / 'b') == links
+    (tmp_path / 'a').unlink()
+    assert (tmp_path / 'b').read_text() == 'new' and names(tmp_path) == ['b']

@@ -52,30 +52,36 @@ def config(work_dir, by_epoch=False, **options):
     return cfg
 
 
-def fork(work, *args) -> int:
+def fork(work, kill_after=None) -> int:
     """Run ``work`` in a child, which has imported all already; return how it ended."""
     sys.stdout.flush()
     child = os.fork()
     if child:
-        return os.waitpid(child, 0)[1]
-    status = 1
+        deadline = time.time() + (kill_after or 1e9)
+        while True:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+            if time.time() > deadline:
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.001)
+    errors, status = os.dup(2), 1
     try:
         with open(os.devnull, 'w') as null:
             os.dup2(null.fileno(), 1)
             os.dup2(null.fileno(), 2)
-        work(*args)
+        work()
         status = 0
     except UserError:
         status = 3
     except BaseException:
-        with open(f'/tmp/mmlth_test_{os.getpid()}', 'w') as file:
-            traceback.print_exc(file=file)
+        os.write(errors, traceback.format_exc().encode())
     finally:
         os._exit(status)
 
 
-def chain(work_dir, by_epoch=False, kill_at=None, after=None, **options):
-    """Run the lottery; die at the kill_at-th file it touches, or after so many seconds."""
+def chain(work_dir, by_epoch=False, kill_at=None, **options):
+    """Run the lottery; die at the kill_at-th file it touches."""
     count = 0
 
     def watch(event, args):
@@ -88,9 +94,6 @@ def chain(work_dir, by_epoch=False, kill_at=None, after=None, **options):
 
     if kill_at:
         sys.addaudithook(watch)
-    if after:
-        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        signal.setitimer(signal.ITIMER_REAL, after)
     cfg = config(work_dir, by_epoch, **options)
     cfg.resume = True
     RUNNERS.build(cfg).train()
@@ -134,21 +137,36 @@ def assert_whole_files(work_dir):
             json.loads(path.read_text())
 
 
-@pytest.mark.parametrize('by_epoch, schedule, kills', [(False, 'restart', 20), (True, 'resume', 6)])
-def test_killed_at_random_moments(tmp_path, by_epoch, schedule, kills):
-    options = dict(by_epoch=by_epoch, schedule=schedule, to='1ep' if by_epoch else '4it')
-    began = time.time()
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """An uninterrupted chain and how long it took."""
+    folder, began = tmp_path_factory.mktemp('whole'), time.time()
+    assert fork(lambda: chain(folder)) == 0
+    return folder, time.time() - began
+
+
+def test_killed_at_20_random_moments(tmp_path, whole):
+    kill_and_resume(tmp_path, *whole, kills=20)
+
+
+def test_killed_in_an_epoch_based_chain(tmp_path):
+    options, began = dict(by_epoch=True, schedule='resume', to='1ep'), time.time()
     assert fork(lambda: chain(tmp_path / 'whole', **options)) == 0
-    duration = time.time() - began
+    kill_and_resume(tmp_path, tmp_path / 'whole', time.time() - began, kills=5, **options)
+
+
+def kill_and_resume(tmp_path, whole, duration, kills, by_epoch=False, **options):
+    options['by_epoch'] = by_epoch
     generator = random.Random(2 + by_epoch)
     hits, places = 0, set()
     while hits < kills:
-        how = (dict(after=generator.uniform(0.05, duration / 2)) if generator.random() < 0.4
-               else dict(kill_at=generator.randint(1, 90)))
-        status = fork(lambda: chain(tmp_path / 'cut', **how, **options))
+        # By the clock, and at files, to hit writing too.
+        moments = ((generator.uniform(0.05, duration / 2), None) if generator.random() < 0.4
+                   else (None, generator.randint(1, 90)))
+        status = fork(lambda: chain(tmp_path / 'cut', kill_at=moments[1], **options), moments[0])
         if status == 0:     # it was finished first: the next kills need work to do
             assert hits, 'nothing was killed'
-            assert_same(results(tmp_path / 'whole'), results(tmp_path / 'cut'))
+            assert_same(results(whole), results(tmp_path / 'cut'))
             (tmp_path / 'cut').rename(tmp_path / f'cut_{hits}')
             continue
         assert os.WIFSIGNALED(status), f'the chain failed by itself after {hits} kills'
@@ -156,7 +174,7 @@ def test_killed_at_random_moments(tmp_path, by_epoch, schedule, kills):
         assert_whole_files(tmp_path / 'cut')
         places.add(len(list((tmp_path / 'cut').glob('round_*'))))
     assert fork(lambda: chain(tmp_path / 'cut', **options)) == 0
-    assert_same(results(tmp_path / 'whole'), results(tmp_path / 'cut'))
+    assert_same(results(whole), results(tmp_path / 'cut'))
     assert len(places) > 1, 'all kills hit one round'
     assert not list((tmp_path / 'cut').rglob('*.part'))
     verify(tmp_path / 'cut')
@@ -184,8 +202,8 @@ def test_stock_runner_resumes_bit_for_bit(tmp_path):
         assert all(torch.equal(whole[n], again[n]) for n in whole) == hook
 
 
-@pytest.mark.parametrize('size', [3_000, 12_000, 30_000])
-def test_disk_full(tmp_path, size):
+@pytest.mark.parametrize('size', [3_000, 12_000])
+def test_disk_full(tmp_path, size, whole):
     """A limit on file sizes stands in for the disk: round 0 cannot write one of its files."""
     def limited():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -202,8 +220,7 @@ def test_disk_full(tmp_path, size):
     assert 'could not be written' in message and 'MB are free' in message
     assert_whole_files(tmp_path / 'full')
     assert fork(lambda: chain(tmp_path / 'full')) == 0      # with room again
-    assert fork(lambda: chain(tmp_path / 'whole')) == 0
-    assert_same(results(tmp_path / 'whole'), results(tmp_path / 'full'))
+    assert_same(results(whole[0]), results(tmp_path / 'full'))
 
 
 def test_unwritable_work_dir(tmp_path):

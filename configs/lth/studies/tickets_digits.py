@@ -1,4 +1,4 @@
-"""Rounds, allocation, rewind point and controls on small scenes of digits (128 pixels).
+"""Rounds, allocation, rewinding, controls and early-bird masks on small scenes of digits.
 
 First: python tools/make_digits.py --root data/digits_128 --size 128 --train 1000 --val 250
 """
@@ -20,8 +20,11 @@ cfg_options = {
 del iters, root
 seeds = [0, 1, 2]
 axes = dict(
-    rounds=dict(rounds=[1, 3, 5]),
+    controls=dict(control=[None, 'fresh_weights', 'random_mask', 'shuffled_mask', 'dense']),
     allocation=dict(allocation=['global', 'layerwise'], sparsity=[0.6, 0.8, 0.9]),
     rewinding=dict(to=['0it', '5%', '25%']),
-    controls=dict(control=['fresh_weights', 'random_mask', 'shuffled_mask', 'dense']))
+    # At 90 % the base's floor of 10 % leaves global pruning nothing to choose.
+    floor=dict(floor=[0.1, 0.02], sparsity=[0.9]),
+    early_bird={'default_hooks.early_bird': [dict(type='mmlth.EarlyBirdHook', interval=25)]},
+    rounds=dict(rounds=[1, 3, 5]))
 metric = 'coco/bbox_mAP'
