@@ -30,8 +30,8 @@ def collect(study: Study, work_dir: Path) -> List[Dict[str, Any]]:
         first, *later = read_lottery(run_dir(work_dir, run) / LOTTERY)['rounds']
         last = later[-1]
         dense, ticket = (entry['metrics'].get(study.metric) for entry in (first, last))
-        settings = {k: v for k, v in run.settings.items() if k != 'seed'}
-        for part in run.parts:
+        for part, settings in run.parts.items():
+            settings = {key: value for key, value in settings.items() if key != 'seed'}
             rows.append(dict(
                 part=part, run=run.name, settings=settings, seed=run.cfg.randomness.seed,
                 scope_sparsity=last['scope_sparsity'], network_sparsity=last['network_sparsity'],
@@ -39,7 +39,8 @@ def collect(study: Study, work_dir: Path) -> List[Dict[str, Any]]:
                 change=None if None in (dense, ticket) else ticket - dense,
                 iterations=sum(e['iterations'] for e in later),
                 minutes=sum(e['seconds'] for e in later) / 60))
-    return rows
+    parts = list(dict.fromkeys(row['part'] for row in rows))
+    return sorted(rows, key=lambda row: parts.index(row['part']))
 
 
 def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
@@ -112,6 +113,10 @@ def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
 def settings_text(settings: Dict[str, Any], between: str = ', ') -> str:
     """Settings as people write them."""
     def text(value):
+        if value is None:
+            return 'none'
+        if isinstance(value, dict):
+            value = [f'{k}={v}' for k, v in value.items()]
         return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
     words = [f'{key} {text(value)}' for key, value in settings.items()]
     return between.join(words) or 'as in the base'

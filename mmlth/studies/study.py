@@ -29,13 +29,12 @@ class Run:
     """One lottery of a study.
 
     Args:
-        part: The part of the study it belongs to, as the study file names it.
-        settings: What it sets, e.g. ``{'sparsity': 0.9, 'seed': 1}``.
+        parts: What it sets in each part of the study that it belongs to, e.g.
+            ``{'allocation': {'sparsity': 0.9, 'seed': 1}}``.
         cfg: Its whole config.
         name: Its folder's name, from what differs from the base config alone.
     """
-    parts: List[str]
-    settings: Dict[str, Any]
+    parts: Dict[str, Dict[str, Any]]
     cfg: Config
     name: str
 
@@ -85,11 +84,9 @@ def load_study(path: str) -> Study:
     for part, axes in spec.axes.items():
         for settings in _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}'):
             run = make_run(base, settings, part)
-            found.setdefault(run.name, run)
-            if part not in found[run.name].parts:
-                found[run.name].parts.append(part)
+            found.setdefault(run.name, run).parts.update(run.parts)
     # Seed by seed: what an unfinished study has, it has for all settings.
-    study.runs = sorted(found.values(), key=lambda run: run.settings['seed'])
+    study.runs = sorted(found.values(), key=lambda run: run.cfg.randomness.seed)
     return study
 
 
@@ -100,7 +97,7 @@ def make_run(base: Config, settings: Dict[str, Any], part: str) -> Run:
         apply_setting(cfg, key, value)
     own = {key: value for key, value in settings.items()
            if plain(read_setting(base, key)) != plain(value)}
-    return Run([part], dict(settings), cfg, run_name(own))
+    return Run({part: settings}, cfg, run_name(own))
 
 
 def apply_setting(cfg: Config, key: str, value: Any) -> None:

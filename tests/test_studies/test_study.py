@@ -45,9 +45,10 @@ def test_axes_expand_to_combinations(tmp_path):
     study = load_study(str(path))
     # The base's own settings belong to both parts and are run once.
     assert len(study.runs) == 2 * (4 + 2) - 2
-    shared = [run for run in study.runs if run.parts == ['a', 'b']]
-    assert len(shared) == 2
-    assert [run.settings['seed'] for run in study.runs] == [0] * 5 + [1] * 5
+    shared = [run for run in study.runs if set(run.parts) == {'a', 'b'}]
+    assert len(shared) == 2 and shared[0].parts == dict(
+        a=dict(sparsity=0.8, allocation='global', seed=0), b=dict(to='4it', seed=0))
+    assert [run.cfg.randomness.seed for run in study.runs] == [0] * 5 + [1] * 5
     names = [run.name for run in study.runs]
     assert len(set(names)) == 10
     run = next(run for run in study.runs if 'layerwise' in run.name and '0.9' in run.name)
@@ -66,7 +67,7 @@ def test_names_depend_on_what_differs_alone(tmp_path):
 def test_sixteen_combinations_of_modules():
     study = load_study(str(ROOT / 'configs/lth/studies/modules_voc.py'))
     assert len(study.runs) == 15      # without any module nothing is pruned: the dense model
-    scopes = {tuple(run.settings['scope']) for run in study.runs}
+    scopes = {tuple(run.parts['modules']['scope']) for run in study.runs}
     assert ('base', 'top', 'rpn', 'head') in scopes and len(scopes) == 15
     assert len({dense_name(run.cfg) for run in study.runs}) == 1
 
