@@ -12,7 +12,8 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.similarity import chance_iou, group_iou, iou
 from mmlth.registry import HOOKS
 
-from .prune_hook import PruneHook, draw_mask
+from ..drawing import draw_mask
+from .prune_hook import PruneHook
 
 
 @HOOKS.register_module()

@@ -2,24 +2,18 @@
 from pathlib import Path
 from typing import Optional, Sequence, Union
 
-from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.runner.checkpoint import _load_checkpoint
 
-from mmlth.core import Ticket, paths, round_sparsities, select
 from mmlth.core import mask as masks
-from mmlth.core import state as states
-from mmlth.core.allocation import unpatterned
-from mmlth.core.control import check_control, control_mask
+from mmlth.core import paths, round_sparsities, select
+from mmlth.core.control import check_control
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
-from mmlth.core.scope import ScopeSpec, transposed
+from mmlth.core.scope import ScopeSpec
 from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
-from ..probe import make_probe
-from .rewind_hook import RewindHook
-from .ticket_hook import TicketHook, bare_model
+from ..drawing import draw_at_start, draw_ticket
+from .ticket_hook import bare_model
 
 
 @HOOKS.register_module()
@@ -143,110 +137,3 @@ def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
         raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
     if not isinstance(batches, int) or batches < 1:
         raise UserError(f'PruneHook: batches must be a number of batches, got {batches!r}')
-
-
-@master_only
-def draw_at_start(hook: PruneHook, runner) -> None:
-    """Draw the mask before the first update and keep it for the end of the training."""
-    path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter == 0:
-        Ticket(draw_mask(hook, runner), {}, dict(score=hook.score)).save(path)
-        runner.logger.info(f'The mask is drawn before the training: {path}')
-    elif not path.is_file():
-        raise UserError(
-            f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
-            f'before its start, {path}, is gone. Start the training anew.')
-
-
-@master_only
-def draw_ticket(hook: PruneHook, runner) -> None:
-    """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    mask = find_mask(hook, runner)
-    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
-    if hook.control == 'fresh_weights':
-        start, source = {}, 'a new initialisation'
-    elif rewind is None:
-        start, source = states.snapshot(model), 'the trained weights'
-    else:
-        own, source = states.unique(model), str(rewind)
-        saved = trained_weights(_load_checkpoint(source, map_location='cpu'))
-        start = {n: saved[n] for n in own if n in saved}
-        states.check_same(own, start, source)
-    out = hook.path(runner)
-    Ticket.draw(mask, start, meta_of(hook, runner, source), source).save(out)
-    runner.logger.info(
-        f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
-        f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
-        f'written to {out}')
-    warn_of_layers(hook, runner, mask)
-
-
-def find_mask(hook: PruneHook, runner) -> masks.Mask:
-    """The mask of the next ticket: found early, drawn at the start, or drawn now."""
-    # An EarlyBirdHook that ended the training has the mask already.
-    found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None)
-    if mask is None and hook.at == 'start':
-        mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
-    mask = mask or draw_mask(hook, runner)
-    return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
-
-
-def warn_of_layers(hook: PruneHook, runner, mask: masks.Mask) -> None:
-    """Say what a user may not have meant."""
-    empty = masks.emptied(mask)
-    if empty:
-        runner.logger.warning(
-            f'Nothing survives of {len(empty)} layer(s): {", ".join(empty)}. If they matter, '
-            'set PruneHook(floor=0.1) or leave them out of the scope.')
-    whole = unpatterned(mask, hook.allocation, transposed(bare_model(runner.model)))
-    if whole:
-        runner.logger.warning(
-            f'{len(whole)} layer(s) stay whole, their input channels are no multiple of the '
-            f'pattern {hook.allocation}: {", ".join(whole)}')
-
-
-def draw_mask(hook: PruneHook, runner) -> masks.Mask:
-    """The mask that ``hook`` says of the weights as they are now."""
-    model = bare_model(runner.model)
-    weights = select(model, hook.scope, hook.frozen)
-    earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
-    device = next(iter(weights.values())).device
-    earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    return masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
-                      floor=hook.floor, earlier=earlier, iterations=hook.iterations,
-                      probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
-                      transposed=transposed(model))
-
-
-def seed_of(hook: PruneHook, runner) -> int:
-    """Other random numbers in every round, the same ones when a round is repeated."""
-    return (runner.seed or 0) + hook.round
-
-
-def find_rewind_point(hook: PruneHook, runner) -> Optional[Path]:
-    """The rewind point's file, None if the ticket starts from the trained weights."""
-    own = next((h for h in runner.hooks if isinstance(h, RewindHook)), None)
-    keeps_weights = own is None or own.mode != 'weights' or hook.dense_control
-    if hook.rewind is None and keeps_weights:
-        return None
-    path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
-    if not path.is_file():
-        raise UserError(
-            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
-            'of the dense training. Run that training anew.')
-    return path
-
-
-def meta_of(hook: PruneHook, runner, source: str) -> dict:
-    """Where a ticket comes from, in plain values."""
-    scope = hook.scope
-    return dict(
-        config=Path(runner.cfg.filename).name if runner.cfg.filename else None,
-        checkpoint=str(Path(runner.work_dir) / paths.FINAL), start=source,
-        iterations=runner.iter, seed=runner.seed, round=hook.round + 1,
-        sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score, at=hook.at,
-        floor=hook.floor, frozen=hook.frozen, control=hook.control,
-        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups],
-        scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
-               else scope if scope is None or isinstance(scope, str) else list(scope)))
