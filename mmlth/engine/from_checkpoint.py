@@ -11,6 +11,7 @@ from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
+from mmlth.core.scope import transposed
 
 from .preview import build_model
 from .rounds import hook_config
@@ -49,7 +50,8 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
         if isinstance(sparsity, (list, tuple)):
             raise UserError(f'the config has sparsities of several rounds, {list(sparsity)}: '
                             'say which one with --sparsity')
-        mask = masks.draw(select(model, scope, frozen), sparsity, **settings)
+        mask = masks.draw(select(model, scope, frozen), sparsity, **settings,
+                          transposed=transposed(model))
     source = str(rewind or checkpoint)
     start = read_weights(rewind, model) if rewind else states.snapshot(model)
     meta = dict(config=Path(cfg.filename).name if cfg.filename else None,

@@ -1,6 +1,7 @@
 """Tickets from checkpoints that are there already."""
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from toy import lottery_config
 
@@ -44,6 +45,18 @@ def test_an_early_bird_candidate(lottery):
     path = early_bird.candidate_path(work_dir / 'round_0' / paths.EARLY_BIRD, 6)
     ticket = draw_from_checkpoint(cfg, work_dir / 'round_0' / paths.FINAL, candidate=path)
     assert all(torch.equal(ticket.mask[n], m) for n, m in Ticket.load(path).mask.items())
+
+
+def test_other_allocations(lottery):
+    """The transposed convolution is known as such."""
+    cfg, work_dir = lottery
+    cfg = Config(cfg.to_dict())
+    cfg.default_hooks.prune.allocation = '2:4'
+    ticket = draw_from_checkpoint(cfg, work_dir / 'round_0' / paths.FINAL, sparsity=0.5)
+    assert (ticket.mask['backbone.3.weight'].unflatten(0, (2, 4)).sum(1) == 2).all()
+    cfg.default_hooks.prune.update(allocation='global', score='snip')
+    with pytest.raises(UserError, match='only be drawn inside a training'):
+        draw_from_checkpoint(cfg, work_dir / 'round_0' / paths.FINAL, sparsity=0.5)
 
 
 def test_mistakes(lottery, tmp_path):
