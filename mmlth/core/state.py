@@ -50,9 +50,11 @@ def check_same(expected: Mapping[str, Tensor], found: Mapping[str, Tensor],
             'another model or another number of classes?')
 
 
-def load(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Copy ``state`` into the model, strictly: every tensor, none left over."""
+def load(model: nn.Module, state: Mapping[str, Tensor], source: str,
+         strict: bool = True) -> None:
+    """Copy ``state`` into the model: none left over, and if ``strict`` every tensor."""
     own = unique(model)
-    check_same(own, state, source)
-    for name, tensor in own.items():
+    expected = own if strict else {name: t for name, t in own.items() if name in state}
+    check_same(expected, state, source)
+    for name, tensor in expected.items():
         tensor.detach().copy_(state[name])

@@ -8,9 +8,8 @@ import pytest
 import torch
 from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import MODELS
-from test_masked_training import make_ticket
 from torch import nn
-from toy import ToyModel
+from toy import ToyModel, make_ticket
 
 from mmlth.core import Ticket, draw, select, snapshot
 
@@ -59,7 +58,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmlth.engine.hooks.ticket_hook import bare_model, ema_copies
 from test_distributed import WAYS
-from test_masked_training import ticket_config
+from toy import ticket_config
 
 @HOOKS.register_module()
 class WatchRanks(Hook):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
-from test_masked_training import WatchZeros
+from toy import WatchZeros
 from test_ways_of_training import check_files
 
 from mmlth.core import Ticket, paths

@@ -1,5 +1,5 @@
 """Train a ticket."""
-from typing import Optional
+from typing import Optional, Sequence, Union
 
 import torch
 from mmengine.dist import all_gather_object, get_world_size
@@ -12,6 +12,7 @@ from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.registry import HOOKS
+from mmlth.transfer import Source, transfer
 
 from ..masked_optim_wrapper import MaskAware
 
@@ -30,6 +31,12 @@ class TicketHook(Hook):
         ticket: The ticket's file.
         last_learning_rate: Start with the learning rates at which the training that drew the
             ticket has ended, one per parameter group. Default: False, those of the config.
+        mapping: How the ticket of another model is carried over: a key of
+            ``mmlth.transfer.MAPPINGS`` or a list of (regex, replacement). Default: None, the
+            names are this model's.
+        strict: The ticket must hold start weights for the whole model, or none; and with a
+            mapping all shapes must agree. ``False`` leaves what it lacks as it was
+            initialised. Default: True.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
@@ -37,8 +44,11 @@ class TicketHook(Hook):
     """
     priority = 'HIGH'
 
-    def __init__(self, ticket: str, last_learning_rate: bool = False):
+    def __init__(self, ticket: str, last_learning_rate: bool = False,
+                 mapping: Union[None, str, Sequence] = None, strict: bool = True):
         self.path = str(ticket)
+        self.mapping = mapping
+        self.strict = strict
         self.last_learning_rate = last_learning_rate
         self.ticket: Optional[Ticket] = None
         self.resumed = False
@@ -59,6 +69,11 @@ class TicketHook(Hook):
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
         check_model_wrapper(runner.model)
+        bare = bare_model(runner.model)
+        if self.mapping is not None:
+            source = Source(self.ticket.state, self.ticket.mask, 'the ticket')
+            self.ticket, report = transfer(source, bare, self.mapping, strict=self.strict)
+            runner.logger.info(f'Ticket {self.path} is transferred; {report.to_text()}')
         mask = self.ticket.mask
         digest = masks.digest(mask)
         if self.resumed_digest not in (None, digest):
@@ -67,13 +82,13 @@ class TicketHook(Hook):
                 'differ from those in the checkpoint. Put the old ticket back, or start '
                 'in another work dir.')
         check_same_on_all_ranks(digest)
-        bare = bare_model(runner.model)
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
         targets = [bare, *ema_copies(runner)]
         if not self.resumed and self.ticket.state:
             for model in targets:
-                states.load(model, self.ticket.state, self.path)
+                states.load(model, self.ticket.state, self.path,
+                            strict=self.strict and self.mapping is None)
         for model in targets:
             masks.apply(mask, dict(model.named_parameters()))
         if self.last_learning_rate and not self.resumed:

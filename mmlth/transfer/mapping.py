@@ -1,0 +1,74 @@
+"""Which tensor of the source goes where: rules on names that one can read."""
+import re
+from typing import Dict, Mapping, Sequence, Tuple, Union
+
+from mmlth.core.errors import UserError
+
+# (regex on the source's name, replacements): the first rule that matches decides, and of its
+# replacements the first that the target has.
+Rule = Tuple[str, Sequence[str]]
+
+MAPPINGS: Dict[str, Sequence[Rule]] = {
+    # A classifier (torchvision, timm: layer1...; mmpretrain: backbone.layer1...) or a detector
+    # into the backbone of any model. C4 detectors keep layer4 in their shared head. A
+    # classifier's own head (fc, head) finds no place and is left out.
+    'backbone': [
+        (r'^(?:backbone|roi_head\.shared_head)\.(.+)$',
+         [r'backbone.\1', r'roi_head.shared_head.\1']),
+        (r'^(?!neck\.|rpn_head\.|roi_head\.|bbox_head\.|head\.)(.+)$',
+         [r'backbone.\1', r'roi_head.shared_head.\1'])],
+    # Between tasks (the paper, Table 4): "all values till the box head modules".
+    'till_heads': [
+        (r'^((?:backbone|neck|rpn_head|roi_head\.shared_head)\..+)$', [r'\1'])],
+    'same': [(r'^(.+)$', [r'\1'])],
+}
+
+
+def match_names(source: Sequence[str], target: Sequence[str],
+                mapping: Union[str, Sequence[Rule]]) -> Dict[str, str]:
+    """Source name -> target name, for all that have a place in the target.
+
+    Args:
+        source: Names; a leading ``module.`` (of DataParallel) is ignored.
+        target: The target's names.
+        mapping: A key of :data:`MAPPINGS`, or rules of one's own,
+            ``[(regex, replacement or replacements), ...]``.
+
+    Raises:
+        UserError: There is no such mapping, a rule is malformed, or two source tensors
+            would go to one place.
+    """
+    rules, known = _rules(mapping), set(target)
+    found: Dict[str, str] = {}
+    for name in source:
+        place = _place(name.removeprefix('module.'), rules, known)
+        if place is not None:
+            taken = next((n for n, p in found.items() if p == place), None)
+            if taken is not None:
+                raise UserError(f'both {taken} and {name} of the source would go to {place}; use '
+                                'rules that tell them apart')
+            found[name] = place
+    return found
+
+
+def _place(name: str, rules, known):
+    for pattern, replacements in rules:
+        match = pattern.match(name)
+        if match:
+            return next((place for place in map(match.expand, replacements) if place in known),
+                        None)
+    return None
+
+
+def _rules(mapping: Union[str, Sequence[Rule], Mapping]):
+    if isinstance(mapping, str):
+        if mapping not in MAPPINGS:
+            raise UserError(f'there is no mapping {mapping!r}, expected one of: '
+                            f'{", ".join(MAPPINGS)}, or a list of (regex, replacement)')
+        mapping = MAPPINGS[mapping]
+    try:
+        return [(re.compile(pattern), [places] if isinstance(places, str) else list(places))
+                for pattern, places in mapping]
+    except (re.error, TypeError, ValueError) as error:
+        raise UserError(f'a mapping is a list of (regex, replacement), got {mapping!r}: '
+                        f'{error}') from None
