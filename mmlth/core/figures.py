@@ -50,15 +50,16 @@ def plot_early_bird(rows: List[Dict[str, Any]], path) -> None:
     _save(figure, axes, path)
 
 
-def plot_settings(values: Mapping[str, Sequence[float]], dense: Sequence[float], path,
-                  metric: str, title: str) -> None:
+def plot_settings(values: Mapping[str, Sequence[float]], dense: Sequence[float], path, *,
+                  metric: str, settings: str, title: str) -> None:
     """Draw a metric for several settings, each seed a dot, beside the dense models.
 
     Args:
         values: Label of each setting -> one value per seed.
         dense: The dense models' values, one per seed.
         path: The file to write.
-        metric: Label of the axis.
+        metric: Label of the upright axis.
+        settings: Label of the other one.
         title: Above the figure.
     """
     figure, axes = _axes(max(5, 2 + 1.1 * len(values)))
@@ -66,15 +67,15 @@ def plot_settings(values: Mapping[str, Sequence[float]], dense: Sequence[float],
         # Side by side, so that equal values do not hide each other.
         places = [i + 0.06 * (j - (len(seeds) - 1) / 2) for j in range(len(seeds))]
         axes.plot(places, seeds, 'o', markersize=5, color=PALETTE[0], alpha=0.8,
-                  label=None if i else 'ticket, one seed')
+                  label=None if i else 'last round, one seed')
         axes.plot([i - 0.25, i + 0.25], [mean(seeds)] * 2, color=PALETTE[0], linewidth=2,
-                  label=None if i else 'ticket, mean')
+                  label=None if i else 'last round, mean')
     axes.axhline(mean(dense), color='black', linestyle='--', linewidth=1,
-                 label=f'dense, mean of {len(dense)}')
+                 label=f'dense (round 0), mean of {len(dense)}')
     if len(dense) > 1:
         axes.axhspan(mean(dense) - stdev(dense), mean(dense) + stdev(dense), color=PALETTE[6],
                      alpha=0.25, linewidth=0, label='dense, ±1 standard deviation')
-    axes.set(ylabel=metric, title=title, xlim=(-0.6, len(values) - 0.4))
+    axes.set(ylabel=metric, xlabel=settings, title=title, xlim=(-0.6, len(values) - 0.4))
     axes.set_xticks(range(len(values)), values, fontsize=9)
     axes.grid(axis='y', linewidth=0.4)
     _save(figure, axes, path)

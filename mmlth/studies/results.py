@@ -10,7 +10,7 @@ from mmlth.core.paths import FIGURES, LOTTERY
 from mmlth.engine.lottery_state import read_lottery
 
 from .run import is_finished, run_dir
-from .study import Study
+from .study import Run, Study
 
 TABLE, ROWS = 'results.md', 'results.csv'
 
@@ -23,24 +23,27 @@ def collect(study: Study, work_dir: Path) -> List[Dict[str, Any]]:
     round, and their difference), ``iterations`` and ``minutes`` (of all rounds but the
     dense one).
     """
-    rows = []
-    for run in study.runs:
-        if not is_finished(work_dir, run):
-            continue
-        first, *later = read_lottery(run_dir(work_dir, run) / LOTTERY)['rounds']
-        last = later[-1]
-        dense, ticket = (entry['metrics'].get(study.metric) for entry in (first, last))
-        for part, settings in run.parts.items():
-            settings = {key: value for key, value in settings.items() if key != 'seed'}
-            rows.append(dict(
-                part=part, run=run.name, settings=settings, seed=run.cfg.randomness.seed,
-                scope_sparsity=last['scope_sparsity'], network_sparsity=last['network_sparsity'],
-                dense=dense, ticket=ticket,
-                change=None if None in (dense, ticket) else ticket - dense,
-                iterations=sum(e['iterations'] for e in later),
-                minutes=sum(e['seconds'] for e in later) / 60))
-    parts = list(dict.fromkeys(row['part'] for row in rows))
-    return sorted(rows, key=lambda row: parts.index(row['part']))
+    rows, runs = [], {run.name: run for run in study.runs}
+    finished = {name for name, run in runs.items() if is_finished(work_dir, run)}
+    for part, combinations in study.parts.items():
+        for settings in combinations:
+            run = next(r for r in runs.values() if r.parts.get(part) == settings)
+            if run.name in finished:
+                rows.append(_row(study, work_dir, run, part))
+    return rows
+
+
+def _row(study: Study, work_dir: Path, run: Run, part: str) -> Dict[str, Any]:
+    first, *later = read_lottery(run_dir(work_dir, run) / LOTTERY)['rounds']
+    dense, ticket = (entry['metrics'].get(study.metric) for entry in (first, later[-1]))
+    return dict(
+        part=part, run=run.name, seed=run.cfg.randomness.seed,
+        settings={key: value for key, value in run.parts[part].items() if key != 'seed'},
+        scope_sparsity=later[-1]['scope_sparsity'],
+        network_sparsity=later[-1]['network_sparsity'], dense=dense, ticket=ticket,
+        change=None if None in (dense, ticket) else ticket - dense,
+        iterations=sum(e['iterations'] for e in later),
+        minutes=sum(e['seconds'] for e in later) / 60)
 
 
 def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
@@ -86,10 +89,12 @@ def _plot(rows: List[Dict[str, Any]], study: Study, work_dir: Path, part: str) -
         return
     values: Dict[str, List[float]] = {}
     for row in rows:
-        values.setdefault(settings_text(row['settings'], '\n'), []).append(row['ticket'])
+        label = '\n'.join(value_text(value) for value in row['settings'].values())
+        values.setdefault(label, []).append(row['ticket'])
     dense = {row['seed']: row['dense'] for row in rows}
-    plot_settings(values, list(dense.values()), work_dir / FIGURES / f'{part}.png', study.metric,
-                  f'{study.name}: {part}')
+    plot_settings(values, list(dense.values()), work_dir / FIGURES / f'{part}.png',
+                  metric=study.metric, settings=', '.join(rows[0]['settings']),
+                  title=f'{study.name}: {part}')
 
 
 def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
@@ -110,16 +115,19 @@ def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def settings_text(settings: Dict[str, Any], between: str = ', ') -> str:
+def settings_text(settings: Dict[str, Any]) -> str:
     """Settings as people write them."""
-    def text(value):
-        if value is None:
-            return 'none'
-        if isinstance(value, dict):
-            value = [f'{k}={v}' for k, v in value.items()]
-        return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    words = [f'{key} {text(value)}' for key, value in settings.items()]
-    return between.join(words) or 'as in the base'
+    return ', '.join(f'{key} {value_text(value)}' for key, value in settings.items()) or (
+        'as in the base')
+
+
+def value_text(value: Any) -> str:
+    """One value of a setting."""
+    if value is None:
+        return 'none'
+    if isinstance(value, dict):
+        value = [f'{key}={item}' for key, item in value.items()]
+    return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

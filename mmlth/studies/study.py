@@ -47,11 +47,13 @@ class Study:
         name: The file's name without suffix.
         metric: The metric to compare, as the evaluator names it.
         base: The config that all runs start from.
+        parts: Each part's combinations of settings, in the file's order.
         runs: Every run once, though it may belong to several parts.
     """
     name: str
     metric: str
     base: Config
+    parts: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     runs: List[Run] = field(default_factory=list)
 
 
@@ -82,7 +84,8 @@ def load_study(path: str) -> Study:
     study = Study(Path(path).stem, spec.metric, base)
     found: Dict[str, Run] = {}
     for part, axes in spec.axes.items():
-        for settings in _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}'):
+        study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
+        for settings in study.parts[part]:
             run = make_run(base, settings, part)
             found.setdefault(run.name, run).parts.update(run.parts)
     # Seed by seed: what an unfinished study has, it has for all settings.

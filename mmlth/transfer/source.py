@@ -27,7 +27,8 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
 
     The masks of a checkpoint are those that mmlth has put into it; else they are inferred
     from exact zeros in its weights of two dimensions or more, if they are one in 1000 of a
-    layer at least, which :attr:`Source.origin` says; or with ``sparsity`` its convolutions and linear layers, but the classifier
+    layer at least, which :attr:`Source.origin` says; or with ``sparsity`` its convolutions and
+    linear layers, but the classifier
     (``fc``, ``head``), are pruned here by global magnitude.
 
     Args:

@@ -87,8 +87,8 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
             if n in source.mask and place in params}
     if not mask:
         raise UserError(
-            f'no mask of the source finds a place in the target with the mapping {mapping!r}: names '
-            f'there look like {names[0]!r}, here like {next(iter(own))!r}')
+            f'no mask of the source finds a place in the target with the mapping {mapping!r}: '
+            f'names there look like {names[0]!r}, here like {next(iter(own))!r}')
     state = {place: source.weights[n] for n, place in pairs.items()
              if weights and n in source.weights}
     report = sparsity_report(model, mask)
@@ -104,9 +104,9 @@ def _check_shapes(mismatched: Dict[str, tuple], matched: int, strict: bool) -> N
     if mismatched and strict:
         name, (theirs, ours) = next(iter(mismatched.items()))
         raise UserError(
-            f'{len(mismatched)} of {matched} tensors have another shape in the target, the first is '
-            f'{name}: {theirs} in the source, {ours} in the target. Is it the ticket of a wider or '
-            'deeper model? strict=False leaves such tensors out.')
+            f'{len(mismatched)} of {matched} tensors have another shape in the target, the first '
+            f'is {name}: {theirs} in the source, {ours} in the target. Is it the ticket of a '
+            'wider or deeper model? strict=False leaves such tensors out.')
 
 
 def _missing(own, places, mismatched) -> List[str]:
