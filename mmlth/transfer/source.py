@@ -28,8 +28,7 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
     The masks of a checkpoint are those that mmlth has put into it; else they are inferred
     from exact zeros in its weights of two dimensions or more, if they are one in 1000 of a
     layer at least, which :attr:`Source.origin` says; or with ``sparsity`` its convolutions and
-    linear layers, but the classifier
-    (``fc``, ``head``), are pruned here by global magnitude.
+    linear layers, but the classifier (``fc``, ``head``), are pruned here by global magnitude.
 
     Args:
         path: ``.safetensors`` or a PyTorch file.
@@ -50,9 +49,7 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
         return Source(weights, masks.draw(prunable, sparsity),
                       f'pruned here to {sparsity:.0%} by global magnitude')
     if saved:
-        mask = {name: masks.unpack(entry['bits'], entry['shape'])
-                for name, entry in saved.items()}
-        return Source(weights, mask, "the checkpoint's masks")
+        return Source(weights, saved, "the checkpoint's masks")
     mask = {n: w != 0 for n, w in weights.items() if w.dim() >= 2 and _is_pruned(w)}
     if not mask:
         raise UserError(
@@ -79,11 +76,12 @@ def _read_checkpoint(path: Path):
         state = trained_weights(loaded if 'state_dict' in loaded else dict(state_dict=loaded))
         weights = {name: tensor for name, tensor in state.items() if torch.is_tensor(tensor)}
         saved = loaded.get('mmlth', {}).get('masks', {}) if 'state_dict' in loaded else {}
+        mask = {n: masks.unpack(entry['bits'], entry['shape']) for n, entry in saved.items()}
     except Exception as error:      # torch.load has no error of its own
         raise UserError(f'{path} cannot be read as a checkpoint: {str(error)[:300]}') from None
     if not weights:
         raise UserError(f'{path} holds no tensors: expected a state dict, or a checkpoint with one')
-    return weights, saved
+    return weights, mask
 
 
 def _is_pruned(weight: Tensor) -> bool:

@@ -70,6 +70,20 @@ def test_zeros_are_taken_for_the_mask_and_it_is_said(models, tmp_path):
     assert 'inferred from the zeros' in report.to_text()
 
 
+def test_a_checkpoint_of_ours_brings_its_masks(tmp_path):
+    ticket = make_ticket(tmp_path / 'ticket.safetensors')
+    cfg = ticket_config(tmp_path, val=False)
+    Runner.from_cfg(cfg).train()
+    source = read_source(tmp_path / 'iter_12.pth')
+    assert source.origin == "the checkpoint's masks"
+    assert all(torch.equal(source.mask[n], keep) for n, keep in ticket.mask.items())
+    checkpoint = torch.load(tmp_path / 'iter_12.pth', weights_only=True)
+    checkpoint['mmlth']['masks']['head.weight']['shape'] = [10**9, 10**9]
+    torch.save(checkpoint, tmp_path / 'hostile.pth')
+    with pytest.raises(UserError, match='hostile.pth cannot be read'):
+        read_source(tmp_path / 'hostile.pth')
+
+
 def test_between_tasks_all_values_till_the_heads(models):
     """Table 4, both ways."""
     for a, b in (('mask', 'keypoint'), ('keypoint', 'mask')):
