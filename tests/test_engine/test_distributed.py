@@ -9,7 +9,8 @@ import torch
 from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import MODELS
 from torch import nn
-from toy import ToyModel, make_ticket
+from toy import ToyModel
+from toy_ticket import make_ticket
 
 from mmlth.core import Ticket, draw, select, snapshot
 
@@ -58,7 +59,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmlth.engine.hooks.ticket_hook import bare_model, ema_copies
 from test_distributed import WAYS
-from toy import ticket_config
+from toy_ticket import ticket_config
 
 @HOOKS.register_module()
 class WatchRanks(Hook):

@@ -4,7 +4,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from toy import WatchZeros, make_ticket, ticket_config, toy_config
+from toy import toy_config
+from toy_ticket import WatchZeros, make_ticket, ticket_config
 
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
-from toy import WatchZeros
+from toy_ticket import WatchZeros
 from test_ways_of_training import check_files
 
 from mmlth.core import Ticket, paths

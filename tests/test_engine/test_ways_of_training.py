@@ -10,7 +10,8 @@ from mmengine.optim import ApexOptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import HOOKS, MODELS, RUNNERS
 from test_masked_training import OPTIMIZERS, train
-from toy import ToyModel, lottery_config, make_ticket, ticket_config
+from toy import ToyModel, lottery_config
+from toy_ticket import make_ticket, ticket_config
 
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError

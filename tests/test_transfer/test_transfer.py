@@ -7,7 +7,8 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
-from toy import ToyModel, WatchZeros, make_ticket, ticket_config
+from toy import ToyModel
+from toy_ticket import WatchZeros, make_ticket, ticket_config
 
 from mmlth.core import Ticket, draw, select, snapshot
 from mmlth.core.errors import UserError
