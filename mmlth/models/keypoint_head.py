@@ -41,7 +41,7 @@ class KeypointRCNNHead(BaseModule):
                  conv_cfg: Optional[dict] = None,
                  norm_cfg: Optional[dict] = None,
                  loss_keypoint: dict = dict(
-                     type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
+                     type='mmdet.CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
                  init_cfg: Optional[dict] = dict(type='Kaiming', layer='ConvTranspose2d')):
         super().__init__(init_cfg=init_cfg)
         self.num_keypoints = num_keypoints
