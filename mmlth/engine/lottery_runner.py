@@ -124,6 +124,8 @@ class LotteryRunner:
         before = entry['seconds']
         self._say(f'Round {index}/{rounds} begins: '
                   f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
+        if entry['status'] == 'done':       # its weights are gone, and what was measured of them
+            entry['metrics'] = {}
         entry['status'] = 'running'
         if is_main_process():
             state.save()
