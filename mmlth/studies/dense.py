@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
 from mmlth.core.files import link, write_json
+from mmlth.core.scores import PROBED
 from mmlth.engine.final import MetricsHook, final_metrics
 from mmlth.engine.lottery_state import LotteryState, plain_config, read_json
 from mmlth.engine.preflight import count_rounds
@@ -35,7 +36,7 @@ def dense_name(cfg: Config) -> str:
 def is_shareable(cfg: Config) -> bool:
     """Whether round 0 is an ordinary dense training, of which only the end matters."""
     prune = hook_config(cfg, 'PruneHook')
-    starts = prune.get('at') == 'start' or prune.get('score') in ('snip', 'grasp', 'synflow')
+    starts = prune.get('at') == 'start' or prune.get('score') in PROBED
     return hook_config(cfg, 'EarlyBirdHook') is None and not starts
 
 

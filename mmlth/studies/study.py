@@ -46,13 +46,11 @@ class Study:
     Args:
         name: The file's name without suffix.
         metric: The metric to compare, as the evaluator names it.
-        base: The config that all runs start from.
         parts: Each part's combinations of settings, in the file's order.
         runs: Every run once, though it may belong to several parts.
     """
     name: str
     metric: str
-    base: Config
     parts: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     runs: List[Run] = field(default_factory=list)
 
@@ -81,7 +79,7 @@ def load_study(path: str) -> Study:
     folder = Path(path).parent
     base = load_config(_beside(folder, spec.base), spec.get('lth') and _beside(folder, spec.lth),
                        spec.get('cfg_options'))
-    study = Study(Path(path).stem, spec.metric, base)
+    study = Study(Path(path).stem, spec.metric)
     found: Dict[str, Run] = {}
     for part, axes in spec.axes.items():
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
