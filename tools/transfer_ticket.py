@@ -21,10 +21,12 @@ def parse_args():
                         help='what goes where: a backbone into the backbone, all till the heads '
                         'between tasks, or the same names (default: backbone)')
     parser.add_argument('--sparsity', type=float,
-                        help='prune the source here, by global magnitude, to this fraction')
+                        help='prune a dense source here, by global magnitude, to this fraction: '
+                        'the layers that find a place, but stem and shortcuts (as the paper)')
     parser.add_argument('--mask-only', action='store_true', help='leave the weights behind')
-    parser.add_argument('--skip-shapes', action='store_true',
-                        help='leave out tensors of another shape instead of stopping')
+    parser.add_argument('--partial', action='store_true',
+                        help='go on, with a report, where tensors have another shape or the '
+                        'source lacks some')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help="settings merged over the target's config")
     return parser.parse_args()
@@ -36,7 +38,7 @@ def main():
         source = read_source(args.source, args.sparsity)
         model = build_model(load_config(args.config, cfg_options=args.cfg_options))
         ticket, report = transfer(source, model, args.mapping, weights=not args.mask_only,
-                                  strict=not args.skip_shapes)
+                                  strict=not args.partial)
         ticket.save(args.out)
     except UserError as error:
         sys.exit(f'Error: {error}')

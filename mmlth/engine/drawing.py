@@ -17,6 +17,7 @@ from mmlth.core.scope import transposed
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
+from .transferring import carried
 
 
 @master_only
@@ -46,6 +47,8 @@ def draw_ticket(hook, runner) -> None:
         saved = trained_weights(_load_checkpoint(source, map_location='cpu'))
         start = {n: saved[n] for n in own if n in saved}
         states.check_same(own, start, source)
+    if hook.transfer is not None and start:
+        start.update(carried(runner).state)
     out = hook.path(runner)
     Ticket.draw(mask, start, meta_of(hook, runner, source), source).save(out)
     runner.logger.info(
@@ -114,13 +117,16 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
 
 def meta_of(hook, runner, source: str) -> dict:
     """Where a ticket comes from, in plain values."""
-    scope = hook.scope
-    return dict(
+    common = dict(
         config=Path(runner.cfg.filename).name if runner.cfg.filename else None,
         checkpoint=str(Path(runner.work_dir) / paths.FINAL), start=source,
-        iterations=runner.iter, seed=runner.seed, round=hook.round + 1,
-        sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score, at=hook.at,
-        floor=hook.floor, frozen=hook.frozen, control=hook.control,
-        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups],
+        iterations=runner.iter, seed=runner.seed, round=hook.round + 1, control=hook.control,
+        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups])
+    if hook.transfer is not None:   # nothing was drawn
+        return dict(common, transfer=carried(runner).meta['transfer'])
+    scope = hook.scope
+    return dict(
+        common, sparsity=hook.sparsity, allocation=hook.allocation, score=hook.score,
+        at=hook.at, floor=hook.floor, frozen=hook.frozen,
         scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
                else scope if scope is None or isinstance(scope, str) else list(scope)))

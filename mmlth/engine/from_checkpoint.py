@@ -36,6 +36,9 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
     hook = hook_config(cfg, 'PruneHook') or {}
+    if hook.get('transfer') is not None:
+        raise UserError('the ticket of this config is not drawn, but transferred from '
+                        f'{hook.transfer.source}: use tools/transfer_ticket.py')
     model = build_model(cfg)
     states.load(model, read_weights(checkpoint, model), str(checkpoint))
     settings = dict(score=hook.get('score', 'magnitude'),

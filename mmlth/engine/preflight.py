@@ -41,6 +41,7 @@ def check_config(cfg: Config) -> None:
         except TypeError as error:
             raise UserError(f'{name}: {error}') from None
     prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
+    check_transfer(cfg)
     if not prune.get('dense', True) and rewind.get('mode', 'weights') == 'weights' and (
             rewind_iteration(rewind.get('to', '0it'), 2**62, 1) > 0):
         raise UserError(
@@ -51,6 +52,22 @@ def check_config(cfg: Config) -> None:
     check_optim_wrapper(cfg)
     check_parallel(cfg)
     check_data(cfg)
+
+
+def check_transfer(cfg: Config) -> None:
+    """The file that a ticket is to come from must exist before the first round begins."""
+    transfer = hook_config(cfg, 'PruneHook').get('transfer')
+    if transfer is None:
+        return
+    if hook_config(cfg, 'EarlyBirdHook') is not None:
+        raise UserError('EarlyBirdHook watches a mask that is drawn of the weights, but '
+                        'PruneHook(transfer=...) takes one that is there: leave the hook out')
+    # A lottery that is resumed has kept what it needs.
+    if not cfg.get('resume') and not Path(transfer['source']).is_file():
+        raise UserError(
+            f'PruneHook: there is no ticket or checkpoint {transfer["source"]} to transfer (current '
+            f'folder: {os.getcwd()}). Train the model that it is of first, or name another file '
+            'with --cfg-options default_hooks.prune.transfer.source=...')
 
 
 def count_rounds(cfg: Config) -> int:

@@ -7,8 +7,10 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from mmlth.core import available_groups, round_sparsities, select
+from mmlth.core import mask as masks
 
 from .rounds import hook_config
+from .transferring import TransferSpec
 
 
 def build_model(cfg: Config) -> nn.Module:
@@ -25,7 +27,7 @@ def preview(cfg: Config) -> Dict[str, Any]:
 
     Args:
         cfg: Any config; without a PruneHook its defaults hold (80 % of every
-            convolution and linear weight).
+            convolution and linear weight). Of a transfer, the source is read.
 
     Returns:
         dict: ``groups``, a list of ``name``, ``weights`` and ``share`` (of all
@@ -36,16 +38,20 @@ def preview(cfg: Config) -> Dict[str, Any]:
     hook = hook_config(cfg, 'PruneHook') or {}
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
-    scope = select(model, hook.get('scope'), hook.get('frozen', True))
-    weights = sum(p.numel() for p in scope.values())
-    sparsity = round_sparsities(hook.get('sparsity', 0.8), hook.get('rounds', 1))[-1]
+    if hook.get('transfer') is not None:
+        mask = TransferSpec.parse(hook.transfer, None, {}).read(model)[0].mask
+        scope, pruned = mask, masks.pruned(mask)
+    else:
+        scope = select(model, hook.get('scope'), hook.get('frozen', True))
+        sparsity = round_sparsities(hook.get('sparsity', 0.8), hook.get('rounds', 1))[-1]
+        pruned = round(sparsity * masks.size(scope))
+    weights = masks.size(scope)
     groups = []
     for name, params in available_groups(model).items():
         count = sum(p.numel() for p in params.values())
         groups.append(dict(
             name=name, weights=count, share=count / network,
             in_scope=sum(p.numel() for n, p in params.items() if n in scope)))
-    pruned = round(sparsity * weights)
     return dict(groups=groups, scope_weights=weights, network_weights=network,
                 scope_sparsity=pruned / weights, network_sparsity=pruned / network)
 

@@ -1,4 +1,4 @@
-"""Read what is transferred: a ticket, or a checkpoint that is pruned, or is pruned here."""
+"""Read what is transferred: a ticket, or a checkpoint that is pruned, or is to be pruned."""
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Optional
@@ -12,14 +12,23 @@ from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
+from mmlth.core.schedule import check_sparsity
 
 
 @dataclass
 class Source:
-    """Weights and masks by the source's names, and where the masks come from, in words."""
+    """What is transferred, by the source's names.
+
+    Args:
+        weights: Its parameters and buffers; empty for a ticket that is only a mask.
+        mask: Its masks; empty if it is pruned on the way.
+        origin: Where the masks come from, in words.
+        sparsity: Fraction to prune on the way, of what finds a place. Default: None.
+    """
     weights: Dict[str, Tensor]
     mask: Dict[str, Tensor]
     origin: str
+    sparsity: Optional[float] = None
 
 
 def read_source(path, sparsity: Optional[float] = None) -> Source:
@@ -27,34 +36,36 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
 
     The masks of a checkpoint are those that mmlth has put into it; else they are inferred
     from exact zeros in its weights of two dimensions or more, if they are one in 1000 of a
-    layer at least, which :attr:`Source.origin` says; or with ``sparsity`` its convolutions and
-    linear layers, but the classifier (``fc``, ``head``), are pruned here by global magnitude.
+    layer at least, which :attr:`Source.origin` says. With ``sparsity`` it counts as dense,
+    and :func:`~mmlth.transfer.transfer` prunes it.
 
     Args:
         path: ``.safetensors`` or a PyTorch file.
-        sparsity: Fraction to prune here, in [0, 1). Default: None.
+        sparsity: Fraction to prune it to, in [0, 1). Default: None.
 
     Raises:
         UserError: The file is missing or unreadable, or there is nothing to make a mask of.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f'there is no ticket or checkpoint {path}')
+        raise UserError(f'there is no ticket or checkpoint {path} to transfer')
+    if sparsity is not None:
+        check_sparsity(sparsity)
     if is_ticket(path):
+        if sparsity is not None:
+            raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
         ticket = Ticket.load(path)
         return Source(ticket.state, ticket.mask, 'the ticket')
     weights, saved = _read_checkpoint(path)
     if sparsity is not None:
-        prunable = {n: w for n, w in weights.items() if _is_prunable(n, w)}
-        return Source(weights, masks.draw(prunable, sparsity),
-                      f'pruned here to {sparsity:.0%} by global magnitude')
+        return Source(weights, {}, f'pruned here to {sparsity:.0%} by global magnitude', sparsity)
     if saved:
         return Source(weights, saved, "the checkpoint's masks")
     mask = {n: w != 0 for n, w in weights.items() if w.dim() >= 2 and _is_pruned(w)}
     if not mask:
         raise UserError(
             f'{path} has neither masks nor zeros: it is a dense checkpoint. Say how much of it to '
-            'prune (--sparsity), or take a ticket.')
+            'prune (sparsity=0.8; on the command line --sparsity 0.8), or take a ticket.')
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
 
@@ -87,8 +98,3 @@ def _read_checkpoint(path: Path):
 def _is_pruned(weight: Tensor) -> bool:
     # A zero among a million random weights is chance.
     return int((weight == 0).sum()) >= max(1, weight.numel() / 1000)
-
-
-def _is_prunable(name: str, weight: Tensor) -> bool:
-    classifier = name.removeprefix('module.').split('.')[0] in ('fc', 'head', 'classifier')
-    return name.endswith('weight') and weight.dim() >= 2 and not classifier

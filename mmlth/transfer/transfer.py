@@ -1,81 +1,46 @@
 """Carry masks, and weights, over to another model; nothing is dropped silently."""
-from dataclasses import dataclass
-from typing import Dict, List, Sequence, Union
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
-from torch import nn
+from torch import Tensor, nn
 
-from mmlth.core import Ticket
+from mmlth.core import Ticket, prunable
+from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.report import sparsity_report
+from mmlth.core.scope import groups_of
 
 from .mapping import Rule, match_names
+from .report import Report, paper_row
 from .source import Source
 
-
-@dataclass
-class Report:
-    """What became of each tensor.
-
-    Args:
-        origin: Where the masks come from, in words.
-        matched: Source name -> target name.
-        left_out: Names of the source that have no place in the target.
-        missing: Names of the target, in modules that received something, that got nothing.
-        mismatched: Target name -> (source's shape, target's shape); not transferred.
-        masked: How many masks were transferred.
-        weights: Whether weights were transferred, not only masks.
-        scope_sparsity: Fraction of zeros in the masked parameters of the target.
-        network_sparsity: Fraction of zeros over all its parameters.
-    """
-    origin: str
-    matched: Dict[str, str]
-    left_out: List[str]
-    missing: List[str]
-    mismatched: Dict[str, tuple]
-    masked: int
-    weights: bool
-    scope_sparsity: float
-    network_sparsity: float
-
-    def to_text(self) -> str:
-        """For people."""
-        what = 'masks and weights' if self.weights else 'masks only'
-        lines = [f'{what}: {len(self.matched)} tensors matched, {self.masked} of them with a mask '
-                 f'({self.origin})',
-                 f'scope sparsity {self.scope_sparsity:.2%}, network sparsity '
-                 f'{self.network_sparsity:.2%}']
-        for label, names in (
-                ('left out, no place in the target', self.left_out),
-                ('in the target, but not in the source', self.missing),
-                ('other shape, left out', [f'{n} ({a} in the source, {b} in the target)'
-                                           for n, (a, b) in self.mismatched.items()])):
-            if names:
-                lines.append(f'{label}: {len(names)}')
-                lines += [f'    {name}' for name in names]
-        return '\n'.join(lines)
+# Of what is pruned on the way: the paper's network sparsities (Tables 1 and 2) are those of
+# the backbone's convolutions without its shortcuts and, by VOC's last digit, its stem.
+UNPRUNED = ('stem', 'downsample')
 
 
 def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule]] = 'backbone',
-             weights: bool = True, strict: bool = True):
+             weights: bool = True, strict: bool = True) -> Tuple[Ticket, Report]:
     """The ticket of ``model`` that ``source`` gives (the paper, 4.2 and Table 4).
 
     Args:
-        source: From :func:`read_source`.
+        source: From :func:`read_source`. With a ``sparsity``, the convolutions and linear
+            layers that find a place are pruned to it by global magnitude, but for the
+            groups :data:`UNPRUNED` by the target's names.
         model: The bare target model.
         mapping: A key of ``MAPPINGS`` or rules. Default: ``'backbone'``.
         weights: Take the weights over too; else the ticket is only a mask. Default: True.
-        strict: A tensor of another shape is an error, else it is reported. Default: True.
+        strict: A tensor of another shape, or one that a part of the target lacks of which
+            others were found, is an error; else it is reported. Default: True.
 
     Returns:
         tuple[Ticket, Report]: The ticket's state holds what was transferred, the rest of the
         target keeps its own initialisation (``TicketHook(strict=False)``).
 
     Raises:
-        UserError: No mask finds a place, or shapes differ.
+        UserError: No mask finds a place; or ``strict``, and shapes differ or tensors lack.
     """
     own = states.unique(model)
-    params = dict(model.named_parameters())
     names = list(dict.fromkeys([*source.weights, *source.mask]))
     pairs = match_names(names, list(own), mapping)
     shapes = {n: tuple((source.weights.get(n, source.mask.get(n))).shape) for n in pairs}
@@ -83,21 +48,36 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
                   if shape != tuple(own[pairs[n]].shape)}
     _check_shapes(mismatched, len(pairs), strict)
     pairs = {n: place for n, place in pairs.items() if place not in mismatched}
-    mask = {place: source.mask[n] for n, place in pairs.items()
-            if n in source.mask and place in params}
+    mask = _masks(source, model, pairs)
     if not mask:
-        raise UserError(
-            f'no mask of the source finds a place in the target with the mapping {mapping!r}: '
-            f'names there look like {names[0]!r}, here like {next(iter(own))!r}')
+        raise UserError(_nothing_matched(mapping, names, list(own), mismatched))
     state = {place: source.weights[n] for n, place in pairs.items()
              if weights and n in source.weights}
+    missing = _missing(own, pairs.values(), mismatched)
+    if strict and state:
+        _check_missing(missing)
     report = sparsity_report(model, mask)
+    # Between tasks the percentage is that of the whole source, of which a part is transferred.
+    row = None if missing or mismatched else paper_row(
+        model, mapping, names, source.mask if mapping == 'till_heads' else mask)
     meta = dict(transferred=True, mapping=mapping if isinstance(mapping, str) else 'own rules',
                 masks=source.origin, start='the source' if state else None)
     return Ticket.draw(mask, state, meta, 'the source'), Report(
         source.origin, pairs, [n for n in names if n not in pairs and n not in shapes],
-        _missing(own, pairs.values(), mismatched), mismatched, len(mask), bool(state),
-        report['scope']['sparsity'], report['network']['sparsity'])
+        missing, mismatched, len(mask), bool(state), report['scope']['sparsity'],
+        report['network']['sparsity'], row)
+
+
+def _masks(source: Source, model: nn.Module, pairs: Mapping[str, str]) -> Dict[str, Tensor]:
+    """By the target's names: those of the source, or drawn of its weights."""
+    if source.sparsity is None:
+        params = dict(model.named_parameters())
+        return {place: source.mask[n] for n, place in pairs.items()
+                if n in source.mask and place in params}
+    known = prunable(model)
+    found = {place: source.weights[n] for n, place in pairs.items()
+             if place in known and groups_of(place)[0] not in UNPRUNED}
+    return masks.draw(found, source.sparsity) if found else {}
 
 
 def _check_shapes(mismatched: Dict[str, tuple], matched: int, strict: bool) -> None:
@@ -107,6 +87,27 @@ def _check_shapes(mismatched: Dict[str, tuple], matched: int, strict: bool) -> N
             f'{len(mismatched)} of {matched} tensors have another shape in the target, the first '
             f'is {name}: {theirs} in the source, {ours} in the target. Is it the ticket of a '
             'wider or deeper model? strict=False leaves such tensors out.')
+
+
+def _check_missing(missing: List[str]) -> None:
+    # Old checkpoints lack these counters, which nothing reads.
+    lacking = [name for name in missing if not name.endswith('.num_batches_tracked')]
+    if lacking:
+        raise UserError(
+            f'the source lacks {len(lacking)} tensors of parts of the target that it has others '
+            f'of, the first is {lacking[0]}. Is it the checkpoint of a smaller model, or a part '
+            'of one? strict=False leaves such tensors as they are initialised.')
+
+
+def _nothing_matched(mapping, names: List[str], own: List[str], mismatched) -> str:
+    if mismatched:
+        name, (theirs, ours) = next(iter(mismatched.items()))
+        return (f'no mask of the source fits the target: {len(mismatched)} tensors have another '
+                f'shape, the first is {name}: {theirs} in the source, {ours} in the target. Is it '
+                'the ticket of a wider or deeper model?')
+    return (f'no mask of the source finds a place in the target with the mapping {mapping!r}: '
+            f'names there look like {names[0]!r}, here like {own[0]!r}. Where a prefix differs, '
+            r"give rules: mapping=[(r'^PREFIX\.(.+)$', r'backbone.\1')]")
 
 
 def _missing(own, places, mismatched) -> List[str]:

@@ -1,6 +1,7 @@
 """Draw the next ticket at the end of a training."""
+import inspect
 from pathlib import Path
-from typing import Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.hooks import Hook
 
@@ -13,6 +14,7 @@ from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_at_start, draw_ticket
+from ..transferring import TransferSpec, transfer_at_start
 from .ticket_hook import bare_model
 
 
@@ -26,7 +28,7 @@ class PruneHook(Hook):
 
     Args:
         sparsity: The final sparsity within the scope, in [0, 1), or a list with one
-            value per round.
+            value per round. Default: None, 0.8.
         rounds: Rounds of training and pruning after the dense one. 1 is one-shot.
             Default: 1.
         allocation: How sparsity is spread over layers: ``'global'``, ``'layerwise'``,
@@ -54,6 +56,12 @@ class PruneHook(Hook):
             every weight of a convolution or linear layer.
         frozen: Prune weights with ``requires_grad=False`` too, as the paper's code
             does. Default: True.
+        transfer: Take the ticket of another model instead of drawing one (the paper, 4.2 and
+            Table 4): ``dict(source=FILE, mapping='backbone', weights=True, strict=True,
+            sparsity=None)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
+            is read and matched before the training. The ticket starts from the rewind point,
+            overwritten with the source's weights if ``weights``. The settings above that draw
+            masks must be left out; ``dense=False`` is possible. Default: None.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
             the training's own RewindHook saves, unless it rewinds the schedule alone.
@@ -66,7 +74,7 @@ class PruneHook(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self,
-                 sparsity: Union[float, Sequence[float]] = 0.8,
+                 sparsity: Union[None, float, Sequence[float]] = None,
                  rounds: int = 1,
                  allocation: str = 'global',
                  score: str = 'magnitude',
@@ -78,10 +86,17 @@ class PruneHook(Hook):
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
                  frozen: bool = True,
+                 transfer: Optional[Dict[str, Any]] = None,
                  round: int = 0,
                  rewind: Optional[str] = None,
                  out: Optional[str] = None):
-        sparsities = round_sparsities(sparsity, rounds)
+        given = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
+                     batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
+                     frozen=frozen)
+        if transfer is not None:
+            transfer = TransferSpec.parse(transfer, control, not_default(given))
+            at = 'start'
+        sparsities = round_sparsities(0.8 if sparsity is None else sparsity, rounds)
         if not 0 <= round < len(sparsities) - 1:
             raise UserError(
                 f'PruneHook: round {round} draws no ticket, there are '
@@ -105,15 +120,20 @@ class PruneHook(Hook):
         self.floor = floor
         self.scope = scope
         self.frozen = frozen
+        self.transfer = transfer
         self.round = round
         self.rewind = rewind
         self.out = out
 
     def before_train(self, runner) -> None:
         """Find unknown groups before the training, not after it; draw at the start."""
-        select(bare_model(runner.model), self.scope, self.frozen)
+        if self.transfer is not None:
+            transfer_at_start(self, runner)
+        else:
+            select(bare_model(runner.model), self.scope, self.frozen)
+            if self.at == 'start':
+                draw_at_start(self, runner)
         if self.at == 'start':
-            draw_at_start(self, runner)
             runner.train_loop.stop_training |= not self.dense
 
     def after_train(self, runner) -> None:
@@ -123,6 +143,12 @@ class PruneHook(Hook):
     def path(self, runner) -> Path:
         """Where the ticket is written."""
         return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
+
+
+def not_default(given: Dict[str, Any]) -> Dict[str, Any]:
+    """Those arguments of a PruneHook that differ from its defaults."""
+    defaults = inspect.signature(PruneHook).parameters
+    return {key: value for key, value in given.items() if value != defaults[key].default}
 
 
 def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:

@@ -12,7 +12,7 @@ from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.registry import HOOKS
-from mmlth.transfer import Source, transfer
+from mmlth.transfer import Source, read_source, transfer
 
 from ..masked_optim_wrapper import MaskAware
 
@@ -28,15 +28,15 @@ class TicketHook(Hook):
     starts from a rewind point starts from the ticket's weights.
 
     Args:
-        ticket: The ticket's file.
+        ticket: The ticket's file. With a mapping, a checkpoint with masks or zeros too.
         last_learning_rate: Start with the learning rates at which the training that drew the
             ticket has ended, one per parameter group. Default: False, those of the config.
         mapping: How the ticket of another model is carried over: a key of
             ``mmlth.transfer.MAPPINGS`` or a list of (regex, replacement). Default: None, the
             names are this model's.
-        strict: The ticket must hold start weights for the whole model, or none; and with a
-            mapping all shapes must agree. ``False`` leaves what it lacks as it was
-            initialised. Default: True.
+        strict: The ticket must hold start weights for the whole model, or none; with a
+            mapping, for the whole of those parts that it has any for, and all shapes must
+            agree. ``False`` leaves what it lacks as it was initialised. Default: True.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
@@ -51,12 +51,16 @@ class TicketHook(Hook):
         self.strict = strict
         self.last_learning_rate = last_learning_rate
         self.ticket: Optional[Ticket] = None
+        self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
         self.resumed_digest: Optional[str] = None
 
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
-        self.ticket = Ticket.load(self.path)
+        if self.mapping is None:
+            self.ticket = Ticket.load(self.path)
+        else:
+            self.source = read_source(self.path)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
@@ -71,9 +75,9 @@ class TicketHook(Hook):
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
-            source = Source(self.ticket.state, self.ticket.mask, 'the ticket')
-            self.ticket, report = transfer(source, bare, self.mapping, strict=self.strict)
-            runner.logger.info(f'Ticket {self.path} is transferred; {report.to_text()}')
+            self.ticket, report = transfer(self.source, bare, self.mapping, strict=self.strict)
+            runner.logger.info(f'{self.path} is transferred; {report.to_text()}')
+            self.source = None
         mask = self.ticket.mask
         digest = masks.digest(mask)
         if self.resumed_digest not in (None, digest):

@@ -1,4 +1,4 @@
-"""A ticket's start weights: mask times the weights it was rewound to."""
+"""A ticket's start weights: mask times the weights it was rewound to, or transferred."""
 import re
 from pathlib import Path
 from typing import Dict, Mapping, Optional
@@ -10,6 +10,7 @@ from mmlth.core import Ticket, paths
 from mmlth.core.rewind import trained_weights
 
 from .checkpoint import load_checkpoint, weights_of
+from .transferred import check_transferred
 from .violation import Violation
 
 TRAINED = 'the trained weights'     # what a PruneHook notes that did not rewind
@@ -21,19 +22,22 @@ def check_start(path: Path, ticket: Ticket) -> str:
     Returns:
         str: What was compared, or why not.
     """
+    text, carried = check_transferred(path, ticket, _origin(path))
+    if carried is None:
+        return f'start weights not compared ({text})'
     if not ticket.state:
-        return 'no start weights to compare'
+        return f'no start weights to compare{text}'
     start = str(ticket.meta.get('start'))
     if start.endswith(paths.REWIND):
         source = _rewind_point(path)
     elif start == TRAINED:
         source = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
     else:
-        return f'start weights of {start} not compared'
+        return f'start weights of {start} not compared{text}'
     if source is None:
-        return f'start weights not compared (their source, {start}, is not here)'
-    compare_start(path, ticket, read_trained(source), source)
-    return f'start weights are mask x {source.parent.name}/{source.name}'
+        return f'start weights not compared (their source, {start}, is not here){text}'
+    compare_start(path, ticket, read_trained(source), source, carried)
+    return f'start weights are mask x {source.parent.name}/{source.name}{text}'
 
 
 def read_trained(path: Path) -> Dict[str, Tensor]:
@@ -45,10 +49,13 @@ def read_trained(path: Path) -> Dict[str, Tensor]:
 
 
 def compare_start(path: Path, ticket: Ticket, weights: Mapping[str, Tensor],
-                  source: Path) -> None:
-    """Every tensor of the ticket is the source's, and none of the source's is missing."""
+                  source: Path, carried: Mapping[str, Tensor]) -> None:
+    """Every tensor of the ticket is the source's, and none of the source's is missing.
+
+    ``carried`` has what was transferred in place of the source's.
+    """
     for name, tensor in ticket.state.items():
-        expected = weights.get(name)
+        expected = carried.get(name, weights.get(name))
         if expected is None or expected.shape != tensor.shape:
             raise Violation(
                 f'{path}: {name} has shape {tuple(tensor.shape)}, in {source} it '

@@ -1,0 +1,113 @@
+"""A lottery whose ticket comes from another model (the paper, 4.2 and Table 4)."""
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+from mmengine.dist import is_main_process
+
+from mmlth.core import Ticket, paths
+from mmlth.core.errors import UserError
+from mmlth.transfer import Report, match_names, read_source, transfer
+
+from .hooks.ticket_hook import bare_model
+
+
+@dataclass
+class TransferSpec:
+    """What a PruneHook's ``transfer`` says.
+
+    Args:
+        source: A ticket, or a checkpoint with masks, with zeros, or dense.
+        mapping: A key of ``mmlth.transfer.MAPPINGS`` or rules. Default: ``'backbone'``.
+        weights: Start from the source's weights where it has some. Default: True.
+        strict: All shapes agree, and no part of the target is left half filled. Default: True.
+        sparsity: Prune a dense source to this fraction. Default: None.
+    """
+    source: str
+    mapping: Union[str, Sequence] = 'backbone'
+    weights: bool = True
+    strict: bool = True
+    sparsity: Optional[float] = None
+
+    @classmethod
+    def parse(cls, transfer: Mapping[str, Any], control: Optional[str],
+              ignored: Mapping[str, Any]) -> 'TransferSpec':
+        """Check it against the hook's other arguments.
+
+        Args:
+            transfer: As in the config.
+            control: The hook's control.
+            ignored: Those other arguments that were given and would be ignored.
+
+        Raises:
+            UserError: An argument is unknown, or two contradict each other.
+        """
+        known = [field.name for field in fields(cls)]
+        if not isinstance(transfer, Mapping) or 'source' not in transfer or (
+                set(transfer) - set(known)):
+            raise UserError(
+                f'PruneHook: transfer is a dict of {", ".join(known)}, of which source is '
+                f'needed; got {dict(transfer) if isinstance(transfer, Mapping) else transfer!r}')
+        if ignored:
+            raise UserError(
+                f'PruneHook: the mask is transferred, so that {_listed(ignored)} would be '
+                'ignored: leave it out, or leave transfer out')
+        spec = cls(**transfer)
+        match_names([], [], spec.mapping)       # its form
+        if control == 'dense' or spec.weights and control in ('random_mask', 'shuffled_mask'):
+            raise UserError(
+                f'PruneHook: the control {control!r} cannot be had of this transfer: '
+                + ('it prunes nothing' if control == 'dense' else
+                   'the source has no weights but those under its own mask; set '
+                   'transfer.weights=False to compare masks alone'))
+        return spec
+
+    def read(self, model) -> Tuple[Ticket, Report]:
+        """The ticket that the source gives ``model``: its own mask, no control's."""
+        source = read_source(self.source, self.sparsity)
+        if self.weights and not source.weights:
+            raise UserError(f'{self.source} is only a mask: set transfer.weights=False')
+        ticket, report = transfer(source, model, self.mapping, self.weights, self.strict)
+        ticket.meta['transfer'] = self.plain()
+        return ticket, report
+
+    def plain(self) -> Dict[str, Any]:
+        """For a ticket's meta: plain values, and what the source's content was."""
+        mapping = self.mapping if isinstance(self.mapping, str) else [
+            [pattern, [places] if isinstance(places, str) else list(places)]
+            for pattern, places in self.mapping]
+        return {**asdict(self), 'mapping': mapping, 'source': str(Path(self.source).absolute()),
+                'sha256': file_digest(self.source)}
+
+
+def transfer_at_start(hook, runner) -> None:
+    """Carry the ticket over before the training, and keep it for the end of it.
+
+    On every rank, so that all of them fail alike; rank 0 writes.
+    """
+    path = Path(runner.work_dir) / paths.START_MASK
+    if runner.iter > 0 and path.is_file():      # the source may be gone by now
+        return
+    ticket, report = hook.transfer.read(bare_model(runner.model))
+    runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
+    if is_main_process():
+        ticket.save(path)
+
+
+def carried(runner) -> Ticket:
+    """What :func:`transfer_at_start` has kept."""
+    return Ticket.load(Path(runner.work_dir) / paths.START_MASK)
+
+
+def file_digest(path) -> str:
+    """SHA-256 of a file's bytes."""
+    sha = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ', '.join(f'{key}={value!r}' for key, value in values.items())
