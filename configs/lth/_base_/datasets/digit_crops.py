@@ -1,6 +1,6 @@
 """Single digits for classification with MMPretrain, cut out of the small scenes, written by
 
-    python tools/make_digits.py --root data/digits_small --size 96 --train 600 --val 150
+    python tools/make_digits.py --root data/digits_small --size 96 --train 2000 --val 200
 """
 dataset_type = 'CustomDataset'
 data_root = 'data/digits_small/'

@@ -1,6 +1,6 @@
 """Small scenes for studies, written by
 
-    python tools/make_digits.py --root data/digits_small --size 96 --train 600 --val 150
+    python tools/make_digits.py --root data/digits_small --size 96 --train 2000 --val 200
 """
 _base_ = './digits_detection.py'
 data_root = 'data/digits_small/'

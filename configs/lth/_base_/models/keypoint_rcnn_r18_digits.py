@@ -14,5 +14,5 @@ model = dict(
             num_keypoints=4,
             num_convs=2,
             in_channels=64,
-            conv_out_channels=64,
+            conv_out_channels=32,
             loss_keypoint=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0))))

@@ -12,7 +12,7 @@ model = dict(
             type='FCNMaskHead',
             num_convs=2,
             in_channels=64,
-            conv_out_channels=64,
+            conv_out_channels=32,
             num_classes=10,
             class_agnostic=True,  # 30 examples of the rarest digit teach no mask
             loss_mask=dict(type='CrossEntropyLoss', use_mask=True, loss_weight=1.0))),
