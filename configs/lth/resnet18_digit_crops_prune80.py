@@ -8,5 +8,4 @@ default_hooks = dict(
         sparsity=0.8,
         rounds=1,
         allocation='global',
-        floor=0.1,
-        scope=dict(exclude=[r'^head\.'])))  # a detector takes the backbone only
+        scope=['base', 'top']))  # as the paper's ImageNet tickets: no stem, no shortcuts
