@@ -10,13 +10,13 @@ from mmlth.datasets.digits_draw import enlarge
 from mmlth.datasets.digits_files import write_split
 from mmlth.datasets.digits_scene import compose
 
-FORMAT = 1  # raise it when the same parameters give other files
+FORMAT = 2  # raise it when the same parameters give other files
 FINISHED = 'digits.json'  # a data set is complete when it holds this file
 VAL_PART = 5  # every fifth digit of a class is for val
 
 
 def make_digits(root='data/digits', *, seed=0, train=1600, val=400, size=224):
-    """Write the digits data set in COCO and in VOC layout, unless it is there already.
+    """Write the digits data set, unless it is there already: COCO, VOC, and crops.
 
     The scenes are composed from the 1,797 scans of ``sklearn.datasets.load_digits``:
     1 to 6 digits on a textured background with clutter, partly covering each other.
@@ -30,6 +30,8 @@ def make_digits(root='data/digits', *, seed=0, train=1600, val=400, size=224):
         root/VOC2007/JPEGImages/000001.jpg          the same files (hard links)
         root/VOC2007/Annotations/000001.xml         boxes
         root/VOC2007/ImageSets/Main/{trainval,test}.txt   train, val
+        root/crops/{train,val}/{0..9}/000001.jpg    every digit with some context, square,
+                                                    named after its id in the COCO file
 
     The keypoints of a digit are its ``top``, ``left``, ``bottom`` and ``right`` extreme
     pixels. Boxes, masks and areas are those of the visible part.

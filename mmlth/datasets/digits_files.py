@@ -1,4 +1,4 @@
-"""Write composed scenes as COCO and as VOC files."""
+"""Write composed scenes as COCO and VOC files, and their digits as folders of crops."""
 import json
 import os
 import shutil
@@ -27,6 +27,9 @@ def write_split(tree, split, scenes, first_id):
     for folder in (tree / split, tree / 'annotations', voc / 'JPEGImages', voc / 'Annotations',
                    voc / 'ImageSets' / 'Main'):
         folder.mkdir(parents=True, exist_ok=True)
+    crops = tree / 'crops' / split
+    for name in CLASSES:  # an empty one too: a class is the place of its folder in the list
+        (crops / name).mkdir(parents=True, exist_ok=True)
     images, annotations, names = [], [], []
     for image_id, (image, digits) in enumerate(scenes, first_id):
         name = f'{image_id:06d}'
@@ -36,6 +39,8 @@ def write_split(tree, split, scenes, first_id):
         images.append(dict(id=image_id, file_name=f'{name}.jpg', width=width, height=height))
         for digit in digits:
             annotations.append(_coco_annotation(digit, image_id, len(annotations) + 1))
+            _write_jpeg(crops / CLASSES[digit.label] / f'{len(annotations):06d}.jpg',
+                        crop(image, digit.bbox))
         names.append(name)
     coco = dict(images=images, annotations=annotations, categories=_coco_categories())
     (tree / 'annotations' / f'instances_{split}.json').write_text(json.dumps(coco),
@@ -44,9 +49,32 @@ def write_split(tree, split, scenes, first_id):
     listing.write_text(''.join(f'{name}\n' for name in names), encoding='utf-8')
 
 
-def _write_image(path, voc_path, image):
+def crop(image, bbox):
+    """Cut a box out of a picture, as a square with an eighth of context on every side.
+
+    Args:
+        image (np.ndarray): (height, width, 3).
+        bbox (Sequence[int]): x, y, width, height in pixels.
+
+    Returns:
+        np.ndarray: (side, side, 3), the pixels of ``image``. Beyond its border they are
+        those of the border.
+    """
+    x, y, width, height = bbox
+    side = max(width, height) + 2 * (max(width, height) // 8)
+    left, top = x - (side - width) // 2, y - (side - height) // 2
+    rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)
+    return image[np.ix_(rows, columns)]
+
+
+def _write_jpeg(path, image):
     if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise OSError(f'OpenCV could not write {path}')
+
+
+def _write_image(path, voc_path, image):
+    _write_jpeg(path, image)
     try:
         os.link(path, voc_path)
     except OSError:  # a file system without hard links

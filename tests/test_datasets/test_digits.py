@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 import mmlth.datasets.digits as digits_module
 from mmlth.datasets import make_digits
 from mmlth.datasets.digits_draw import enlarge
+from mmlth.datasets.digits_files import crop
 from mmlth.datasets.digits_scene import MIN_VISIBLE, compose
 
 SMALL = dict(seed=3, train=6, val=3, size=96)
@@ -46,18 +47,20 @@ def hashes(root):
 def test_same_arguments_give_the_same_bytes(tmp_path):
     first = hashes(make_digits(tmp_path / 'a', **SMALL))
     assert first == hashes(make_digits(tmp_path / 'b', **SMALL))
-    assert len(first) == 9 * 3 + 2 + 2 + 1  # jpg twice, xml; json; lists; digits.json
+    crops = {path for path in first if path.startswith('crops/')}
+    assert len(first) - len(crops) == 9 * 3 + 2 + 2 + 1  # jpg twice, xml; json; lists; digits.json
     other = hashes(make_digits(tmp_path / 'c', **{**SMALL, 'seed': 4}))
-    assert first.keys() == other.keys()
-    same = {path for path in first if first[path] == other[path]}
+    assert first.keys() - crops == {path for path in other if not path.startswith('crops/')}
+    same = {path for path in first if first[path] == other.get(path)}
     assert same == {f'VOC2007/ImageSets/Main/{name}.txt' for name in ('trainval', 'test')}
 
 
 def test_more_scenes_keep_the_first_ones(tmp_path):
     few = make_digits(tmp_path / 'few', **SMALL)
     many = make_digits(tmp_path / 'many', **{**SMALL, 'train': 8})
-    for path in sorted((few / 'train').iterdir()):
-        assert path.read_bytes() == (many / 'train' / path.name).read_bytes()
+    for folder in ('train', 'crops/train'):
+        for path in sorted(p for p in (few / folder).rglob('*.jpg')):
+            assert path.read_bytes() == (many / path.relative_to(few)).read_bytes()
 
 
 def test_splits_use_disjoint_scans(root):
@@ -141,6 +144,49 @@ def test_digits_differ_from_what_surrounds_them(root, coco):
         around = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > mask
         contrasts.append(np.abs(image[mask > 0].mean(0) - image[around].mean(0)).max())
     assert np.median(contrasts) > 40
+
+
+def test_every_digit_has_a_crop_in_the_folder_of_its_class(root, coco):
+    split = 'train' if 1 in coco.imgs else 'val'
+    folder = root / 'crops' / split
+    assert sorted(path.name for path in folder.iterdir()) == list(CLASSES)
+    found = {int(path.stem): int(path.parent.name) for path in folder.rglob('*.jpg')}
+    assert found == {i: a['category_id'] - 1 for i, a in coco.anns.items()}
+
+
+def test_crops_are_squares_of_the_scene_with_the_digit_in_the_middle(root, coco):
+    split = 'train' if 1 in coco.imgs else 'val'
+    inside = 0
+    for i, annotation in coco.anns.items():
+        image = coco.imgs[annotation['image_id']]
+        scene = cv2.imread(str(root / split / image['file_name'])).astype(int)
+        crop = cv2.imread(
+            str(root / 'crops' / split / CLASSES[annotation['category_id'] - 1] / f'{i:06d}.jpg'))
+        x, y, width, height = annotation['bbox']
+        side = len(crop)
+        assert crop.shape == (side, side, 3)
+        assert 1.1 * max(width, height) <= side <= 1.25 * max(width, height)
+        left, top = x - (side - width) // 2, y - (side - height) // 2
+        if min(left, top) >= 0 and max(left, top) + side <= image['width']:
+            inside += 1
+            # both went through JPEG
+            assert np.abs(scene[top:top + side, left:left + side] - crop).mean() < 8
+    assert inside > len(coco.anns) / 3
+
+
+def test_a_crop_at_the_border_repeats_it():
+    image = np.arange(100, dtype=np.uint8).reshape(10, 10, 1).repeat(3, 2)
+    part = crop(image, (0, 0, 8, 2))
+    assert part.shape == (10, 10, 3)  # 8 and 1 on both sides
+    assert np.array_equal(part[:, 1:], image[np.array([0] * 5 + [1, 2, 3, 4, 5])][:, :9])
+    assert np.array_equal(part[:, 0], part[:, 1])
+
+
+def test_classes_without_a_digit_keep_their_folder(tmp_path):
+    root = make_digits(tmp_path / 'digits', **SMALL)
+    folders = list((root / 'crops' / 'val').iterdir())
+    assert sorted(folder.name for folder in folders) == list(CLASSES)
+    assert not all(any(folder.iterdir()) for folder in folders)
 
 
 @pytest.mark.parametrize('split,image_set', [('train', 'trainval'), ('val', 'test')])

@@ -1,0 +1,12 @@
+_base_ = './td_hm_r18_digits.py'
+runner_type = 'mmlth.LotteryRunner'
+optim_wrapper = dict(type='mmlth.MaskedOptimWrapper')
+default_hooks = dict(
+    rewind=dict(type='mmlth.RewindHook', to='5%', schedule='restart'),
+    prune=dict(
+        type='mmlth.PruneHook',
+        sparsity=0.8,
+        rounds=1,
+        allocation='global',
+        floor=0.1,
+        scope=dict(exclude=[r'^head\.final_layer\.'])))  # the four heat maps
