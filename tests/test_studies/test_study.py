@@ -111,10 +111,10 @@ def test_a_study_end_to_end(tmp_path):
                                      weights_only=True)['state_dict']
                           for folder in (tmp_path / 'out/runs', tmp_path / 'single'))
             assert all(torch.equal(one[n], other[n]) for n in one), (run.name, r)
-    rows = list(csv.DictReader((tmp_path / 'out/results.csv').open()))
+    rows = list(csv.DictReader((tmp_path / 'out/study/results.csv').open()))
     assert [row['part'] for row in rows] == ['a', 'a', 'b']
     for part in 'ab':
-        assert (tmp_path / f'out/figures/{part}.png').read_bytes().startswith(b'\x89PNG')
+        assert (tmp_path / f'out/study/figures/{part}.png').read_bytes().startswith(b'\x89PNG')
     assert all(float(row['change']) == pytest.approx(float(row['ticket']) - float(row['dense']))
                for row in rows)
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.pth')}
@@ -140,7 +140,7 @@ def test_a_bad_setting_is_told_before_anything_runs(tmp_path):
 
 
 def test_means_over_seeds():
-    rows = [dict(part='a', settings=dict(sparsity=0.8), seed=seed, scope_sparsity=0.8,
+    rows = [dict(part='a', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed, scope_sparsity=0.8,
                  network_sparsity=0.7, dense=0.5, ticket=0.5 + change, change=change,
                  iterations=10, minutes=1.0) for seed, change in enumerate((0.1, 0.2, 0.3))]
     group, = summarise(rows)
