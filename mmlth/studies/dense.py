@@ -4,7 +4,7 @@ import json
 import time
 from itertools import count
 from pathlib import Path
-from typing import Iterable, List, Optional
+from typing import Iterable, List
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process, master_only
@@ -17,8 +17,6 @@ from mmlth.engine.lottery_state import LotteryState, plain_config, read_json
 from mmlth.engine.preflight import count_rounds
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config, hook_config
-
-from .study import Run
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
 
@@ -57,11 +55,6 @@ def find(root: Path, cfg: Config, points: Iterable[str]) -> Path:
     raise AssertionError('unreachable')
 
 
-def rewind_points(runs: Iterable[Run]) -> List[str]:
-    """When these runs rewind to, without repetition."""
-    return sorted({rewind_to(run.cfg) for run in runs})
-
-
 def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'none') -> None:
     """Train the dense model of a lottery's config; keep these rewind points.
 
@@ -97,11 +90,6 @@ def finished(folder: Path) -> bool:
     """Whether the dense model and its rewind points are there."""
     path = folder / _STATE
     return path.exists() and read_json(path)['status'] == 'done'
-
-
-def seconds(folder: Path) -> Optional[float]:
-    """What a finished training took, in one go; None if it is not finished."""
-    return read_json(folder / _STATE)['seconds'] if finished(folder) else None
 
 
 @master_only

@@ -10,7 +10,7 @@ from mmlth.engine.lottery_state import read_lottery
 from mmlth.engine.preflight import count_rounds
 
 from . import dense
-from .one import dense_group, is_finished
+from .one import dense_points, is_finished
 from .study import Run, Study, run_dir
 
 
@@ -96,7 +96,7 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     """The dense training that a run waits for; it is put before the run."""
     if not dense.is_shareable(run.cfg) or (run_dir(root, run) / paths.LOTTERY).exists():
         return None
-    folder = dense.find(root, run.cfg, dense.rewind_points(dense_group(study, run)))
+    folder = dense.find(root, run.cfg, dense_points(study, run))
     if dense.finished(folder):
         return None
     name = f'dense/{folder.name}'

@@ -26,8 +26,7 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
             return
         cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
         if dense.is_shareable(cfg):
-            points = dense.rewind_points(dense_group(study, run))
-            dense.adopt(dense.find(root, run.cfg, points), folder, cfg)
+            dense.adopt(dense.find(root, run.cfg, dense_points(study, run)), folder, cfg)
             barrier()
         LotteryRunner(cfg).train()
 
@@ -35,18 +34,19 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
 def run_dense(study: Study, root: Path, name: str, launcher: str = 'none') -> None:
     """Run the shared dense training of the run ``name``."""
     run = find_run(study, name)
-    points = dense.rewind_points(dense_group(study, run))
+    points = dense_points(study, run)
     folder = dense.find(root, run.cfg, points)
     with _alone(folder, run.cfg, launcher):
         if not dense.finished(folder):
             dense.train_dense(folder, run.cfg, points, launcher)
 
 
-def dense_group(study: Study, run: Run) -> List[Run]:
-    """The runs of a study that share the dense training of ``run``."""
+def dense_points(study: Study, run: Run) -> List[str]:
+    """The rewind points of the dense training that ``run`` shares with others of its study."""
     name = dense.dense_name(run.cfg)
-    return [other for other in study.all_runs
-            if dense.is_shareable(other.cfg) and dense.dense_name(other.cfg) == name]
+    shared = [other for other in study.all_runs
+              if dense.is_shareable(other.cfg) and dense.dense_name(other.cfg) == name]
+    return sorted({dense.rewind_to(other.cfg) for other in shared} | set(study.rewind_points))
 
 
 def is_finished(root: Path, run: Run) -> bool:

@@ -71,6 +71,7 @@ def check(study: Study, root: Path) -> None:
     """Raise a UserError for what a run cannot be done with, or was done with otherwise."""
     for run in study.all_runs:
         cfg = run.located(root)
+        cfg.resume = True       # the files of its sources need not be there yet
         check_config(cfg)
         folder = run_dir(root, run)
         if (folder / paths.LOTTERY).exists():

@@ -24,6 +24,11 @@ _SOURCE = re.compile(r'\{([A-Za-z_]\w*)\}')
 def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
     """A copy of the base config with the settings in it."""
     cfg = copy.deepcopy(base)
+    if settings.get('transfer') is not None:
+        # It takes the place of what draws masks: the base's sparsity, scope and so on.
+        hook = hook_config(cfg, 'PruneHook')
+        for key in hook and [key for key in hook if key in _OWNER and key != 'dense']:
+            hook.pop(key)
     for key, value in settings.items():
         apply_setting(cfg, key, value)
     return cfg

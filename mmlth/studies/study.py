@@ -11,7 +11,8 @@ from mmlth.engine.config import load_config
 
 from .settings import apply_settings, changed, fill_sources, run_name, sources_in
 
-_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'slurm', 'paper'}
+_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
+         'slurm', 'paper'}
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Study:
         runs: Every run of the parts once, though it may belong to several.
         sources: Name -> seed -> the run to be made first.
         source_settings: Name -> its settings, and ``base``.
+        rewind_points: What the dense trainings keep besides what the runs need.
         slurm: Parameters of each job on a cluster, as sbatch calls them.
         paper: The table or figure it repeats.
     """
@@ -64,6 +66,7 @@ class Study:
     runs: List[Run] = field(default_factory=list)
     sources: Dict[str, Dict[int, Run]] = field(default_factory=dict)
     source_settings: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    rewind_points: List[str] = field(default_factory=list)
     slurm: Dict[str, Any] = field(default_factory=dict)
     paper: str = ''
 
@@ -92,6 +95,8 @@ def load_study(path: str) -> Study:
     * ``sources``: lotteries to be run first, with the seed of what needs them:
       ``{name: dict(base=..., setting=value, ...)}``. In a setting, ``'{name}'`` stands for the
       folder of that run, e.g. ``'{imagenet}/round_1/final.pth'``;
+    * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
+      point, so that other studies in the same work dir can share them. Default: none;
     * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
       dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
@@ -110,6 +115,7 @@ def load_study(path: str) -> Study:
             f'{", ".join(sorted(_KEYS - {"base", "axes", "metric"}))}; unknown: '
             f'{sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
     study = Study(Path(path).stem, slurm=dict(spec.get('slurm') or {}),
+                  rewind_points=list(spec.get('rewind_points', [])),
                   paper=spec.get('paper', ''))
     if study.name in ('dense', 'runs'):
         raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
