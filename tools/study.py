@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmlth.core.errors import UserError
-from mmlth.studies import dry_run, executors, load_study, run_dense, run_one, run_study
+from mmlth.studies import dry_run, executors, load_study, run_study
 from mmlth.studies.results import write_results
 
 
@@ -37,11 +37,6 @@ def parse_args():
     parser.add_argument('--slurm', nargs='+', action=DictAction, metavar='KEY=VALUE', default={},
                         help='parameters of each job under the names of sbatch, e.g. '
                         'partition=gpu gpus_per_node=1 cpus_per_task=8 mem=32G time=12:00:00')
-    inside = parser.add_argument_group('used by the jobs themselves')
-    inside.add_argument('--run', metavar='NAME', help='only this run, in this process')
-    inside.add_argument('--dense', metavar='NAME',
-                        help='only the dense training of this run, in this process')
-    inside.add_argument('--launcher', choices=['none', 'pytorch'], default='none')
     return parser.parse_args()
 
 
@@ -53,10 +48,6 @@ def main():
         study, root = load_study(args.study), args.work_dir.absolute()
         if args.dry_run:
             print(dry_run(study, root, args.jobs or 1))
-        elif args.dense:
-            run_dense(study, root, args.dense, args.launcher)
-        elif args.run:
-            run_one(study, root, args.run, args.launcher)
         else:
             failed = run_study(
                 study, args.study, root, resume=args.resume, executor=args.executor,

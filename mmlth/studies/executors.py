@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 
 from .jobs import Job
 
+_LOGGED = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
 NAMES = ('local', 'slurm', 'submitit-local', 'debug')
 
 
@@ -82,6 +83,7 @@ class SubmititExecutor:
         except ImportError:
             raise UserError(f'--executor {cluster} needs submitit: pip install '
                             '"mmlth[studies]"') from None
+        self.helpers = submitit.helpers
         self.cluster, self.jobs = cluster, jobs
         self.submits_ahead = cluster == 'slurm'
         kinds = {'slurm': submitit.SlurmExecutor, 'submitit-local': submitit.LocalExecutor,
@@ -106,7 +108,12 @@ class SubmititExecutor:
         if self.cluster == 'slurm':
             ids = [need.handle.job_id for need in job.needs if need.status != 'done']
             self._update(name=job.name.replace('/', '_'), needs=ids)
-        job.handle = self.executor.submit(Command(command, str(job.log)))
+        # submitit's own functions: a job need not import ours. The sequence is queued again
+        # when its time is up, and the run goes on where it stands.
+        work = self.helpers.FunctionSequence()
+        work.add(self.helpers.CommandFunction(
+            ['sh', '-c', _LOGGED, 'sh', str(job.log), *command], verbose=False))
+        job.handle = self.executor.submit(work)
 
     def poll(self, job: Job) -> Optional[bool]:
         """None while it is queued or runs, then whether it succeeded."""
@@ -143,30 +150,6 @@ def minutes(time: Any) -> int:
     if not str(time).isdecimal():
         raise UserError(f"--slurm time: expected minutes or '12:00:00', got {time!r}")
     return int(time)
-
-
-class Command:
-    """What a submitit job calls; a job that ran out of time is queued again and goes on.
-
-    Args:
-        command: To run.
-        log: The file that its output is added to.
-    """
-
-    def __init__(self, command: List[str], log: str):
-        self.command, self.log = command, log
-
-    def __call__(self) -> None:
-        with open(self.log, 'ab') as log:
-            code = subprocess.call(self.command, stdout=log, stderr=subprocess.STDOUT,
-                                   stdin=subprocess.DEVNULL)
-        if code:
-            raise RuntimeError(f'exit code {code}: {last_line(self.log)} ({self.log})')
-
-    def checkpoint(self):
-        """What submitit queues again: the same, for a run goes on where it stands."""
-        from submitit.helpers import DelayedSubmission
-        return DelayedSubmission(self)
 
 
 def last_line(log) -> str:

@@ -62,10 +62,10 @@ class Job:
                   ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')]
         launcher = [] if nproc == 1 else [
             '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={nproc}']
-        return ['env', *limits, sys.executable, *launcher, os.path.abspath(sys.argv[0]),
+        return ['env', *limits, sys.executable, *launcher, '-m', 'mmlth.studies',
                 os.path.abspath(study), '--work-dir', str(root),
                 '--dense' if self.is_dense else '--run', self.run.name,
-                *([] if nproc == 1 else ['--launcher', 'pytorch'])]
+                *(['--launcher', 'pytorch'] if launcher else [])]
 
 
 def plan(study: Study, root: Path) -> List[Job]:
@@ -99,5 +99,7 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     folder = dense.find(root, run.cfg, dense_points(study, run))
     if dense.finished(folder):
         return None
-    name = f'dense/{folder.name}'
-    return jobs.setdefault(name, Job(name, folder, run))
+    name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())
+    needs = [jobs[source.name] for source in run.sources.values()
+             if source.name in jobs and f'{{{source.name}}}' in text]
+    return jobs.setdefault(name, Job(name, folder, run, needs))

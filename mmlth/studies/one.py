@@ -32,13 +32,14 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
 
 
 def run_dense(study: Study, root: Path, name: str, launcher: str = 'none') -> None:
-    """Run the shared dense training of the run ``name``."""
+    """Run the dense training that the run ``name`` begins with."""
     run = find_run(study, name)
     points = dense_points(study, run)
-    folder = dense.find(root, run.cfg, points)
-    with _alone(folder, run.cfg, launcher):
+    with _alone(Path(root) / 'dense' / dense.dense_name(run.cfg), run.cfg, launcher):
+        # Looked for now: while this process waited, another study may have trained it.
+        folder = dense.find(root, run.cfg, points)
         if not dense.finished(folder):
-            dense.train_dense(folder, run.cfg, points, launcher)
+            dense.train_dense(folder, run.located(root), points, launcher)
 
 
 def dense_points(study: Study, run: Run) -> List[str]:

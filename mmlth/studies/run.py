@@ -60,7 +60,7 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
     with Progress(todo, training_seconds(study, root),
                   jobs or (1 if executor in ('local', 'debug') else None)) as progress:
         try:
-            _Loop(todo, where, progress, retries,
+            Loop(todo, where, progress, retries,
                   lambda job: job.command(path, root, nproc, threads)).run()
         finally:
             where.close()
@@ -86,7 +86,7 @@ def thread_limit(cores: int, nproc: int) -> int:
     return min(share, int(own)) if own.isdecimal() and int(own) else share
 
 
-class _Loop:
+class Loop:
     """Starts jobs when they may start, looks after them, and starts failed ones again."""
 
     def __init__(self, jobs: List[Job], executor, progress: Progress, retries: int, command):
@@ -103,6 +103,8 @@ class _Loop:
                 if job.status == 'waiting':
                     self._try_to_start(job)
             time.sleep(self.executor.interval)
+        if self.jobs:
+            self.progress.say(self.progress.counts())
 
     def _look(self, job: Job) -> None:
         succeeded = self.executor.poll(job)

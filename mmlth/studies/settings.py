@@ -18,7 +18,7 @@ _OWN = {'round', 'rewind', 'out', 'self'}
 _OWNER = {name: (hook, argument.default) for hook in (PruneHook, RewindHook)
           for name, argument in inspect.signature(hook.__init__).parameters.items()
           if name not in _OWN}
-_SOURCE = re.compile(r'\{([A-Za-z_]\w*)\}')
+_SOURCE = re.compile(r'\{([^{}]+)\}')
 
 
 def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
@@ -90,7 +90,7 @@ def sources_in(value: Any, known: Iterable[str]) -> Dict[str, None]:
     """
     if isinstance(value, str):
         first = _SOURCE.match(value)
-        if first and first[1] not in known:
+        if first and first[1].isidentifier() and first[1] not in known:
             raise UserError(f'{value!r} names the source {first[1]!r}, which the study does not '
                             f'have; it has: {", ".join(known) or "none"}')
         return {name: None for name in _SOURCE.findall(value) if name in known}
@@ -99,14 +99,14 @@ def sources_in(value: Any, known: Iterable[str]) -> Dict[str, None]:
     return {name: None for part in inner for name in sources_in(part, known)}
 
 
-def fill_sources(value: Any, folders: Mapping[str, str]) -> Any:
-    """``value`` with each ``{NAME}`` of ``folders`` replaced, at any depth."""
+def fill_sources(value: Any, places: Mapping[str, str]) -> Any:
+    """``value`` with each ``{NAME}`` of ``places`` replaced, at any depth."""
     if isinstance(value, str):
-        return _SOURCE.sub(lambda m: folders.get(m[1], m[0]), value)
+        return _SOURCE.sub(lambda match: places.get(match[1], match[0]), value)
     if isinstance(value, dict):
-        return type(value)({k: fill_sources(v, folders) for k, v in value.items()})
+        return {key: fill_sources(inner, places) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(fill_sources(v, folders) for v in value)
+        return type(value)(fill_sources(inner, places) for inner in value)
     return value
 
 

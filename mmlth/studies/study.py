@@ -22,7 +22,7 @@ class Run:
     Args:
         parts: What it sets in each part of the study that it belongs to, e.g.
             ``{'allocation': {'sparsity': 0.9, 'seed': 1}}``; none for a source alone.
-        cfg: Its whole config, in which ``{NAME}`` stands for the folder of a source.
+        cfg: Its whole config, in which ``{NAME}`` stands for the folder of the run of that name.
         name: Its folder's name, from what differs from the base config alone.
         base: The file name of that config, without suffix.
         metrics: What to compare, as the evaluator names them.
@@ -42,9 +42,8 @@ class Run:
 
     def located(self, root: Path) -> Config:
         """Its config, with the folders of its sources below ``root``."""
-        folders = {name: str(run_dir(root, run)) for name, run in self.sources.items()}
-        cfg = Config(fill_sources(self.cfg.to_dict(), folders), filename=self.cfg.filename)
-        return cfg
+        folders = {run.name: str(run_dir(root, run)) for run in self.sources.values()}
+        return Config(fill_sources(self.cfg.to_dict(), folders), filename=self.cfg.filename)
 
 
 @dataclass
@@ -73,10 +72,10 @@ class Study:
     @property
     def all_runs(self) -> List[Run]:
         """Those of the parts and their sources, each once and behind its sources."""
-        found: Dict[str, Run] = {}
+        own, found = {run.name: run for run in self.runs}, {}
         for run in self.runs:
             for needed in (*run.sources.values(), run):
-                found.setdefault(needed.name, needed)
+                found.setdefault(needed.name, own.get(needed.name, needed))
         return list(found.values())
 
 
@@ -161,6 +160,7 @@ class _Maker:
             if 'base' not in settings:
                 raise UserError(f'sources.{name}: it has no base')
             found[seed] = self._make(settings['base'], {**settings, 'seed': seed}, {}, {})
+            found[seed].metrics = []
             study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
         return found[seed]
 
@@ -168,8 +168,9 @@ class _Maker:
               sources: Dict[str, Run]) -> Run:
         stem = Path(config).stem
         base = self._load(config, options)
-        settings = {key: value for key, value in settings.items() if key != 'base'}
-        own = fill_sources(changed(base, settings), {n: r.name for n, r in sources.items()})
+        settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
+                                {name: f'{{{run.name}}}' for name, run in sources.items()})
+        own = changed(base, settings)
         if 'lth' in options:
             options = {**options, 'lth': Path(options['lth']).stem}
         return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
