@@ -1,47 +1,61 @@
 #!/usr/bin/env python
-"""Run a study: many lotteries that differ in a few settings, and one table of results."""
+"""Run a study: many lotteries that differ in a few settings, and the analysis of their results."""
 import argparse
+import signal
 import sys
 from pathlib import Path
 
+from mmengine.config import DictAction
+
 from mmlth.core.errors import UserError
-from mmlth.studies import load_study, run_study
+from mmlth.studies import dry_run, executors, load_study, run_study
 from mmlth.studies.results import write_results
-from mmlth.studies.run import is_finished, run_dense, run_one
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('study', help='a study file, e.g. configs/lth/studies/modules_voc.py')
-    parser.add_argument('--work-dir', type=Path,
-                        help='where its runs go (default: work_dirs/studies/NAME_OF_STUDY)')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='processes at a time; the cores are shared among them (default: 1)')
-    parser.add_argument('--retries', type=int, default=1, metavar='N',
-                        help='how often a failed run is started again (default: 1)')
+    parser.add_argument('study', help='a study file, e.g. configs/lth/studies/table3.py')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/studies'),
+                        help='where runs and dense trainings go, which all studies share, and the '
+                        'results of this one in a folder of its name (default: work_dirs/studies)')
     parser.add_argument('--dry-run', action='store_true', help='list the runs, start none')
-    parser.add_argument('--run', metavar='NAME', help='only this run, in this process')
-    parser.add_argument('--dense', metavar='NAME',
-                        help='only this shared dense training, in this process')
+    parser.add_argument('--resume', action='store_true',
+                        help='go on with a study that was begun in this work dir')
+    parser.add_argument('--executor', choices=executors.NAMES, default='local',
+                        help="this machine, a Slurm cluster through submitit, or submitit's "
+                        'stand-ins for one (default: local)')
+    parser.add_argument('--jobs', type=int, metavar='N',
+                        help='jobs at a time; on this machine the cores are shared among them '
+                        '(default: 1; on Slurm no limit)')
+    parser.add_argument('--nproc', type=int, default=1, metavar='N',
+                        help='processes (GPUs) that train each run, by torchrun (default: 1)')
+    parser.add_argument('--memory', type=float, default=2, metavar='GB',
+                        help='start a job on this machine only while so much is available '
+                        '(default: 2)')
+    parser.add_argument('--retries', type=int, default=1, metavar='N',
+                        help='how often a failed job is started again (default: 1)')
+    parser.add_argument('--slurm', nargs='+', action=DictAction, metavar='KEY=VALUE', default={},
+                        help='parameters of each job under the names of sbatch, e.g. '
+                        'partition=gpu gpus_per_node=1 cpus_per_task=8 mem=32G time=12:00:00')
     return parser.parse_args()
 
 
 def main():
     args = parse_args()
+    # As Ctrl-C: what was started is ended with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        study = load_study(args.study)
-        work_dir = (args.work_dir or Path('work_dirs/studies') / study.name).absolute()
+        study, root = load_study(args.study), args.work_dir.absolute()
         if args.dry_run:
-            for run in study.runs:
-                print(f'{"finished" if is_finished(work_dir, run) else "to do":<9}{run.name}')
-        elif args.dense:
-            run_dense(study, work_dir, args.dense)
-        elif args.run:
-            run_one(study, work_dir, args.run)
+            print(dry_run(study, root, args.jobs or 1))
         else:
-            failed = run_study(study, args.study, work_dir, args.jobs, args.retries)
-            print(write_results(study, work_dir))
-            print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished: {work_dir}')
+            failed = run_study(
+                study, args.study, root, resume=args.resume, executor=args.executor,
+                jobs=args.jobs, retries=args.retries, nproc=args.nproc, memory=args.memory,
+                slurm=args.slurm)
+            print(write_results(study, root))
+            print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished: '
+                  f'{root / study.name}')
             sys.exit(1 if failed else 0)
     except UserError as error:
         sys.exit(f'Error: {error}')

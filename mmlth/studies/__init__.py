@@ -1,5 +1,6 @@
-"""Studies: many lotteries that differ in a few settings, and one table of their results."""
+"""Studies: many lotteries that differ in a few settings, and what they show together."""
+from .preview import dry_run
 from .run import run_study
 from .study import Run, Study, load_study
 
-__all__ = ['Run', 'Study', 'load_study', 'run_study']
+__all__ = ['Run', 'Study', 'dry_run', 'load_study', 'run_study']

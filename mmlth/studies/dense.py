@@ -1,10 +1,13 @@
 """One dense training for all lotteries of a study that begin with the same one."""
 import hashlib
 import json
+import time
+from itertools import count
 from pathlib import Path
-from typing import List
+from typing import Iterable, List
 
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process, master_only
 
 from mmlth.core import paths
 from mmlth.core.files import link, write_json
@@ -15,9 +18,7 @@ from mmlth.engine.preflight import count_rounds
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config, hook_config
 
-from .study import Run
-
-_DONE = 'dense.json'
+_STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
 
 
 def dense_config(cfg: Config) -> Config:
@@ -40,11 +41,37 @@ def is_shareable(cfg: Config) -> bool:
     return hook_config(cfg, 'EarlyBirdHook') is None and not starts
 
 
-def train_dense(folder: Path, runs: List[Run]) -> None:
-    """Train the dense model of these runs; keep the rewind point of each."""
-    cfg = dense_config(runs[0].cfg)
-    cfg.work_dir, cfg.experiment_name = str(folder), f'dense_{folder.name}'
-    for to in sorted({rewind_to(run.cfg) for run in runs}):
+def find(root: Path, cfg: Config, points: Iterable[str]) -> Path:
+    """The folder of the dense training that has, or is to have, these rewind points.
+
+    A training cannot get further points once it is begun: another study's that lacks some stays
+    as it is, and theirs is the next folder, ``NAME_2``.
+    """
+    name, points = dense_name(cfg), set(points)
+    for number in count(1):
+        folder = Path(root) / 'dense' / (name if number == 1 else f'{name}_{number}')
+        if not (folder / _STATE).exists() or points <= set(read_json(folder / _STATE)['rewind']):
+            return folder
+    raise AssertionError('unreachable')
+
+
+def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'none') -> None:
+    """Train the dense model of a lottery's config; keep these rewind points.
+
+    Args:
+        folder: Where. A training that was interrupted there goes on.
+        cfg: Of any lottery that begins with it.
+        points: As RewindHook's ``to``.
+        launcher: mmengine's. Default: ``'none'``.
+    """
+    state = dict(rewind=points, status='running')
+    if (folder / _STATE).exists():
+        state = read_json(folder / _STATE)
+    elif is_main_process():
+        write_json(folder / _STATE, state)
+    cfg, began = dense_config(cfg), time.time()
+    cfg.work_dir, cfg.experiment_name, cfg.launcher = str(folder), f'dense_{folder.name}', launcher
+    for to in state['rewind']:
         cfg.default_hooks[f'rewind_{to}'] = ConfigDict(
             type='mmlth.RewindHook', to=to, out=rewind_name(to))
     if (folder / paths.RESUME).exists():
@@ -53,18 +80,19 @@ def train_dense(folder: Path, runs: List[Run]) -> None:
     hook = MetricsHook(lambda: None)
     runner.register_hook(hook, priority='LOWEST')
     runner.train()
-    write_json(folder / _DONE, dict(
-        metrics=final_metrics(runner, hook), iterations=runner.iter,
-        rewind=sorted({rewind_to(run.cfg) for run in runs})))
+    state.update(metrics=final_metrics(runner, hook), iterations=runner.iter, status='done',
+                 seconds=round(time.time() - began, 1))
+    if is_main_process():
+        write_json(folder / _STATE, state)
 
 
-def finished(folder: Path, runs: List[Run]) -> bool:
-    """Whether the dense model and every rewind point that the runs need are there."""
-    if not (folder / _DONE).exists():
-        return False
-    return {rewind_to(run.cfg) for run in runs} <= set(read_json(folder / _DONE)['rewind'])
+def finished(folder: Path) -> bool:
+    """Whether the dense model and its rewind points are there."""
+    path = folder / _STATE
+    return path.exists() and read_json(path)['status'] == 'done'
 
 
+@master_only
 def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
@@ -77,8 +105,9 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     for source, target in ((rewind_name(rewind_to(cfg)), paths.REWIND),
                            (paths.RESUME, paths.RESUME)):
         link(folder / source, first / target)
-    state = LotteryState(work_dir, cfg, count_rounds(cfg))
-    state.rounds[0].update(status='running', metrics=read_json(folder / _DONE)['metrics'])
+    state, dense = LotteryState(work_dir, cfg, count_rounds(cfg)), read_json(folder / _STATE)
+    state.rounds[0].update(status='running', metrics=dense['metrics'],
+                           seconds=dense['seconds'])
     state.save()
 
 

@@ -9,39 +9,46 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import FIGURES, LOTTERY
 from mmlth.engine.lottery_state import read_lottery
 
-from .run import is_finished, run_dir
-from .study import Run, Study
+from .dense import dense_name
+from .one import is_finished
+from .study import Run, Study, run_dir
 
 TABLE, ROWS = 'results.md', 'results.csv'
 
 
-def collect(study: Study, work_dir: Path) -> List[Dict[str, Any]]:
-    """One dict per part and finished run.
+def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
+    """One dict per part, finished run and metric.
 
-    Keys: ``part``, ``run``, ``settings`` (without the seed), ``seed``, ``scope_sparsity``,
-    ``network_sparsity``, ``dense``, ``ticket``, ``change`` (the metric of round 0, of the last
-    round, and their difference), ``iterations`` and ``minutes`` (of all rounds but the
-    dense one).
+    Keys: ``part``, ``run``, ``metric``, ``settings`` (without the seed), ``seed``,
+    ``scope_sparsity``, ``network_sparsity``, ``dense``, ``ticket``, ``change`` (the metric of the
+    dense training, of the last round, and their difference), ``iterations`` and ``minutes`` (of
+    all rounds but the dense one).
     """
     rows, runs = [], {run.name: run for run in study.runs}
-    finished = {name for name, run in runs.items() if is_finished(work_dir, run)}
+    lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
+                 for run in study.runs if is_finished(root, run)}
+    dense = {dense_name(runs[name].cfg): rounds[0]['metrics'] for name, rounds in lotteries.items()
+             # not of one that an early-bird ticket has ended
+             if rounds[0]['iterations'] == rounds[0]['planned_iterations']}
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)
-            if run.name in finished:
-                rows.append(_row(study, work_dir, run, part))
+            if run.name in lotteries:
+                first = dense.get(dense_name(run.cfg), {})
+                rows += [_row(run, part, metric, first, lotteries[run.name][1:])
+                         for metric in run.metrics]
     return rows
 
 
-def _row(study: Study, work_dir: Path, run: Run, part: str) -> Dict[str, Any]:
-    first, *later = read_lottery(run_dir(work_dir, run) / LOTTERY)['rounds']
-    dense, ticket = (entry['metrics'].get(study.metric) for entry in (first, later[-1]))
+def _row(run: Run, part: str, metric: str, dense: Dict[str, float],
+         later: List[Dict[str, Any]]) -> Dict[str, Any]:
+    before, after = dense.get(metric), later[-1]['metrics'].get(metric)
     return dict(
-        part=part, run=run.name, seed=run.cfg.randomness.seed,
+        part=part, run=run.name, metric=metric, seed=run.seed,
         settings={key: value for key, value in run.parts[part].items() if key != 'seed'},
         scope_sparsity=later[-1]['scope_sparsity'],
-        network_sparsity=later[-1]['network_sparsity'], dense=dense, ticket=ticket,
-        change=None if None in (dense, ticket) else ticket - dense,
+        network_sparsity=later[-1]['network_sparsity'], dense=before, ticket=after,
+        change=None if None in (before, after) else after - before,
         iterations=sum(e['iterations'] for e in later),
         minutes=sum(e['seconds'] for e in later) / 60)
 
@@ -50,9 +57,10 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """Mean and sample standard deviation over the seeds of each part and setting."""
     groups: Dict[Any, List[Dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row['part'], repr(row['settings'])), []).append(row)
+        key = (row['part'], repr(row['settings']), row['metric'])
+        groups.setdefault(key, []).append(row)
     return [dict(
-        part=members[0]['part'], settings=members[0]['settings'],
+        part=members[0]['part'], settings=members[0]['settings'], metric=members[0]['metric'],
         seeds=sorted(m['seed'] for m in members),
         scope_sparsity=mean(m['scope_sparsity'] for m in members),
         network_sparsity=mean(m['network_sparsity'] for m in members),
@@ -62,28 +70,33 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
         for members in groups.values()]
 
 
-def write_results(study: Study, work_dir: Path) -> str:
-    """Write ``results.csv`` (every run), ``results.md`` (means) and a figure per part.
+def write_results(study: Study, root: Path) -> str:
+    """What a study ends in: the table of its means, all numbers, and figures.
+
+    Written to ``root/NAME_OF_STUDY``: ``results.csv`` (every run), ``results.md`` (means) and a
+    figure per part and metric.
 
     Returns:
         str: The text of ``results.md``.
     """
-    rows = collect(study, work_dir)
-    columns = ['part', 'run', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
+    folder, rows = Path(root) / study.name, collect(study, root)
+    columns = ['part', 'run', 'metric', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
                'dense', 'ticket', 'change', 'iterations', 'minutes']
-    with whole_file(work_dir / ROWS) as part:
+    with whole_file(folder / ROWS) as part:
         with open(part, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
-    text = to_markdown(study.metric, summarise(rows))
-    write_text(work_dir / TABLE, text)
-    for part in dict.fromkeys(row['part'] for row in rows):
-        _plot([row for row in rows if row['part'] == part], study, work_dir, part)
+    text = to_markdown(summarise(rows))
+    write_text(folder / TABLE, text)
+    for part, metric in dict.fromkeys((row['part'], row['metric']) for row in rows):
+        _plot([row for row in rows if (row['part'], row['metric']) == (part, metric)],
+              study, folder)
     return text
 
 
-def _plot(rows: List[Dict[str, Any]], study: Study, work_dir: Path, part: str) -> None:
+def _plot(rows: List[Dict[str, Any]], study: Study, folder: Path) -> None:
+    part, metric = rows[0]['part'], rows[0]['metric']
     rows = [row for row in rows if row['change'] is not None]
     if not rows:
         return
@@ -92,21 +105,21 @@ def _plot(rows: List[Dict[str, Any]], study: Study, work_dir: Path, part: str) -
         label = '\n'.join(value_text(value) for value in row['settings'].values())
         values.setdefault(label, []).append(row['ticket'])
     dense = {row['seed']: row['dense'] for row in rows}
-    plot_settings(values, list(dense.values()), work_dir / FIGURES / f'{part}.png',
-                  metric=study.metric, settings=', '.join(rows[0]['settings']),
-                  title=f'{study.name}: {part}')
+    file = part if len({m for run in study.runs for m in run.metrics}) == 1 else (
+        f'{part}_{metric.split("/")[-1]}')
+    plot_settings(values, list(dense.values()), folder / FIGURES / f'{file}.png', metric=metric,
+                  settings=', '.join(rows[0]['settings']), title=f'{study.name}: {part}')
 
 
-def to_markdown(metric: str, groups: Sequence[Dict[str, Any]]) -> str:
+def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
     """The means as one table."""
     lines = [
-        f'Metric: {metric}; mean ± sample standard deviation over seeds. Change: ticket less the '
-        'dense model of the same seed. Iterations and time: of all rounds but the dense one.',
-        '',
-        '| part | settings | seeds | scope sparsity | network sparsity | dense | ticket | change '
-        '| iterations | time |', '|---|---|---|---|---|---|---|---|---|---|']
+        'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
+        'same seed. Iterations and time: of all rounds but the dense one.', '',
+        '| part | settings | metric | seeds | scope sparsity | network sparsity | dense | ticket '
+        '| change | iterations | time |', f'|{"---|" * 11}']
     for group in groups:
-        cells = [group['part'], settings_text(group['settings']),
+        cells = [group['part'], settings_text(group['settings']), group['metric'],
                  ', '.join(map(str, group['seeds'])),
                  f'{group["scope_sparsity"]:.2%}', f'{group["network_sparsity"]:.2%}',
                  _value(group, 'dense'), _value(group, 'ticket'), _value(group, 'change', '+'),

@@ -1,153 +1,152 @@
-"""Run a study: several processes at a time, finished runs skipped, failed ones reported."""
-import copy
+"""Run a study: what is finished is skipped, what fails is tried again, the rest goes on."""
 import os
-import subprocess
-import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_runner import LotteryRunner
-from mmlth.engine.lottery_state import read_lottery
-from mmlth.engine.preflight import check_config
+from mmlth.engine.lottery_state import LotteryState
+from mmlth.engine.preflight import check_config, count_rounds
 
-from . import dense
-from .study import Run, Study
-
-
-@dataclass
-class Job:
-    """One process: a lottery, or a dense training that several lotteries share."""
-    name: str
-    folder: Path
-    command: List[str]
-    needs: Optional['Job'] = None
-    status: str = 'waiting'         # 'running', 'done', 'failed'
-    tries: int = 0
-    process: Optional[subprocess.Popen] = field(default=None, repr=False)
+from .description import DESCRIPTION, write_description
+from .estimate import training_seconds
+from .executors import LocalExecutor, SubmititExecutor, last_line
+from .jobs import Job, plan
+from .one import is_finished
+from .progress import Progress
+from .study import Study, run_dir
 
 
-def run_study(study: Study, path: str, work_dir: Path, jobs: int = 1, retries: int = 1) -> int:
-    """Run whatever of the study is not finished; return how many runs failed.
+def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
+              executor: str = 'local', jobs: Optional[int] = None, retries: int = 1,
+              nproc: int = 1, memory: float = 2.0,
+              slurm: Optional[Dict[str, Any]] = None) -> int:
+    """Run whatever of the study is not finished; return how many runs are not then.
 
     Args:
         study: The study.
         path: Its file, for the processes.
-        work_dir: Where its runs go.
-        jobs: Processes at a time; each gets its share of the cores. Default: 1.
-        retries: How often a failed process is started again. Default: 1.
+        root: The folder of ``runs``, ``dense`` and one folder per study.
+        resume: Go on with a study that was begun there and is not finished. Default: False.
+        executor: ``'local'``, ``'slurm'``, ``'submitit-local'`` or ``'debug'``.
+        jobs: How many at a time. Default: None, 1 on this machine, no limit on a cluster.
+        retries: How often a failed job is started again. Default: 1.
+        nproc: Processes that train each run together. Default: 1.
+        memory: GB that must be available on this machine to start a job. Default: 2.
+        slurm: sbatch parameters, over the study's own. Default: none.
+
+    Raises:
+        UserError: Something is wrong that can be told before the first training.
     """
-    for run in study.runs:
-        check_config(run.cfg)
-    waiting = plan(study, path, work_dir)
-    running: List[Job] = []
-    total, began = len(waiting), time.time()
-    while waiting or running:
-        for job in [j for j in running if j.process.poll() is not None]:
-            running.remove(job)
-            _finish(job, retries, waiting)
-            done = total - len(waiting) - len(running)
-            _say(f'{done}/{total} jobs ended, {len(running)} running, '
-                 f'{(time.time() - began) / 60:.1f} min')
-        for job in list(waiting):
-            if job.needs and job.needs.status == 'failed':
-                job.status = 'failed'
-                waiting.remove(job)
-                _say(f'{job.name}: not started, {job.needs.name} failed')
-            elif len(running) < jobs and (job.needs is None or job.needs.status == 'done'):
-                waiting.remove(job)
-                running.append(_start(job, jobs))
-        time.sleep(0.2)
-    return sum(not is_finished(work_dir, run) for run in study.runs)
+    check(study, root)
+    todo = plan(study, root)
+    begun = (Path(root) / study.name / DESCRIPTION).exists()
+    if begun and todo and not resume:
+        done = sum(is_finished(root, run) for run in study.runs)
+        raise UserError(
+            f'{Path(root) / study.name} was begun already, {done} of {len(study.runs)} runs are '
+            'finished. Go on with --resume, or choose another --work-dir; nothing there was '
+            'touched.')
+    slurm = {**study.slurm, **(slurm or {})}
+    if executor == 'local':
+        where = LocalExecutor(jobs or 1, memory)
+    else:
+        where = SubmititExecutor(executor, Path(root) / study.name / 'submitit', jobs, slurm)
+    write_description(study, root)
+    cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
+             else len(os.sched_getaffinity(0)) // (jobs or 1))
+    threads = thread_limit(cores, nproc)
+    with Progress(todo, training_seconds(study, root),
+                  jobs or (1 if executor in ('local', 'debug') else None)) as progress:
+        try:
+            Loop(todo, where, progress, retries,
+                  lambda job: job.command(path, root, nproc, threads)).run()
+        finally:
+            where.close()
+    return sum(not is_finished(root, run) for run in study.runs)
 
 
-def plan(study: Study, path: str, work_dir: Path) -> List[Job]:
-    """The jobs to run, each dense training before what needs it."""
-    command = [sys.executable, sys.argv[0], path, '--work-dir', str(work_dir)]
-    groups: Dict[str, List[Run]] = {}
-    for run in study.runs:
-        if dense.is_shareable(run.cfg):
-            groups.setdefault(dense.dense_name(run.cfg), []).append(run)
-    jobs, first = [], {}
-    for name, runs in groups.items():
-        folder = work_dir / 'dense' / name
-        if any(not is_finished(work_dir, r) for r in runs) and not dense.finished(folder, runs):
-            job = Job(f'dense/{name}', folder, [*command, '--dense', name])
-            jobs.append(job)
-            first.update({run.name: job for run in runs})
-    for run in study.runs:
-        if not is_finished(work_dir, run):
-            jobs.append(Job(run.name, run_dir(work_dir, run), [*command, '--run', run.name],
-                            first.get(run.name)))
-    return jobs
+def check(study: Study, root: Path) -> None:
+    """Raise a UserError for what a run cannot be done with, or was done with otherwise."""
+    for run in study.all_runs:
+        cfg = run.located(root)
+        cfg.resume = True       # the files of its sources need not be there yet
+        check_config(cfg)
+        folder = run_dir(root, run)
+        if (folder / paths.LOTTERY).exists():
+            LotteryState(folder, cfg, count_rounds(cfg)).resume()
 
 
-def run_one(study: Study, work_dir: Path, name: str) -> None:
-    """Run one lottery of the study in this process, from where it stands."""
-    run = _find(study, name)
-    folder, cfg = run_dir(work_dir, run), copy.deepcopy(run.cfg)
-    cfg.work_dir, cfg.resume = str(folder), True
-    if dense.is_shareable(cfg):
-        dense.adopt(work_dir / 'dense' / dense.dense_name(run.cfg), folder, cfg)
-    LotteryRunner(cfg).train()
+def thread_limit(cores: int, nproc: int) -> int:
+    """Threads of each of ``nproc`` processes that share the cores; never more than the user's
+    own ``OMP_NUM_THREADS``.
+    """
+    share, own = max(1, cores // nproc), os.environ.get('OMP_NUM_THREADS', '')
+    return min(share, int(own)) if own.isdecimal() and int(own) else share
 
 
-def run_dense(study: Study, work_dir: Path, name: str) -> None:
-    """Run one shared dense training in this process."""
-    runs = [run for run in study.runs
-            if dense.is_shareable(run.cfg) and dense.dense_name(run.cfg) == name]
-    if not runs:
-        raise UserError(f'study {study.name} has no dense training {name}')
-    dense.train_dense(work_dir / 'dense' / name, runs)
+class Loop:
+    """Starts jobs when they may start, looks after them, and starts failed ones again."""
 
+    def __init__(self, jobs: List[Job], executor, progress: Progress, retries: int, command):
+        self.jobs, self.executor, self.progress = jobs, executor, progress
+        self.retries, self.command = retries, command
+        self.held = None
 
-def run_dir(work_dir: Path, run: Run) -> Path:
-    """Where a run's lottery is."""
-    return work_dir / 'runs' / run.name
+    def run(self) -> None:
+        while any(job.status in ('waiting', 'running') for job in self.jobs):
+            for job in self.jobs:
+                if job.status == 'running':
+                    self._look(job)
+            for job in self.jobs:
+                if job.status == 'waiting':
+                    self._try_to_start(job)
+            time.sleep(self.executor.interval)
+        if self.jobs:
+            self.progress.say(self.progress.counts())
 
+    def _look(self, job: Job) -> None:
+        succeeded = self.executor.poll(job)
+        if succeeded is None:
+            return
+        if not succeeded:
+            again = job.tries <= self.retries
+            job.status = 'waiting' if again else 'failed'
+            self.progress.say(f'{job.name}: failed{", is tried again" if again else ""}: '
+                              f'{last_line(job.log)} ({job.log})')
+            self._recall(job)
+        else:
+            job.status = 'done'
+        self.progress.ended(job)
 
-def is_finished(work_dir: Path, run: Run) -> bool:
-    """Whether all its rounds are done."""
-    path = run_dir(work_dir, run) / paths.LOTTERY
-    return path.exists() and all(
-        entry['status'] == 'done' for entry in read_lottery(path)['rounds'])
+    def _recall(self, failed: Job) -> None:
+        """Take back what was submitted ahead, behind a job that has failed."""
+        for job in self.jobs:
+            if failed in job.needs and job.status == 'running':
+                self.executor.cancel(job)
+                job.status, job.tries = 'waiting', job.tries - 1
+                self._recall(job)
 
+    def _try_to_start(self, job: Job) -> None:
+        failed = next((need for need in job.needs if need.status == 'failed'), None)
+        if failed:
+            job.status = 'failed'
+            self.progress.say(f'{job.name}: not started, {failed.name} failed')
+            return
+        ready = ('done', 'running') if self.executor.submits_ahead else ('done',)
+        if any(need.status not in ready for need in job.needs):
+            return
+        running = sum(other.status == 'running' for other in self.jobs)
+        reason = self.executor.why_not(running)
+        if reason is None:
+            self._start(job)
+        elif not running and reason != self.held:
+            self.progress.say(f'waiting: {reason}')
+            self.held = reason
 
-def _start(job: Job, jobs: int) -> Job:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    threads = str(max(1, len(os.sched_getaffinity(0)) // jobs))
-    job.tries += 1
-    job.status = 'running'
-    with open(job.folder / 'output.log', 'ab') as log:
-        job.process = subprocess.Popen(
-            job.command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, 'OMP_NUM_THREADS': threads})
-    _say(f'{job.name}: started')
-    return job
-
-
-def _finish(job: Job, retries: int, waiting: List[Job]) -> None:
-    if job.process.returncode == 0:
-        job.status = 'done'
-        return
-    last = (job.folder / 'output.log').read_text(errors='replace').strip().splitlines()[-1:]
-    again = job.tries <= retries
-    job.status = 'waiting' if again else 'failed'
-    if again:
-        waiting.append(job)
-    _say(f'{job.name}: failed{", is tried again" if again else ""}: {"".join(last)} '
-         f'({job.folder / "output.log"})')
-
-
-def _find(study: Study, name: str) -> Run:
-    for run in study.runs:
-        if run.name == name:
-            return run
-    raise UserError(f'study {study.name} has no run {name}')
-
-
-def _say(text: str) -> None:
-    print(f'{time.strftime("%H:%M:%S")} {text}', flush=True)
+    def _start(self, job: Job) -> None:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        job.status, job.began, job.tries, self.held = 'running', time.time(), job.tries + 1, None
+        self.executor.start(job, self.command(job))
+        self.progress.say(f'{job.name}: started')

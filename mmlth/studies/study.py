@@ -1,27 +1,18 @@
-"""What a study is: a base config, the settings that vary, and the runs they expand to."""
-import copy
-import hashlib
-import inspect
+"""What a study is: base configs, the settings that vary, and the runs they expand to."""
 import itertools
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, Optional
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
 from mmlth.core.errors import UserError
-from mmlth.engine import PruneHook, RewindHook
 from mmlth.engine.config import load_config
-from mmlth.engine.rounds import hook_config
 
-# Settings by a short name: the arguments of these hooks, but for those that a LotteryRunner
-# sets. Any other setting is a dotted key of the config.
-_OWN = {'round', 'rewind', 'out', 'self'}
-_OWNER = {name: (hook, argument.default) for hook in (PruneHook, RewindHook)
-          for name, argument in inspect.signature(hook.__init__).parameters.items()
-          if name not in _OWN}
-_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric'}
+from .settings import apply_settings, changed, fill_sources, run_name, sources_in
+
+_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
+         'slurm', 'paper'}
 
 
 @dataclass
@@ -30,13 +21,29 @@ class Run:
 
     Args:
         parts: What it sets in each part of the study that it belongs to, e.g.
-            ``{'allocation': {'sparsity': 0.9, 'seed': 1}}``.
-        cfg: Its whole config.
+            ``{'allocation': {'sparsity': 0.9, 'seed': 1}}``; none for a source alone.
+        cfg: Its whole config, in which ``{NAME}`` stands for the folder of the run of that name.
         name: Its folder's name, from what differs from the base config alone.
+        base: The file name of that config, without suffix.
+        metrics: What to compare, as the evaluator names them.
+        sources: The runs whose tickets or weights it starts from, by their name in the study.
     """
     parts: Dict[str, Dict[str, Any]]
     cfg: Config
     name: str
+    base: str = ''
+    metrics: List[str] = field(default_factory=list)
+    sources: Dict[str, 'Run'] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """Of its trainings."""
+        return self.cfg.randomness.seed
+
+    def located(self, root: Path) -> Config:
+        """Its config, with the folders of its sources below ``root``."""
+        folders = {run.name: str(run_dir(root, run)) for run in self.sources.values()}
+        return Config(fill_sources(self.cfg.to_dict(), folders), filename=self.cfg.filename)
 
 
 @dataclass
@@ -45,24 +52,52 @@ class Study:
 
     Args:
         name: The file's name without suffix.
-        metric: The metric to compare, as the evaluator names it.
         parts: Each part's combinations of settings, in the file's order.
-        runs: Every run once, though it may belong to several parts.
+        runs: Every run of the parts once, though it may belong to several.
+        sources: Name -> seed -> the run to be made first.
+        source_settings: Name -> its settings, and ``base``.
+        rewind_points: What the dense trainings keep besides what the runs need.
+        slurm: Parameters of each job on a cluster, as sbatch calls them.
+        paper: The table or figure it repeats.
     """
     name: str
-    metric: str
     parts: Dict[str, List[Dict[str, Any]]] = field(default_factory=dict)
     runs: List[Run] = field(default_factory=list)
+    sources: Dict[str, Dict[int, Run]] = field(default_factory=dict)
+    source_settings: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    rewind_points: List[str] = field(default_factory=list)
+    slurm: Dict[str, Any] = field(default_factory=dict)
+    paper: str = ''
+
+    @property
+    def all_runs(self) -> List[Run]:
+        """Those of the parts and their sources, each once and behind its sources."""
+        own, found = {run.name: run for run in self.runs}, {}
+        for run in self.runs:
+            for needed in (*run.sources.values(), run):
+                found.setdefault(needed.name, own.get(needed.name, needed))
+        return list(found.values())
 
 
 def load_study(path: str) -> Study:
     """Read a study file and expand its axes.
 
-    A study file is a Python config with ``base`` (a config file, relative to the study
-    file, or ``mmdet::...``), ``axes`` (per part of the study, ``{setting: [values]}``; all
-    combinations are run), ``seeds`` (of every run; default ``[0]``), ``metric``, and
-    optionally ``lth`` (an override merged over the base) and ``cfg_options``. A setting is
-    an argument of ``PruneHook`` or ``RewindHook`` by its name, or any dotted config key.
+    A study file is a Python config with
+
+    * ``base``: a config file, relative to the study file, or ``mmdet::...``;
+    * ``axes``: per part of the study, ``{setting: [values]}``; all combinations are run. A
+      setting is an argument of ``PruneHook`` or ``RewindHook`` by its name, any dotted config
+      key, or ``base``, for several models in one part;
+    * ``metric``: a name or a list of names; or one of these per base,
+      ``{file name without suffix: ...}``;
+    * ``seeds`` of every run. Default: ``[0]``;
+    * ``sources``: lotteries to be run first, with the seed of what needs them:
+      ``{name: dict(base=..., setting=value, ...)}``. In a setting, ``'{name}'`` stands for the
+      folder of that run, e.g. ``'{imagenet}/round_1/final.pth'``;
+    * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
+      point, so that other studies in the same work dir can share them. Default: none;
+    * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
+      dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
     Raises:
         UserError: A key is missing or unknown, or a value is no list.
@@ -70,81 +105,98 @@ def load_study(path: str) -> Study:
     if not Path(path).is_file():
         raise UserError(f'there is no study {path}')
     spec = Config.fromfile(path)
-    unknown, missing = set(spec.keys()) - _KEYS, {'base', 'axes', 'metric'} - set(spec.keys())
+    unknown, missing = set(spec.keys()) - _KEYS, {'axes', 'metric'} - set(spec.keys())
+    if 'base' not in spec and not all('base' in part for part in spec.get('axes', {}).values()):
+        missing.add('base')
     if unknown or missing:
         raise UserError(
-            f'{path}: a study has base, axes and metric, and may have lth, seeds and '
-            f'cfg_options; unknown: {sorted(unknown) or "none"}, missing: '
-            f'{sorted(missing) or "none"}')
-    folder = Path(path).parent
-    base = load_config(_beside(folder, spec.base), spec.get('lth') and _beside(folder, spec.lth),
-                       spec.get('cfg_options'))
-    study = Study(Path(path).stem, spec.metric)
-    found: Dict[str, Run] = {}
+            f'{path}: a study has base, axes and metric, and may have '
+            f'{", ".join(sorted(_KEYS - {"base", "axes", "metric"}))}; unknown: '
+            f'{sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
+    study = Study(Path(path).stem, slurm=dict(spec.get('slurm') or {}),
+                  rewind_points=list(spec.get('rewind_points', [])),
+                  paper=spec.get('paper', ''))
+    if study.name in ('dense', 'runs'):
+        raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
+    maker, found = _Maker(spec, Path(path).parent), {}
     for part, axes in spec.axes.items():
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
         for settings in study.parts[part]:
-            run = make_run(base, settings, part)
-            found.setdefault(run.name, run).parts.update(run.parts)
+            run = maker.run(settings, study)
+            found.setdefault(run.name, run).parts[part] = settings
     # Seed by seed: what an unfinished study has, it has for all settings.
-    study.runs = sorted(found.values(), key=lambda run: run.cfg.randomness.seed)
+    study.runs = sorted(found.values(), key=lambda run: run.seed)
     return study
 
 
-def make_run(base: Config, settings: Dict[str, Any], part: str) -> Run:
-    """The run that sets ``settings`` over the base config."""
-    cfg = copy.deepcopy(base)
-    for key, value in settings.items():
-        apply_setting(cfg, key, value)
-    own = {key: value for key, value in settings.items()
-           if plain(read_setting(base, key)) != plain(value)}
-    return Run({part: settings}, cfg, run_name(own))
+def run_dir(root: Path, run: Run) -> Path:
+    """Where a run's lottery is."""
+    return Path(root) / 'runs' / run.name
 
 
-def apply_setting(cfg: Config, key: str, value: Any) -> None:
-    """Set one setting, by its short name or as a dotted config key."""
-    if key == 'seed':
-        cfg.merge_from_dict({'randomness.seed': value})
-    elif key in _OWNER:
-        name = _OWNER[key][0].__name__
-        hook = hook_config(cfg, name)
-        if hook is None:
-            raise UserError(f'the setting {key!r} belongs to {name}, which the base config does '
-                            'not have')
-        hook[key] = ConfigDict(value) if isinstance(value, dict) else value
-    else:
-        cfg.merge_from_dict({key: value})
+class _Maker:
+    """Makes the runs of one study file."""
+
+    def __init__(self, spec: Config, folder: Path):
+        self.spec, self.folder = spec, folder
+        self.bases: Dict[Any, Config] = {}
+
+    def run(self, settings: Dict[str, Any], study: Study) -> Run:
+        """The run that sets ``settings``; a base among them is replaced by its bare name."""
+        config = settings.get('base', self.spec.get('base'))
+        if 'base' in settings:
+            settings['base'] = Path(config).stem
+        options = {key: self.spec[key] for key in ('lth', 'cfg_options') if self.spec.get(key)}
+        known = self.spec.get('sources') or {}
+        sources = {name: self.source(name, settings['seed'], study)
+                   for name in sources_in(settings, known)}
+        return self._make(config, settings, options, sources)
+
+    def source(self, name: str, seed: int, study: Study) -> Run:
+        """The run of a source with that seed."""
+        found = study.sources.setdefault(name, {})
+        if seed not in found:
+            settings = dict(self.spec.sources[name])
+            if 'base' not in settings:
+                raise UserError(f'sources.{name}: it has no base')
+            found[seed] = self._make(settings['base'], {**settings, 'seed': seed}, {}, {})
+            found[seed].metrics = []
+            study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
+        return found[seed]
+
+    def _make(self, config: str, settings: Mapping[str, Any], options: Mapping[str, Any],
+              sources: Dict[str, Run]) -> Run:
+        stem = Path(config).stem
+        base = self._load(config, options)
+        settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
+                                {name: f'{{{run.name}}}' for name, run in sources.items()})
+        own = changed(base, settings)
+        if 'lth' in options:
+            options = {**options, 'lth': Path(options['lth']).stem}
+        return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
+                   self._metrics(stem), sources)
+
+    def _load(self, config: str, options: Mapping[str, Any]) -> Config:
+        key = (config, bool(options))
+        if key not in self.bases:
+            lth = options.get('lth')
+            self.bases[key] = load_config(self._beside(config), lth and self._beside(lth),
+                                          options.get('cfg_options'))
+        return self.bases[key]
+
+    def _metrics(self, stem: str) -> List[str]:
+        metric = self.spec.metric
+        if isinstance(metric, dict):
+            metric = metric.get(stem, [])
+        return [metric] if isinstance(metric, str) else list(metric)
+
+    def _beside(self, config: str) -> str:
+        """A config named relative to the study file."""
+        absolute = '::' in config or Path(config).is_absolute()
+        return config if absolute else str(self.folder / config)
 
 
-def read_setting(cfg: Config, key: str) -> Any:
-    """The value of a setting in a config, or its default; None where it has none."""
-    if key == 'seed':
-        return (cfg.get('randomness') or {}).get('seed')
-    if key in _OWNER:
-        hook, default = _OWNER[key]
-        return (hook_config(cfg, hook.__name__) or {}).get(key, default)
-    value: Any = cfg
-    for step in key.split('.'):
-        value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)
-    return value
-
-
-def run_name(settings: Dict[str, Any]) -> str:
-    """A readable folder name with a hash of the settings; stable when options are added."""
-    if not settings:
-        return 'base'
-    text = json.dumps(plain(settings), sort_keys=True)
-    words = '_'.join(f'{key.split(".")[-1]}-{_short(value)}'
-                     for key, value in sorted(settings.items()))
-    return f'{words[:80]}_{hashlib.sha256(text.encode()).hexdigest()[:8]}'
-
-
-def plain(value: Any) -> Any:
-    """A setting as JSON keeps it."""
-    return json.loads(json.dumps(value, default=str, sort_keys=True))
-
-
-def _combinations(axes: Dict[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
+def _combinations(axes: Mapping[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
     axes = {**axes, 'seed': axes.get('seed', seeds)}
     for key, values in axes.items():
         if not isinstance(values, (list, tuple)) or not values:
@@ -152,12 +204,13 @@ def _combinations(axes: Dict[str, Any], seeds, where: str) -> List[Dict[str, Any
     return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
 
-def _short(value: Any) -> str:
-    value = list(value.values()) if isinstance(value, dict) else value
-    text = '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return ''.join(c if c.isalnum() or c in '.+%' else '.' for c in text)
+def find_run(study: Study, name: str) -> Run:
+    """The run of that name.
 
-
-def _beside(folder: Path, config: str) -> str:
-    """A config named relative to the study file."""
-    return config if '::' in config or Path(config).is_absolute() else str(folder / config)
+    Raises:
+        UserError: The study has none.
+    """
+    found: Optional[Run] = next((run for run in study.all_runs if run.name == name), None)
+    if found is None:
+        raise UserError(f'study {study.name} has no run {name}')
+    return found

@@ -57,6 +57,40 @@ def test_early_stop_hands_its_mask_on(tmp_path, by_epoch):
     assert '8 saved (67% of round 0)' in (tmp_path / paths.REPORT).read_text()
 
 
+@pytest.mark.parametrize('by_epoch, at, mask_of, ends', [
+    (False, '50%', 6, 6), (False, 7, 7, 7), (True, '5it', 5, 8)])
+def test_stops_where_it_is_told(tmp_path, by_epoch, at, mask_of, ends):
+    """The mask of that moment, which is no multiple of the interval."""
+    RUNNERS.build(config(tmp_path, stop=dict(at=at), interval=4, by_epoch=by_epoch)).train()
+    rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
+    assert (rounds[0]['iterations'], rounds[0]['planned_iterations']) == (ends, 12)
+    assert rounds[1]['iterations'] == 12
+    folder = tmp_path / 'round_0' / paths.EARLY_BIRD
+    assert list(early_bird.candidates(folder)) == [4, mask_of]
+    mask = Ticket.load(early_bird.candidate_path(folder, mask_of)).mask
+    final = Ticket.load(tmp_path / 'round_1' / paths.TICKET).mask
+    assert all(torch.equal(mask[name], final[name]) for name in mask)
+
+
+def test_the_mask_at_the_end_is_the_final_one(tmp_path):
+    """Stopping at 100 % is not stopping."""
+    RUNNERS.build(config(tmp_path / 'a', stop=dict(at='100%'), interval=6)).train()
+    RUNNERS.build(config(tmp_path / 'b', interval=6)).train()
+    one, other = (torch.load(tmp_path / name / 'round_1' / paths.FINAL, weights_only=True)
+                  for name in 'ab')
+    assert all(torch.equal(one['state_dict'][n], other['state_dict'][n])
+               for n in one['state_dict'])
+
+
+@pytest.mark.parametrize('at, message', [
+    ('0it', 'before it begins'), ('2it', "rewind point, '4it'"), ('200%', 'stop at: .200%'),
+    ('soon', "stop at: expected '600it'")])
+def test_places_where_it_cannot_stop(tmp_path, at, message):
+    with pytest.raises(UserError, match=f'EarlyBirdHook: .*{message}'):
+        RUNNERS.build(config(tmp_path, stop=dict(at=at))).train()
+    assert not (tmp_path / 'round_0' / paths.FINAL).exists()
+
+
 def test_a_resumed_early_end_stays_ended(tmp_path):
     """Killed after the early end: the resumed round trains no further."""
     stop = dict(iou=0.01, patience=1)
@@ -87,7 +121,8 @@ def test_patience_counts_in_a_row(tmp_path):
 
 @pytest.mark.parametrize('args', [
     dict(interval=0), dict(stop=dict(iou=1.5, patience=1)), dict(stop=dict(iou=0.9)),
-    dict(stop=dict(iou=0.9, patience=0))])
+    dict(stop=dict(iou=0.9, patience=0)),
+    dict(stop=dict(at='50%', iou=0.9)), dict(stop={})])
 def test_mistakes(tmp_path, args):
     cfg = config(tmp_path)
     cfg.default_hooks.early_bird.update(args)

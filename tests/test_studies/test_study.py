@@ -1,54 +1,31 @@
-"""Studies: how they expand, what they share, and what a finished one says."""
-import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Studies: how they expand, what they share, and how they are described."""
+import json
 
 import pytest
-import torch
-from mmengine.registry import RUNNERS
-from toy import lottery_config
+from toy_study import write_base, write_study
 
 from mmlth.core.errors import UserError
 from mmlth.studies import load_study
-from mmlth.studies.dense import dense_name, is_shareable
+from mmlth.studies.dense import dense_name, find, is_shareable
+from mmlth.studies.description import write_description
+from mmlth.studies.one import dense_points
 from mmlth.studies.results import settings_text, summarise
 
-ROOT = Path(__file__).parents[2]
 
-
-def write_study(folder, axes, seeds=(0,), **spec):
-    """A study of toy lotteries; returns its file."""
-    base = lottery_config(folder / 'unused')
-    base.custom_imports = dict(imports=['toy'])
-    base.pop('work_dir')
-    base.pop('experiment_name')
-    base.dump(folder / 'base.py')
-    spec = dict(base='base.py', axes=axes, seeds=list(seeds), metric='toy/AP', **spec)
-    path = folder / 'study.py'
-    path.write_text('\n'.join(f'{key} = {value!r}' for key, value in spec.items()))
-    return path
-
-
-def run_tool(*args):
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', str(ROOT / 'tools/study.py'), *map(str, args)],
-        capture_output=True, text=True, timeout=300,
-        env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tests"}'})
+def load(*args, **kwargs):
+    return load_study(str(write_study(*args, **kwargs)))
 
 
 def test_axes_expand_to_combinations(tmp_path):
-    path = write_study(tmp_path, dict(
+    study = load(tmp_path, dict(
         a=dict(sparsity=[0.8, 0.9], allocation=['global', 'layerwise']),
         b=dict(to=['4it', '0it'])), seeds=[0, 1])
-    study = load_study(str(path))
     # The base's own settings belong to both parts and are run once.
     assert len(study.runs) == 2 * (4 + 2) - 2
     shared = [run for run in study.runs if set(run.parts) == {'a', 'b'}]
     assert len(shared) == 2 and shared[0].parts == dict(
         a=dict(sparsity=0.8, allocation='global', seed=0), b=dict(to='4it', seed=0))
-    assert [run.cfg.randomness.seed for run in study.runs] == [0] * 5 + [1] * 5
+    assert [run.seed for run in study.runs] == [0] * 5 + [1] * 5
     names = [run.name for run in study.runs]
     assert len(set(names)) == 10
     run = next(run for run in study.runs if 'layerwise' in run.name and '0.9' in run.name)
@@ -57,94 +34,132 @@ def test_axes_expand_to_combinations(tmp_path):
 
 
 def test_names_depend_on_what_differs_alone(tmp_path):
-    first = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.9])))))
+    first = load(tmp_path, dict(a=dict(sparsity=[0.9])))
     # A new option with the base's value, and the order of axes, change no name.
-    later = load_study(str(write_study(tmp_path, dict(
-        other=dict(rounds=[1], sparsity=[0.9])))))
+    later = load(tmp_path, dict(other=dict(rounds=[1], sparsity=[0.9])))
     assert [r.name for r in first.runs] == [r.name for r in later.runs]
+    assert first.runs[0].name.startswith('base_seed-0_sparsity-0.9_')
+    # What differs otherwise does: studies share one folder of runs.
+    write_base(tmp_path, 'other')
+    names = {load(tmp_path, dict(a=dict(sparsity=[0.9])), **spec).runs[0].name for spec in (
+        {}, dict(base='other.py'), dict(cfg_options={'optim_wrapper.optimizer.lr': 0.2}),
+        dict(cfg_options={'optim_wrapper.optimizer.lr': 0.3}))}
+    assert len(names) == 4
 
 
-def test_sixteen_combinations_of_modules():
-    study = load_study(str(ROOT / 'configs/lth/studies/modules_voc.py'))
-    assert len(study.runs) == 15      # without any module nothing is pruned: the dense model
-    scopes = {tuple(run.parts['modules']['scope']) for run in study.runs}
-    assert ('base', 'top', 'rpn', 'head') in scopes and len(scopes) == 15
-    assert len({dense_name(run.cfg) for run in study.runs}) == 1
+def test_several_bases_and_metrics(tmp_path):
+    write_base(tmp_path, 'other', iters=8)
+    study = load(tmp_path, dict(a=dict(base=['base.py', 'other.py'], sparsity=[0.5])),
+                 metric=dict(base=['toy/AP', 'toy/loss'], other='toy/AP'))
+    one, other = study.runs
+    assert (one.base, one.metrics) == ('base', ['toy/AP', 'toy/loss'])
+    assert (other.base, other.metrics) == ('other', ['toy/AP'])
+    assert other.cfg.train_cfg.max_iters == 8 and other.cfg.default_hooks.prune.sparsity == 0.5
+    assert other.parts['a'] == dict(base='other', sparsity=0.5, seed=0)
+    assert one.name.startswith('base_') and other.name.startswith('other_')
+
+
+def sourced(folder, **spec):
+    axes = dict(direct=dict(sparsity=[0.8, 0.9]),
+                moved={'load_from': ['{first}/round_1/final.pth', '{second}/round_1/final.pth']})
+    sources = dict(first=dict(base='base.py', sparsity=0.9), second=dict(base='other.py'))
+    write_base(folder, 'other')
+    return load(folder, axes, seeds=[0, 1], **{'sources': sources, **spec})
+
+
+def test_sources_are_runs_of_the_same_seed(tmp_path):
+    study = sourced(tmp_path)
+    assert len(study.runs) == 8
+    # The first source is a run of the study itself; the second comes on top.
+    assert len(study.all_runs) == 8 + 2
+    order = [run.name for run in study.all_runs]
+    for run in study.runs:
+        for name, source in run.sources.items():
+            assert order.index(source.name) < order.index(run.name)
+            assert source.seed == run.seed
+            assert run.located(tmp_path).load_from == str(
+                tmp_path / 'runs' / source.name / 'round_1/final.pth')
+    one, = {s.name for run in study.runs if run.seed == 0 for n, s in run.sources.items()
+            if n == 'first'}
+    assert next(r for r in study.runs if r.name == one).parts['direct']['sparsity'] == 0.9
+
+
+def test_a_run_is_named_after_what_its_source_is(tmp_path):
+    moved = [r.name for r in sourced(tmp_path).runs if r.sources]
+    renamed = load(tmp_path, dict(moved={'load_from': ['{x}/round_1/final.pth']}), seeds=[0],
+                   sources=dict(x=dict(base='base.py', sparsity=0.9)))
+    changed = load(tmp_path, dict(moved={'load_from': ['{x}/round_1/final.pth']}), seeds=[0],
+                   sources=dict(x=dict(base='base.py', sparsity=0.7)))
+    assert renamed.runs[0].name in moved and changed.runs[0].name not in moved
+    assert dense_name(renamed.runs[0].cfg) != dense_name(changed.runs[0].cfg)
 
 
 @pytest.mark.parametrize('change, message', [
     (dict(axes=dict(a=dict(sparsity=0.9))), 'expected a list'),
     (dict(axes=dict(a=dict(sparsity=[]))), 'expected a list'),
     (dict(axis=1), "unknown: .'axis'."),
+    (dict(axes=dict(a=dict(load_from=['{x}/final.pth']))), "source 'x', which the study"),
+    (dict(axes=dict(a=dict(load_from=['{x}/final.pth'])), sources=dict(x=dict(rounds=2))),
+     'sources.x: it has no base'),
+    (dict(name='runs'), "cannot be called 'runs'"),
 ])
 def test_mistakes(tmp_path, change, message):
     spec = dict(axes=dict(a=dict(sparsity=[0.9])))
     spec.update(change)
     with pytest.raises(UserError, match=message):
-        load_study(str(write_study(tmp_path, **spec)))
+        load(tmp_path, **spec)
 
 
 def test_what_shares_a_dense_training(tmp_path):
-    path = write_study(tmp_path, dict(
+    study = load(tmp_path, dict(
         a=dict(sparsity=[0.8, 0.9], to=['0it', '4it']),
         b={'optim_wrapper.optimizer.lr': [0.2]}, c=dict(score=['snip'])))
-    runs = {run.name: run for run in load_study(str(path)).runs}
+    runs = {run.name: run for run in study.runs}
     names = {dense_name(run.cfg) for run in runs.values() if 'lr' not in run.name}
     assert len(names) == 1      # sparsity, rewind point and score do not touch round 0
     assert len({dense_name(run.cfg) for run in runs.values()}) == 2
     assert [is_shareable(run.cfg) for name, run in runs.items() if 'snip' in name] == [False]
+    assert dense_points(study, study.runs[0]) == ['0it', '4it']
 
 
-def test_a_study_end_to_end(tmp_path):
-    """Shared round 0, the same results as single lotteries; nothing is run twice."""
-    path = write_study(tmp_path, dict(a=dict(sparsity=[0.8, 0.9]), b=dict(to=['0it'])))
-    result = run_tool(path, '--work-dir', tmp_path / 'out', '--jobs', '2')
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert '3 of 3 runs are finished' in result.stdout
-    assert len(list((tmp_path / 'out/dense').iterdir())) == 1
-    for run in load_study(str(path)).runs:
-        cfg = run.cfg
-        cfg.work_dir = str(tmp_path / 'single' / run.name)
-        RUNNERS.build(cfg).train()
-        for r in (0, 1):
-            one, other = (torch.load(folder / run.name / f'round_{r}/final.pth',
-                                     weights_only=True)['state_dict']
-                          for folder in (tmp_path / 'out/runs', tmp_path / 'single'))
-            assert all(torch.equal(one[n], other[n]) for n in one), (run.name, r)
-    rows = list(csv.DictReader((tmp_path / 'out/results.csv').open()))
-    assert [row['part'] for row in rows] == ['a', 'a', 'b']
-    for part in 'ab':
-        assert (tmp_path / f'out/figures/{part}.png').read_bytes().startswith(b'\x89PNG')
-    assert all(float(row['change']) == pytest.approx(float(row['ticket']) - float(row['dense']))
-               for row in rows)
-    stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.pth')}
-    again = run_tool(path, '--work-dir', tmp_path / 'out')
-    assert again.returncode == 0 and 'started' not in again.stdout
-    assert stamps == {p: p.stat().st_mtime_ns for p in (tmp_path / 'out').rglob('*.pth')}
+def test_a_dense_training_gets_no_further_rewind_points(tmp_path):
+    """Those that another study's has not kept need another one; that one stays."""
+    run = load(tmp_path, dict(a=dict(sparsity=[0.8])), rewind_points=['6it']).runs[0]
+    first = find(tmp_path, run.cfg, ['4it'])
+    first.mkdir(parents=True)
+    (first / 'dense.json').write_text(json.dumps(dict(rewind=['4it', '6it'], status='running')))
+    assert find(tmp_path, run.cfg, ['6it']) == first
+    second = find(tmp_path, run.cfg, ['6it', '8it'])
+    assert second.name == f'{first.name}_2' and not second.exists()
 
 
-def test_a_failed_run_is_reported_and_the_rest_goes_on(tmp_path):
-    path = write_study(tmp_path, dict(a={'optim_wrapper.optimizer.lr': [1e30, 0.1]}))
-    result = run_tool(path, '--work-dir', tmp_path / 'out', '--retries', '0')
-    assert result.returncode == 1
-    assert '1 of 2 runs are finished' in result.stdout
-    assert 'failed: Error: backbone.0.weight has' in result.stdout
-    assert result.stdout.count('| a | ') == 1
-
-
-def test_a_bad_setting_is_told_before_anything_runs(tmp_path):
-    path = write_study(tmp_path, dict(a=dict(sparsity=[0.8, 80])))
-    result = run_tool(path, '--work-dir', tmp_path / 'out')
-    assert result.returncode == 1 and 'for 80 % write 0.8' in result.stderr
-    assert not (tmp_path / 'out').exists()
+def test_study_json(tmp_path):
+    study = sourced(tmp_path, paper='Table 4')
+    found = json.loads(write_description(study, tmp_path / 'out').read_text())
+    assert (tmp_path / 'out/study/study.json').is_file()
+    assert {k: found[k] for k in ('version', 'name', 'paper', 'seeds', 'metrics')} == dict(
+        version=1, name='study', paper='Table 4', seeds=[0, 1], metrics=['toy/AP'])
+    assert len(found['runs']) == 10
+    entry = next(e for e in found['parts']['moved'] if 'second' in e['settings']['load_from'])
+    assert entry['settings'] == {'load_from': '{second}/round_1/final.pth', 'seed': 0}
+    run = found['runs'][entry['run']]
+    assert run['folder'] == f'../runs/{entry["run"]}' and run['base'] == 'base'
+    source = run['sources']['second']
+    assert found['sources']['second'] == dict(
+        settings=dict(base='other'), runs={'0': source, '1': found['sources']['second']['runs']['1']})
+    assert found['runs'][source]['base'] == 'other' and found['runs'][source]['metrics'] == []
+    direct = [found['runs'][e['run']] for e in found['parts']['direct']]
+    assert len({r['dense'] for r in direct}) == 2 == len({r['seed'] for r in direct})
 
 
 def test_means_over_seeds():
-    rows = [dict(part='a', settings=dict(sparsity=0.8), seed=seed, scope_sparsity=0.8,
-                 network_sparsity=0.7, dense=0.5, ticket=0.5 + change, change=change,
-                 iterations=10, minutes=1.0) for seed, change in enumerate((0.1, 0.2, 0.3))]
+    rows = [dict(part='a', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
+                 scope_sparsity=0.8, network_sparsity=0.7, dense=0.5, ticket=0.5 + change,
+                 change=change, iterations=10, minutes=1.0)
+            for seed, change in enumerate((0.1, 0.2, 0.3))]
     group, = summarise(rows)
     assert group['seeds'] == [0, 1, 2]
     assert group['change_mean'] == pytest.approx(0.2) and group['change_std'] == pytest.approx(0.1)
     assert summarise(rows[:1])[0]['change_std'] is None
+    assert len(summarise([*rows, {**rows[0], 'metric': 'toy/loss'}])) == 2
     assert settings_text(dict(scope=['base', 'top'], rounds=3)) == 'scope base+top, rounds 3'

@@ -1,6 +1,6 @@
 """Draw candidate masks while training, and end it once they no longer change."""
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Any, Dict, Mapping, Optional, Union
 
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
@@ -9,11 +9,13 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
+from mmlth.core.rewind import rewind_iteration
 from mmlth.core.similarity import chance_iou, group_iou, iou
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_mask
 from .prune_hook import PruneHook
+from .rewind_hook import RewindHook
 
 
 @HOOKS.register_module()
@@ -32,8 +34,10 @@ class EarlyBirdHook(Hook):
         interval: Iterations between candidates. Default: 500.
         stop: ``dict(iou=0.95, patience=3)`` ends the training early, once that many
             candidates in a row agree with the one before by at least ``iou``; the last
-            of them is the mask of the next ticket. An epoch-based training ends with
-            the epoch. Default: None, train to the end.
+            of them is the mask of the next ticket. ``dict(at='25%')`` ends it there, with
+            the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as RewindHook's
+            ``to``), to see what masks of various stages are worth. An epoch-based training
+            ends with the epoch. Default: None, train to the end.
 
     Note:
         LOWEST priority: it draws what the iteration left, and at the end it reads the
@@ -41,18 +45,15 @@ class EarlyBirdHook(Hook):
     """
     priority = 'LOWEST'
 
-    def __init__(self, interval: int = 500, stop: Optional[Dict[str, float]] = None):
+    def __init__(self, interval: int = 500, stop: Optional[Dict[str, Any]] = None):
         if not isinstance(interval, int) or interval < 1:
             raise UserError(
                 f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
-        if stop is not None and (
-                set(stop) != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
-                or stop['patience'] < 1):
-            raise UserError(
-                'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
-                f'and patience at least 1, got {dict(stop)}')
+        if stop is not None:
+            check_stop(stop)
         self.interval = interval
         self.stop = stop
+        self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names
         self.streak = 0                         # candidates in a row that agreed
         self.found: Optional[int] = None        # the iteration whose mask is the ticket's
         self.previous = None
@@ -75,6 +76,8 @@ class EarlyBirdHook(Hook):
             raise UserError(
                 'EarlyBirdHook draws what a PruneHook would draw at the end of the training: add '
                 "one with at='end' to the hooks")
+        if self.stop is not None and 'at' in self.stop:
+            self.stop_at = stop_iteration(self.stop['at'], runner)
         for iteration, path in early_bird.candidates(folder_of(runner)).items():
             if iteration <= runner.iter:
                 self.previous = Ticket.load(path).mask
@@ -84,8 +87,9 @@ class EarlyBirdHook(Hook):
             runner.train_loop.stop_training = True
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Draw a candidate every ``interval`` iterations."""
-        if self.found is None and self.every_n_train_iters(runner, self.interval):
+        """Draw a candidate every ``interval`` iterations, and where the training ends."""
+        if self.found is None and (self.every_n_train_iters(runner, self.interval)
+                                   or runner.iter + 1 == self.stop_at):
             observe(self, runner)
             if self.found and not isinstance(runner.train_loop, EpochBasedTrainLoop):
                 end_training(self, runner, by_epoch=False)
@@ -104,6 +108,36 @@ class EarlyBirdHook(Hook):
         if self.found is None:
             return None
         return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found)).mask
+
+
+def check_stop(stop: Mapping[str, Any]) -> None:
+    """Raise a UserError unless ``stop`` has one of its two forms."""
+    if set(stop) == {'at'}:
+        rewind_iteration(stop['at'], 2**62, 1, what='EarlyBirdHook: stop at')     # its form
+    elif (set(stop) != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
+          or stop['patience'] < 1):
+        raise UserError(
+            'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
+            f"and patience at least 1, or dict(at='25%'), got {dict(stop)}")
+
+
+def stop_iteration(at: Union[str, int], runner) -> int:
+    """The iteration that ``stop=dict(at=...)`` names, behind the rewind point.
+
+    Raises:
+        UserError: There is no such iteration, or the rewind point comes later.
+    """
+    per_epoch = len(runner.train_dataloader)
+    end = rewind_iteration(at, runner.max_iters, per_epoch, what='EarlyBirdHook: stop at')
+    rewind = next((hook for hook in runner.hooks if isinstance(hook, RewindHook)), None)
+    first = 1 if rewind is None else max(
+        1, rewind_iteration(rewind.to, runner.max_iters, per_epoch))
+    if end < first:
+        raise UserError(
+            f'EarlyBirdHook: stop=dict(at={at!r}) ends the training after {end} iterations, '
+            + (f'before the rewind point, {rewind.to!r}' if end else 'before it begins')
+            + "; choose a later point (before the training, PruneHook(at='start') draws masks)")
+    return end
 
 
 def folder_of(runner) -> Path:
@@ -129,10 +163,12 @@ def observe(hook: EarlyBirdHook, runner) -> None:
         runner.logger.info(
             f'Early-bird mask of iteration {iteration}: IoU {agreement:.4f} with the one '
             f'before (random masks: {scalars["early_bird/chance"]:.4f})')
-        if hook.stop is not None:
+        if hook.stop is not None and 'iou' in hook.stop:
             hook.streak = hook.streak + 1 if agreement >= hook.stop['iou'] else 0
             if hook.streak >= hook.stop['patience']:
                 hook.found = iteration
+    if iteration == hook.stop_at:
+        hook.found = iteration
     hook.previous = mask
 
 

@@ -1,0 +1,10 @@
+# Metrics of the paper's models on COCO. The paper has one seed of each.
+metric = dict(
+    mask_rcnn_r18_coco_prune80=[
+        'coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/segm_mAP', 'coco/segm_mAP_50'],
+    mask_rcnn_r50_coco_prune80=[
+        'coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/segm_mAP', 'coco/segm_mAP_50'],
+    keypoint_rcnn_r18_coco_prune80=['coco/keypoints_mAP', 'coco/keypoints_mAP_50'],
+    keypoint_rcnn_r50_coco_prune80=['coco/keypoints_mAP', 'coco/keypoints_mAP_50'],
+    faster_rcnn_r18_voc_prune80='pascal_voc/mAP',
+    faster_rcnn_r50_voc_prune80='pascal_voc/mAP')

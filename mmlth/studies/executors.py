@@ -1,0 +1,170 @@
+"""Where jobs run: processes of this machine, or jobs of a cluster through submitit."""
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmlth.core.errors import UserError
+
+from .jobs import Job
+
+_LOGGED = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
+NAMES = ('local', 'slurm', 'submitit-local', 'debug')
+
+
+class LocalExecutor:
+    """Processes of this machine, ``jobs`` at a time.
+
+    Args:
+        jobs: Processes at a time. Default: 1.
+        memory: GB that must be available for one to be started. Default: 2.
+    """
+    interval = 0.2      # seconds between two looks at the jobs
+    submits_ahead = False
+
+    def __init__(self, jobs: int = 1, memory: float = 2.0):
+        self.jobs, self.memory = jobs, memory
+        self.started: List[subprocess.Popen] = []
+
+    def why_not(self, running: int) -> Optional[str]:
+        """Why no further job may start now; None if one may."""
+        if running >= self.jobs:
+            return 'all places are taken'
+        available = available_memory()
+        if available is not None and available < self.memory:
+            return f'{available:.1f} GB of memory are available, {self.memory:g} are wanted'
+        return None
+
+    def start(self, job: Job, command: List[str]) -> None:
+        """Start the job's process."""
+        with open(job.log, 'ab') as log:
+            job.handle = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                          stdin=subprocess.DEVNULL, start_new_session=True)
+        self.started.append(job.handle)
+
+    def poll(self, job: Job) -> Optional[bool]:
+        """None while it runs, then whether it succeeded."""
+        code = job.handle.poll()
+        return None if code is None else code == 0
+
+    def cancel(self, job: Job) -> None:
+        """Nothing is started before what it needs is done: there is nothing to take back."""
+
+    def close(self) -> None:
+        """End what still runs: it can go on later from where it stands."""
+        left = [process for process in self.started if process.poll() is None]
+        for process in left:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in left:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+class SubmititExecutor:
+    """Jobs of submitit.
+
+    Args:
+        cluster: ``'slurm'``, ``'submitit-local'`` or ``'debug'``, submitit's stand-ins.
+        folder: Where submitit keeps its files; on a cluster, all nodes must see it.
+        jobs: Jobs at a time. Default: None, as many as the cluster takes.
+        slurm: Parameters of each job under their names of sbatch (``partition``, ``mem``,
+            ``gpus_per_node``, ``cpus_per_task`` ...). Default: none; ``time``: 1 hour.
+    """
+    interval = 1.0
+
+    def __init__(self, cluster: str, folder: Path, jobs: Optional[int] = None,
+                 slurm: Optional[Dict[str, Any]] = None):
+        try:
+            import submitit
+        except ImportError:
+            raise UserError(f'--executor {cluster} needs submitit: pip install '
+                            '"mmlth[studies]"') from None
+        self.helpers = submitit.helpers
+        self.cluster, self.jobs = cluster, jobs
+        self.submits_ahead = cluster == 'slurm'
+        kinds = {'slurm': submitit.SlurmExecutor, 'submitit-local': submitit.LocalExecutor,
+                 'debug': submitit.DebugExecutor}
+        try:
+            self.executor = kinds[cluster](folder)
+            self.parameters = dict(slurm or {}) if cluster == 'slurm' else {}
+            if cluster == 'slurm':
+                self._update()
+            elif cluster == 'submitit-local':
+                self.executor.update_parameters(timeout_min=60 * 24 * 7)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UserError(f'--executor {cluster}: {error}') from None
+
+    def why_not(self, running: int) -> Optional[str]:
+        """Why no further job may start now; None if one may."""
+        limit = 1 if self.cluster == 'debug' else self.jobs
+        return 'all places are taken' if limit and running >= limit else None
+
+    def start(self, job: Job, command: List[str]) -> None:
+        """Submit the job; on Slurm behind the jobs that it needs."""
+        if self.cluster == 'slurm':
+            ids = [need.handle.job_id for need in job.needs if need.status != 'done']
+            self._update(name=job.name.replace('/', '_'), needs=ids)
+        # submitit's own functions: a job need not import ours. The sequence is queued again
+        # when its time is up, and the run goes on where it stands.
+        work = self.helpers.FunctionSequence()
+        work.add(self.helpers.CommandFunction(
+            ['sh', '-c', _LOGGED, 'sh', str(job.log), *command], verbose=False))
+        job.handle = self.executor.submit(work)
+
+    def poll(self, job: Job) -> Optional[bool]:
+        """None while it is queued or runs, then whether it succeeded."""
+        if self.cluster != 'debug' and not job.handle.done():     # debug runs when asked
+            return None
+        return job.handle.exception() is None
+
+    def cancel(self, job: Job) -> None:
+        """Take a submitted job back."""
+        job.handle.cancel(check=False)
+
+    def close(self) -> None:
+        """Jobs of a cluster go on without us."""
+
+    def _update(self, name: str = 'mmlth', needs: Sequence[str] = ()) -> None:
+        known = self.executor._valid_parameters() - {'mem'}     # submitit has it in GB
+        given = {key: value for key, value in self.parameters.items() if key in known}
+        other = {key: value for key, value in self.parameters.items() if key not in known}
+        given['time'] = minutes(given.get('time', 60))
+        if needs:
+            given['dependency'] = f'afterok:{":".join(needs)}'
+            # Else a job whose need has failed would stay in the queue for ever.
+            other['kill-on-invalid-dep'] = 'yes'
+        self.executor.parameters.clear()
+        self.executor.update_parameters(job_name=name, additional_parameters=other, **given)
+
+
+def minutes(time: Any) -> int:
+    """Of a time limit in minutes, or as sbatch takes it: ``'2-12:00:00'``, ``'12:00:00'``."""
+    match = re.fullmatch(r'(?:(\d+)-)?(\d+):(\d+):(\d+)', str(time))
+    if match:
+        days, hours, mins, seconds = (int(part or 0) for part in match.groups())
+        return (days * 24 + hours) * 60 + mins + (seconds > 0)
+    if not str(time).isdecimal():
+        raise UserError(f"--slurm time: expected minutes or '12:00:00', got {time!r}")
+    return int(time)
+
+
+def last_line(log) -> str:
+    """What a job said last."""
+    try:
+        lines = Path(log).read_text(errors='replace').strip().splitlines()
+    except OSError:
+        return 'it left no output'
+    return lines[-1] if lines else 'it left no output'
+
+
+def available_memory() -> Optional[float]:
+    """GB of memory that a new process can have; None where it cannot be told."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return psutil.virtual_memory().available / 1e9

@@ -1,0 +1,105 @@
+"""The jobs of a study: one process each, and what each of them needs first."""
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from mmlth.core import paths
+from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.preflight import count_rounds
+
+from . import dense
+from .one import dense_points, is_finished
+from .study import Run, Study, run_dir
+
+
+@dataclass
+class Job:
+    """One process: a lottery, or a dense training that several lotteries share.
+
+    Args:
+        name: Unique in a study.
+        folder: Where it works, and keeps its ``output.log``.
+        run: The lottery, or one of those that begin with the dense training.
+        needs: Jobs that must be done before it.
+        trainings: How many trainings it runs, to estimate its time.
+        status: ``'waiting'``, ``'running'`` (on a cluster: submitted), ``'done'``, ``'failed'``.
+        tries: How often it was started.
+        began: When it was started last, in seconds since 1970.
+        handle: The executor's.
+    """
+    name: str
+    folder: Path
+    run: Run
+    needs: List['Job'] = field(default_factory=list)
+    trainings: float = 1
+    status: str = 'waiting'
+    tries: int = 0
+    began: float = 0.0
+    handle: Any = field(default=None, repr=False)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is a dense training."""
+        return self.name.startswith('dense/')
+
+    @property
+    def log(self) -> Path:
+        """Its output."""
+        return self.folder / 'output.log'
+
+    def command(self, study: str, root: Path, nproc: int = 1, threads: int = 1) -> List[str]:
+        """What its process runs.
+
+        Args:
+            study: The study's file.
+            root: Where the runs are.
+            nproc: Processes that train together, by torchrun if several. Default: 1.
+            threads: Of each process. Default: 1.
+        """
+        limits = [f'{name}={threads}' for name in
+                  ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')]
+        launcher = [] if nproc == 1 else [
+            '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={nproc}']
+        return ['env', *limits, sys.executable, *launcher, '-m', 'mmlth.studies',
+                os.path.abspath(study), '--work-dir', str(root),
+                '--dense' if self.is_dense else '--run', self.run.name,
+                *(['--launcher', 'pytorch'] if launcher else [])]
+
+
+def plan(study: Study, root: Path) -> List[Job]:
+    """The jobs still to be run, each behind what it needs."""
+    jobs: Dict[str, Job] = {}
+    for run in study.all_runs:
+        if is_finished(root, run):
+            continue
+        needs = [jobs[s.name] for s in run.sources.values() if s.name in jobs]
+        shared = _dense_job(study, run, root, jobs)
+        jobs[run.name] = Job(
+            run.name, run_dir(root, run), run, needs + ([shared] if shared else []),
+            trainings_left(run, root))
+    return list(jobs.values())
+
+
+def trainings_left(run: Run, root: Path) -> float:
+    """How many trainings an unfinished lottery has to run, without a shared dense one."""
+    lottery = run_dir(root, run) / paths.LOTTERY
+    if lottery.exists():
+        rounds = read_lottery(lottery)['rounds']
+        left = sum(entry['status'] != 'done' for entry in rounds)
+        return left - (rounds[0]['status'] != 'done' and dense.is_shareable(run.cfg))
+    return count_rounds(run.cfg) + (not dense.is_shareable(run.cfg))
+
+
+def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Optional[Job]:
+    """The dense training that a run waits for; it is put before the run."""
+    if not dense.is_shareable(run.cfg) or (run_dir(root, run) / paths.LOTTERY).exists():
+        return None
+    folder = dense.find(root, run.cfg, dense_points(study, run))
+    if dense.finished(folder):
+        return None
+    name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())
+    needs = [jobs[source.name] for source in run.sources.values()
+             if source.name in jobs and f'{{{source.name}}}' in text]
+    return jobs.setdefault(name, Job(name, folder, run, needs))

@@ -1,0 +1,121 @@
+"""Settings of a study: what they are called, how they are set, and the names they give."""
+import copy
+import hashlib
+import inspect
+import json
+import re
+from typing import Any, Dict, Iterable, Mapping
+
+from mmengine.config import Config, ConfigDict
+
+from mmlth.core.errors import UserError
+from mmlth.engine import PruneHook, RewindHook
+from mmlth.engine.rounds import hook_config
+
+# Settings by a short name: the arguments of these hooks, but for those that a LotteryRunner
+# sets. Any other setting is a dotted key of the config.
+_OWN = {'round', 'rewind', 'out', 'self'}
+_OWNER = {name: (hook, argument.default) for hook in (PruneHook, RewindHook)
+          for name, argument in inspect.signature(hook.__init__).parameters.items()
+          if name not in _OWN}
+_SOURCE = re.compile(r'\{([^{}]+)\}')
+
+
+def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
+    """A copy of the base config with the settings in it."""
+    cfg = copy.deepcopy(base)
+    if settings.get('transfer') is not None:
+        # It takes the place of what draws masks: the base's sparsity, scope and so on.
+        hook = hook_config(cfg, 'PruneHook')
+        for key in hook and [key for key in hook if key in _OWNER and key != 'dense']:
+            hook.pop(key)
+    for key, value in settings.items():
+        apply_setting(cfg, key, value)
+    return cfg
+
+
+def apply_setting(cfg: Config, key: str, value: Any) -> None:
+    """Set one setting, by its short name or as a dotted config key."""
+    if key == 'seed':
+        cfg.merge_from_dict({'randomness.seed': value})
+    elif key in _OWNER:
+        name = _OWNER[key][0].__name__
+        hook = hook_config(cfg, name)
+        if hook is None:
+            raise UserError(f'the setting {key!r} belongs to {name}, which the base config does '
+                            'not have')
+        hook[key] = ConfigDict(value) if isinstance(value, dict) else value
+    else:
+        cfg.merge_from_dict({key: value})
+
+
+def read_setting(cfg: Config, key: str) -> Any:
+    """The value of a setting in a config, or its default; None where it has none."""
+    if key == 'seed':
+        return (cfg.get('randomness') or {}).get('seed')
+    if key in _OWNER:
+        hook, default = _OWNER[key]
+        return (hook_config(cfg, hook.__name__) or {}).get(key, default)
+    value: Any = cfg
+    for step in key.split('.'):
+        value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)
+    return value
+
+
+def changed(base: Config, settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """The settings that differ from what the base config says already."""
+    return {key: value for key, value in settings.items()
+            if plain(read_setting(base, key)) != plain(value)}
+
+
+def run_name(stem: str, settings: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """A readable folder name with a hash; stable when options are added.
+
+    Args:
+        stem: Of the base config's file.
+        settings: What differs from it, by setting.
+        options: What else differs from the file: its override and ``cfg_options``.
+    """
+    text = json.dumps(plain([stem, dict(settings), dict(options)]), sort_keys=True)
+    words = [f'{key.split(".")[-1]}-{_short(value)}' for key, value in sorted(settings.items())]
+    readable = '_'.join([stem, *words])[:100]
+    return f'{readable}_{hashlib.sha256(text.encode()).hexdigest()[:8]}'
+
+
+def sources_in(value: Any, known: Iterable[str]) -> Dict[str, None]:
+    """The names in braces in a setting's strings: ``'{imagenet}/round_1/final.pth'``.
+
+    Raises:
+        UserError: A string begins with a name in braces that is no source of the study.
+    """
+    if isinstance(value, str):
+        first = _SOURCE.match(value)
+        if first and first[1].isidentifier() and first[1] not in known:
+            raise UserError(f'{value!r} names the source {first[1]!r}, which the study does not '
+                            f'have; it has: {", ".join(known) or "none"}')
+        return {name: None for name in _SOURCE.findall(value) if name in known}
+    inner = value.values() if isinstance(value, dict) else (
+        value if isinstance(value, (list, tuple)) else ())
+    return {name: None for part in inner for name in sources_in(part, known)}
+
+
+def fill_sources(value: Any, places: Mapping[str, str]) -> Any:
+    """``value`` with each ``{NAME}`` of ``places`` replaced, at any depth."""
+    if isinstance(value, str):
+        return _SOURCE.sub(lambda match: places.get(match[1], match[0]), value)
+    if isinstance(value, dict):
+        return {key: fill_sources(inner, places) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(fill_sources(inner, places) for inner in value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """A setting as JSON keeps it."""
+    return json.loads(json.dumps(value, default=str, sort_keys=True))
+
+
+def _short(value: Any) -> str:
+    value = list(value.values()) if isinstance(value, dict) else value
+    text = '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ''.join(c if c.isalnum() or c in '.+%' else '.' for c in text)

@@ -1,0 +1,219 @@
+"""Where jobs run, in which order, and what becomes of those that fail. Jobs are shell commands."""
+import os
+import stat
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from mmlth.core.errors import UserError
+from mmlth.studies import executors
+from mmlth.studies.executors import LocalExecutor, SubmititExecutor, minutes
+from mmlth.studies.jobs import Job
+from mmlth.studies.progress import Progress
+from mmlth.studies.run import Loop, thread_limit
+
+
+def make_jobs(folder, **needs):
+    """Jobs by name, each with the names of what it needs."""
+    jobs = {}
+    for name, needed in needs.items():
+        (folder / name).mkdir()
+        jobs[name] = Job(name, folder / name, SimpleNamespace(base='toy', name=name),
+                         [jobs[other] for other in needed])
+    return list(jobs.values())
+
+
+def run(jobs, executor, script, retries=0, at_once=1):
+    """Run them all; ``script`` is a shell script, its argument a job's name."""
+    with Progress(jobs, {}, at_once, live=False) as progress:
+        Loop(jobs, executor, progress, retries,
+             lambda job: ['sh', '-ec', script, 'sh', str(job.folder)]).run()
+    executor.close()
+    return {job.name: job.status for job in jobs}
+
+
+APPEND = 'echo $(basename $1) >> $1/../order; '
+
+
+@pytest.fixture(params=['local', 'submitit-local', 'debug', 'slurm'])
+def executor(request, tmp_path, monkeypatch):
+    if request.param == 'local':
+        return LocalExecutor(memory=0)
+    if request.param == 'slurm':
+        fake_slurm(tmp_path / 'bin', monkeypatch)
+    found = SubmititExecutor(request.param, tmp_path / 'submitit',
+                             None if request.param == 'slurm' else 1)
+    found.interval = 0.05
+    return found
+
+
+def test_order_failures_and_what_needs_them(tmp_path, executor, capsys):
+    jobs = make_jobs(tmp_path, a=[], b=['a'], bad=[], c=['bad'], d=['c'], e=['b'])
+    script = APPEND + 'test $(basename $1) != bad'
+    assert run(jobs, executor, script) == dict(
+        a='done', b='done', bad='failed', c='failed', d='failed', e='done')
+    order = (tmp_path / 'order').read_text().split()
+    assert sorted(order) == ['a', 'b', 'bad', 'e']
+    assert order.index('a') < order.index('b') < order.index('e')
+    text = capsys.readouterr().out
+    assert 'bad: failed' in text and 'c: not started, bad failed' in text
+    assert '3/6 jobs done, 0 running, 3 failed, 0 waiting' in text.splitlines()[-1]
+
+
+def test_a_failed_job_is_tried_again(tmp_path, executor, capsys):
+    jobs = make_jobs(tmp_path, a=[], b=['a'])
+    # The second time there is a file.
+    script = APPEND + 'test $(basename $1) = b || test -e $1/once || { touch $1/once; echo oh; false; }'
+    assert run(jobs, executor, script, retries=1) == dict(a='done', b='done')
+    assert (tmp_path / 'order').read_text().split() == ['a', 'a', 'b']
+    assert 'a: failed, is tried again: oh' in capsys.readouterr().out
+
+
+# A cluster that has a node for each job; it waits for what it depends on.
+_SBATCH = '''#!{python}
+import os, re, subprocess, sys, time
+from pathlib import Path
+here, script = Path(__file__).parent, Path(sys.argv[1])
+number = str(len(list(here.glob('*.state'))) + 100)
+text = script.read_text()
+(here / f'{{number}}.sh').write_text(text)
+needs = re.search(r'--dependency=afterok:([0-9:]+)', text)
+needs = [here / f'{{n}}.state' for n in (needs[1].split(':') if needs else [])]
+print('Submitted batch job', number, flush=True)
+(here / f'{{number}}.state').write_text('PENDING')
+if os.fork():
+    sys.exit()
+sys.stdout.flush()
+null = os.open(os.devnull, os.O_RDWR)
+os.dup2(null, 1), os.dup2(null, 2)
+while any(need.read_text() == 'PENDING' for need in needs):
+    time.sleep(0.05)
+code, ready = 1, all(need.read_text() == 'COMPLETED' for need in needs)
+if ready:
+    env = {{**os.environ, 'SLURM_JOB_ID': number, 'SLURM_NTASKS': '1', 'SLURM_JOB_NUM_NODES': '1',
+           'SLURM_NODEID': '0', 'SLURM_PROCID': '0', 'SLURM_LOCALID': '0',
+           'SLURM_JOB_NODELIST': 'here'}}
+    code = subprocess.call(['bash', str(script)], env=env)
+state = 'CANCELLED' if not ready else 'FAILED' if code else 'COMPLETED'
+(here / f'{{number}}.state').write_text(state)
+'''
+_SRUN = '''#!/bin/sh
+while [ "${1#--}" != "$1" ]; do
+  case $1 in --output|--error) shift;; esac
+  shift
+done
+exec "$@"
+'''
+_SACCT = '''#!/bin/sh
+echo 'JobID|State|NodeList'
+for file in $(dirname $0)/*.state; do echo "$(basename $file .state)|$(cat $file)|here"; done
+'''
+
+
+def fake_slurm(folder, monkeypatch):
+    """Put sbatch, srun, sacct and scancel of a small stand-in on the path."""
+    folder.mkdir()
+    for name, text in dict(sbatch=_SBATCH.format(python=sys.executable), srun=_SRUN,
+                           sacct=_SACCT, scancel='#!/bin/sh\n').items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv('PATH', f'{folder}{os.pathsep}{os.environ["PATH"]}')
+
+
+def test_what_is_submitted_to_slurm(tmp_path, monkeypatch):
+    fake_slurm(tmp_path / 'bin', monkeypatch)
+    executor = SubmititExecutor('slurm', tmp_path / 'submitit', slurm=dict(
+        partition='gpu', time='1-02:30:00', mem='32G', gpus_per_node=1, cpus_per_task=8,
+        reservation='lottery'))
+    first, second = make_jobs(tmp_path, first=[], second=['first'])
+    for job in (first, second):
+        executor.start(job, ['true', job.name])
+        job.status = 'running'
+    one, two = ((tmp_path / f'bin/{number}.sh').read_text() for number in (100, 101))
+    for line in ('partition=gpu', 'time=1590', 'mem=32G', 'gpus-per-node=1', 'cpus-per-task=8',
+                 'reservation=lottery'):
+        assert f'#SBATCH --{line}\n' in one and f'#SBATCH --{line}\n' in two
+    assert '#SBATCH --job-name=second\n' in two
+    assert 'dependency' not in one and '#SBATCH --dependency=afterok:100\n' in two
+    assert '#SBATCH --kill-on-invalid-dep=yes\n' in two
+    assert 'srun ' in one and '-m submitit.core._submit' in one
+    while executor.poll(second) is None:
+        time.sleep(0.05)
+    executor.start(first, ['true'])     # nothing of the job before is left in it
+    assert 'dependency' not in (tmp_path / 'bin/102.sh').read_text()
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(time='soon'), "time: expected minutes or '12:00:00'"), (None, 'srun')])
+def test_mistakes_of_slurm(tmp_path, monkeypatch, change, message):
+    if change is not None:
+        fake_slurm(tmp_path / 'bin', monkeypatch)
+    with pytest.raises(UserError, match=message):
+        SubmititExecutor('slurm', tmp_path / 'submitit', slurm=change)
+
+
+@pytest.mark.parametrize('limit, expected', [(90, 90), ('90', 90), ('00:30:01', 31),
+                                             ('2-01:00:00', 49 * 60)])
+def test_time_limits(limit, expected):
+    assert minutes(limit) == expected
+
+
+def test_no_job_starts_while_memory_is_short(tmp_path, monkeypatch, capsys):
+    known = iter([1.0, 1.0, 3.0, 3.0, 1.0])
+    monkeypatch.setattr(executors, 'available_memory', lambda: next(known, 3.0))
+    executor = LocalExecutor(memory=2)
+    executor.interval = 0
+    assert run(make_jobs(tmp_path, a=[], b=[]), executor, APPEND) == dict(a='done', b='done')
+    text = capsys.readouterr().out
+    assert text.count('waiting: 1.0 GB of memory are available, 2 are wanted') >= 1
+    assert text.index('waiting: 1.0') < text.index('a: started')
+
+
+def test_so_many_at_a_time(tmp_path):
+    jobs = make_jobs(tmp_path, **{name: [] for name in 'abcd'})
+    script = 'mkdir $1/../on_$(basename $1); sleep 0.3; ls -d $1/../on_* | wc -l >> $1/../seen; ' \
+             'rmdir $1/../on_$(basename $1)'
+    run(jobs, LocalExecutor(jobs=2, memory=0), script)
+    assert max(map(int, (tmp_path / 'seen').read_text().split())) == 2
+
+
+def test_threads_share_the_cores(monkeypatch):
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    assert [thread_limit(8, 1), thread_limit(8, 4), thread_limit(1, 2)] == [8, 2, 1]
+    monkeypatch.setenv('OMP_NUM_THREADS', '2')
+    assert [thread_limit(8, 1), thread_limit(8, 8)] == [2, 1]
+
+
+def test_what_a_process_runs(tmp_path):
+    run = SimpleNamespace(base='toy', name='r')
+    command = Job('dense/x', tmp_path, run).command('s.py', tmp_path, nproc=4, threads=2)
+    assert command[:2] == ['env', 'OMP_NUM_THREADS=2']
+    text = ' '.join(command)
+    assert '-m torch.distributed.run --standalone --nproc_per_node=4 -m mmlth.studies' in text
+    assert f'{os.getcwd()}/s.py --work-dir {tmp_path} --dense r --launcher pytorch' in text
+    text = ' '.join(Job('r', tmp_path, run).command('s.py', tmp_path))
+    assert text.endswith('--run r') and 'torch.distributed' not in text
+
+
+def test_time_left(tmp_path, monkeypatch):
+    jobs = make_jobs(tmp_path, a=[], b=[], c=[])
+    jobs[2].trainings = 3
+    progress = Progress(jobs, {'toy': 60.0}, at_once=2, live=False)
+    assert progress.left() == pytest.approx((1 + 1 + 3) * 60 / 2)
+    jobs[0].status = 'done'
+    assert progress.left() == pytest.approx((1 + 3) * 60 / 2)
+    assert Progress(jobs, {}, live=False).left() is None
+    assert '1/3 jobs done, 0 running, 0 failed, 2 waiting; 0 s so far, about 2 min left' == (
+        progress.counts())
+
+
+def test_the_live_display(tmp_path, capsys):
+    jobs = make_jobs(tmp_path, a=[], b=[])
+    with Progress(jobs, {'toy': 60.0}, live=True) as progress:
+        jobs[0].status = 'running'
+        progress.say('a: started')
+        progress.live.refresh()
+    text = capsys.readouterr().out
+    assert 'a: started' in text and '0/2 jobs done, 1 running' in text

@@ -1,0 +1,50 @@
+"""Studies of toy lotteries, and the tool that runs them."""
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from toy import lottery_config
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools/study.py'
+ENV = dict(PYTHONPATH=f'{ROOT}{os.pathsep}{ROOT / "tests"}', PYTHONWARNINGS='ignore')
+
+
+def write_base(folder, name='base', **override):
+    """A toy lottery's config; returns its file's name."""
+    base = lottery_config(folder / 'unused', **override)
+    base.custom_imports = dict(imports=['toy'])
+    base.pop('work_dir')
+    base.pop('experiment_name')
+    base.dump(folder / f'{name}.py')
+    return f'{name}.py'
+
+
+def write_study(folder, axes, seeds=(0,), name='study', **spec):
+    """A study of toy lotteries; returns its file."""
+    if not (folder / 'base.py').exists():
+        write_base(folder)
+    spec = {**dict(base='base.py', axes=axes, seeds=list(seeds), metric='toy/AP'), **spec}
+    path = folder / f'{name}.py'
+    path.write_text('\n'.join(f'{key} = {value!r}' for key, value in spec.items()))
+    return path
+
+
+def run_tool(monkeypatch, *args):
+    """Run tools/study.py in this process, its jobs in theirs; returns what it exits with."""
+    monkeypatch.setattr(sys, 'argv', ['study.py', *map(str, args)])
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    try:
+        runpy.run_path(str(TOOL), run_name='__main__')
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def start_tool(*args):
+    """Start tools/study.py in a process of its own."""
+    return subprocess.Popen([sys.executable, str(TOOL), *map(str, args)], text=True,
+                            env={**os.environ, **ENV}, stdout=subprocess.PIPE)
