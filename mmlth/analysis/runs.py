@@ -11,12 +11,13 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.lottery_state import read_json, read_lottery
 from mmlth.engine.rounds import evaluation_config, hook_config
 
 from .labels import class_names, data_label, method_label, model_label
 from .metrics import Metric, main_metrics
 
+STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 # Arguments that a LotteryRunner sets, and a file's name: no settings of an experiment.
 _NOT_SETTINGS = {'self', 'round', 'rewind', 'out'}
 # Hooks that only look on.
@@ -117,9 +118,16 @@ class Run:
         return main_metrics(name for r in self.rounds for name in r.metrics)
 
     @property
+    def own_settings(self) -> Dict[str, Any]:
+        """The settings that had an effect: an EarlyBirdHook without ``stop`` only looks on."""
+        early_bird = self.settings['early_bird']
+        looks_on = early_bird is not None and not early_bird.get('stop')
+        return {**self.settings, 'early_bird': None if looks_on else early_bird}
+
+    @property
     def kind(self) -> str:
         """Equal for runs that differ in their seed alone."""
-        return self.training + json.dumps(self.settings, sort_keys=True, default=str)
+        return self.training + json.dumps(self.own_settings, sort_keys=True, default=str)
 
 
 @dataclass
@@ -133,7 +141,8 @@ def find_runs(work_dirs: Sequence) -> Found:
     """Read lotteries and studies.
 
     Args:
-        work_dirs: Work dirs of lotteries, or of studies (with ``runs/*/``).
+        work_dirs: Work dirs of lotteries; of a study, with its ``study.json``; or what holds
+            the ``runs`` of studies.
 
     Raises:
         UserError: A folder is neither, a lottery's file is damaged, or nothing is finished.
@@ -164,34 +173,52 @@ def read_run(folder) -> Run:
     return run
 
 
-def _add(found: Found, kinds: Dict[tuple, str], folder: Path, study: Optional[str]) -> None:
-    name = f'{study}/{folder.name}' if study else folder.name
+def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[str]) -> None:
     try:
         run = _read(folder, study)
     except UserError as error:
         if study is None:       # it was asked for by name
             raise
         run = str(error)
-    if not isinstance(run, str):
-        same = kinds.setdefault((run.kind, run.seed), name)
-        if same == name:
-            found.runs.append(run)
-            return
-        run = f'the same lottery as {same}, which counts once'
-    found.left_out[name] = run
+    if isinstance(run, str):
+        found.left_out[f'{study}/{folder.name}' if study else folder.name] = run
+        return
+    same = kinds.setdefault((run.kind, run.seed), run)
+    if same is run:
+        found.runs.append(run)
+        return
+    if run.settings['early_bird'] and not same.settings['early_bird']:
+        # The one with the curve of early masks is kept.
+        found.runs[found.runs.index(same)] = kinds[run.kind, run.seed] = run
+        run, same = same, run
+    found.left_out[run.name] = f'the same lottery as {same.name}, which counts once'
 
 
 def _lotteries(work_dir: Path):
     """Pairs of a lottery's folder and its study's name."""
     if (work_dir / paths.LOTTERY).is_file():
         return [(work_dir, None)]
+    name = work_dir.resolve().name
+    if (work_dir / STUDY).is_file():
+        return [(folder, name) for folder in _study_folders(work_dir / STUDY)]
     folders = sorted(f for f in (work_dir / 'runs').glob('*') if f.is_dir())
     if not folders:
         raise UserError(
-            f'{work_dir} is no work dir of a lottery or a study: expected {paths.LOTTERY} or '
-            f'runs/*/{paths.LOTTERY} there'
+            f'{work_dir} is no work dir of a lottery or a study: expected {paths.LOTTERY}, '
+            f'{STUDY} or runs/*/{paths.LOTTERY} there'
             + ('' if work_dir.is_dir() else ', but there is no such folder'))
-    return [(folder, work_dir.resolve().name) for folder in folders]
+    return [(folder, name) for folder in folders]
+
+
+def _study_folders(path: Path) -> List[Path]:
+    """The folders of all runs that a study expects."""
+    try:
+        runs = read_json(path)['runs']
+        return [path.parent / run['folder'] for run in runs.values()]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError,
+            RecursionError) as error:
+        raise UserError(f'{path} cannot be read ({type(error).__name__}: {error}); write it anew '
+                        'with tools/study.py') from None
 
 
 def _read(folder: Path, study: Optional[str]):
