@@ -32,16 +32,21 @@ def layout(figure: Figure, narrow: bool) -> Layout:
     places, longest = max(at, default=1), max(map(len, names), default=1)
     width = 3.9 if narrow else 6.6
     if len(names) * max(0.085 * longest + 0.12, 0.11 * places) < width - 0.8:
-        return Layout((width, 3.3 if narrow else 4.0), False, False, places)
+        return Layout((width, 2.8 if narrow else 3.6), False, False, places)
     if narrow or len(names) <= 24:
         bar = min(0.3, max(0.2, 0.11 * places))
-        return Layout((width, 1.2 + bar * len(names)), True, False, places)
-    return Layout((min(24, max(8.5, 2 + 0.115 * len(names))), 3.6 + 0.075 * longest), False, True,
+        return Layout((width, 0.8 + bar * len(names)), True, False, places)
+    return Layout((min(24, max(8.5, 2 + 0.115 * len(names))), 3.4 + 0.075 * longest), False, True,
                   places)
 
 
-def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -> None:
-    """Draw the bars of ``figure``, with whiskers where there are errors."""
+def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -> list:
+    """Draw the bars of ``figure``, with whiskers where there are errors.
+
+    Returns:
+        list: A handle for the legend per series.
+    """
+    handles = []
     names = names_of(figure)
     thickness = 0.8 / plan.places
     bar = axes.barh if plan.horizontal else axes.bar
@@ -50,14 +55,16 @@ def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -
         style = styles[series.label]
         shift = 0 if plan.places == 1 else (i - (len(figure.series) - 1) / 2) * thickness
         at = [names.index(str(x)) + shift for x in series.x]
-        bar(at, numbers(series.y), thickness, color=style.colour, label=series.label,
-            hatch=style.hatch if hatched else '', edgecolor=PAPER, linewidth=0)
+        handles.append(bar(
+            at, numbers(series.y), thickness, color=style.colour, linewidth=0, edgecolor=PAPER,
+            hatch=style.hatch if hatched else ''))
         if series.error is not None:
             error = numbers(series.error)
             values = (numbers(series.y), at) if plan.horizontal else (at, numbers(series.y))
             axes.errorbar(*values, **{'xerr' if plan.horizontal else 'yerr': error}, fmt='none',
                           ecolor=INK, elinewidth=0.9, capsize=min(3, 12 * thickness))
     _name_axis(axes, figure, names, plan)
+    return handles
 
 
 def _name_axis(axes, figure: Figure, names: Sequence[str], plan: Layout) -> None:
@@ -66,10 +73,12 @@ def _name_axis(axes, figure: Figure, names: Sequence[str], plan: Layout) -> None
     ends = (-0.6, len(names) - 0.4)
     values = [y for s in figure.series for y in numbers(s.y)] + [r.y for r in figure.references]
     if plan.horizontal:
-        axes.set(ylim=ends[::-1], xlabel=figure.ylabel, ylabel=figure.xlabel)
+        axes.set(ylim=ends[::-1], xlabel=figure.ylabel)
+        axes.set_ylabel(figure.xlabel, loc='top')
         axes.set_yticks(range(len(names)), names)
         axes.grid(False, axis='y')
         axes.tick_params(axis='y', length=0)
+        axes.tick_params(axis='x', labeltop=plan.size[1] > 6)   # the other end is far away
     else:
         axes.set(xlim=ends, xlabel=figure.xlabel, ylabel=figure.ylabel)
         turned = dict(rotation=90, rotation_mode='anchor', ha='right', va='center', fontsize=8.5)

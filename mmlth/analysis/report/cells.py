@@ -29,7 +29,7 @@ def column_text(values: Sequence[Any]) -> List[str]:
     """Cells of one column: its fractions with the same number of digits after the point."""
     sizes = [abs(v) for v in values if _is_number(v) and not isinstance(v, int) and v == v]
     largest = max((s for s in sizes if s != float('inf')), default=0.0)
-    digits = 0 if largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 2 else 4
+    digits = 0 if largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 2 else 3
     return [_cell(value, digits) for value in values]
 
 
@@ -71,8 +71,8 @@ _LATEX: Dict[str, str] = {
     '\\': r'\textbackslash{}', '{': r'\{', '}': r'\}', '$': r'\$', '&': r'\&', '#': r'\#',
     '_': r'\_', '%': r'\%', '^': r'\textasciicircum{}', '~': r'\textasciitilde{}',
     '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': r'\textquotedbl{}',
-    '±': r'$\pm$', '−': '$-$', '–': '--', '×': r'$\times$', '≤': r'$\leq$', '≥': r'$\geq$',
-    'σ': r'$\sigma$', 'Δ': r'$\Delta$', '→': r'$\rightarrow$', '✓': r'$\checkmark$'}
+    '±': r'$\pm$', '−': '$-$', '–': '--', '×': r'$\times$', '≤': r'$\leq$',
+    '≥': r'$\geq$', 'σ': r'$\sigma$', 'Δ': r'$\Delta$', '→': r'$\rightarrow$', '✓': r'$\checkmark$'}
 
 
 def latex(text: str) -> str:

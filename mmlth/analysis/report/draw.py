@@ -1,7 +1,7 @@
 """A figure as SVG and PNG, wide for a page and narrow for a telephone."""
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, List, Mapping, Sequence
+from typing import List, Mapping, Sequence, Tuple
 
 from mmlth.analysis.section import Figure, Series
 
@@ -10,12 +10,13 @@ from .data import names_of, numbers
 from .style import GRID, INK, MUTED, PAPER, Style
 
 _RC = {
-    'font.family': 'sans-serif', 'svg.fonttype': 'none', 'text.color': INK,
+    'font.family': 'sans-serif', 'font.sans-serif': ['DejaVu Sans', 'Arial'],
+    'svg.fonttype': 'none', 'text.parse_math': False, 'text.color': INK,
     'axes.labelcolor': INK, 'axes.edgecolor': MUTED, 'axes.linewidth': 0.8,
     'axes.spines.top': False, 'axes.grid': True, 'axes.axisbelow': True, 'grid.color': GRID,
     'grid.linewidth': 0.6, 'xtick.color': MUTED, 'ytick.color': MUTED, 'xtick.labelcolor': INK,
     'ytick.labelcolor': INK, 'legend.frameon': False, 'hatch.linewidth': 0.6,
-    'hatch.color': PAPER, 'lines.linewidth': 1.8, 'axes.unicode_minus': True}
+    'hatch.color': PAPER, 'lines.linewidth': 1.8}
 
 
 @dataclass
@@ -63,77 +64,96 @@ def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
     # Not pyplot: that would switch a notebook's backend and keep the figure alive.
     from matplotlib.figure import Figure as Canvas
     plan = layout(figure, narrow) if figure.kind == 'bars' else None
-    size = plan.size if plan else ((3.9, 3.3) if narrow else (6.6, 4.0))
-    canvas = Canvas(figsize=size, layout='constrained')
+    width, height = plan.size if plan else ((3.9, 2.7) if narrow else (6.6, 3.6))
+    columns, rows = _legend_shape(figure, width)
+    canvas = Canvas(figsize=(width, height + rows * 0.19), layout='constrained')
     axes = canvas.add_subplot()
+    names = names_of(figure)
     if plan:
-        draw_bars(axes, figure, styles, plan)
+        handles = draw_bars(axes, figure, styles, plan)
     else:
-        _draw_lines(axes, figure, styles)
-    _draw_references(axes, figure, styles, plan is not None and plan.horizontal)
-    handles = axes.get_legend_handles_labels()
-    if figure.right:
-        twin = _right_axis(axes, figure, styles)
-        handles = [a + b for a, b in zip(handles, twin.get_legend_handles_labels())]
-    _legend(canvas, *handles)
+        handles = [_draw_line(axes, s, styles[s.label], names) for s in figure.series]
+        _axis(axes, figure, names)
+        if figure.right:
+            handles += _right_axis(axes, figure, styles, names)
+    handles += _draw_references(axes, figure, styles, plan is not None and plan.horizontal)
+    # Above the axes, where it hides nothing.
+    canvas.legend(handles, labels_of(figure), loc='outside upper left', ncols=columns,
+                  handlelength=1.5 if plan else 2.8, columnspacing=1.4, borderaxespad=0.2)
     return canvas
 
 
-def _draw_lines(axes, figure: Figure, styles) -> None:
-    names = names_of(figure)
-    for series in figure.series:
-        _draw_line(axes, series, series.label, styles[series.label], names)
+def labels_of(figure: Figure) -> List[str]:
+    """What the legend says, in order."""
+    labels = [series.label for series in figure.series]
+    labels += [f'{series.label} (right axis)' for series in figure.right]
+    return labels + [reference.label for reference in figure.references]
+
+
+def _legend_shape(figure: Figure, width: float) -> Tuple[int, int]:
+    """As many columns as fit, and the rows that this makes."""
+    from matplotlib import rcParams
+    labels = labels_of(figure)
+    column = 0.58 * rcParams['font.size'] * max(map(len, labels), default=0) + 46
+    columns = max(1, min(len(labels), int(72 * width / column)))
+    return columns, -(-len(labels) // columns)
+
+
+def _draw_line(axes, series: Series, style: Style, names: Sequence[str]):
+    x = [names.index(str(v)) if names else v for v in series.x]
+    y = numbers(series.y)
+    line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
+                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour)
+    if series.error is not None:
+        error = numbers(series.error)
+        axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],
+                          color=style.colour, alpha=0.16, linewidth=0)
+    return line
+
+
+def _axis(axes, figure: Figure, names: Sequence[str]) -> None:
     axes.set(xlabel=figure.xlabel, ylabel=figure.ylabel)
     axes.spines['right'].set_visible(bool(figure.right))
     axes.margins(x=0.04, y=0.08)
     if names:
         axes.set_xticks(range(len(names)), names)
-    elif all(float(x).is_integer() for s in figure.series for x in s.x):
+    else:
+        _number_ticks(axes, sorted({x for s in (*figure.series, *figure.right) for x in s.x}))
+
+
+def _number_ticks(axes, values: Sequence[float]) -> None:
+    """At the measured values, if they are few and their labels do not touch."""
+    from matplotlib import rcParams
+    if all(float(x).is_integer() for x in values):
         axes.xaxis.get_major_locator().set_params(integer=True)
+    labels = [f'{x:g}' for x in values]
+    span = values[-1] - values[0] if values else 0
+    need = 0.65 * rcParams['font.size'] * max(map(len, labels), default=0) + 5
+    room = 72 * (axes.figure.get_figwidth() - 0.9)
+    if len(values) == 1 or span and min(
+            b - a for a, b in zip(values, values[1:])) / span * room > need:
+        axes.set_xticks(values, labels)
 
 
-def _draw_line(axes, series: Series, label: str, style: Style, names: Sequence[str]) -> None:
-    x = [names.index(str(v)) if names else v for v in series.x]
-    y = numbers(series.y)
-    axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker, markersize=5.5,
-              markerfacecolor=PAPER if style.hollow else style.colour, label=label)
-    if series.error is not None:
-        error = numbers(series.error)
-        axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],
-                          color=style.colour, alpha=0.16, linewidth=0)
+def _right_axis(axes, figure: Figure, styles, names: Sequence[str]) -> list:
+    twin = axes.twinx()
+    twin.set_ylabel(figure.right_label, labelpad=8)
+    twin.grid(False)
+    twin.margins(x=0.04, y=0.08)
+    return [_draw_line(twin, s, styles[s.label], names) for s in figure.right]
 
 
-def _draw_references(axes, figure: Figure, styles, horizontal: bool) -> None:
+def _draw_references(axes, figure: Figure, styles, horizontal: bool) -> list:
     line, span = (axes.axvline, axes.axvspan) if horizontal else (axes.axhline, axes.axhspan)
+    handles = []
     for reference in figure.references:
         style = styles[reference.label]
-        line(reference.y, color=style.colour, linestyle=style.line, linewidth=1.3,
-             label=reference.label, zorder=1.5)
+        handles.append(line(reference.y, color=style.colour, linestyle=style.line, linewidth=1.3,
+                            zorder=1.5))
         if reference.error:
             span(reference.y - reference.error, reference.y + reference.error, zorder=0.9,
                  color=style.colour, alpha=0.12, linewidth=0)
-
-
-def _right_axis(axes, figure: Figure, styles):
-    twin = axes.twinx()
-    for series in figure.right:
-        _draw_line(twin, series, f'{series.label} (right axis)', styles[series.label],
-                   names_of(figure))
-    twin.set_ylabel(figure.right_label)
-    twin.grid(False)
-    twin.margins(x=0.04, y=0.08)
-    return twin
-
-
-def _legend(canvas, handles: List[Any], labels: List[str]) -> None:
-    """Above the axes, where it hides nothing, in as many columns as fit."""
-    from matplotlib import rcParams
-    if not labels:
-        return
-    column = 0.55 * rcParams['font.size'] * max(map(len, labels)) + 42
-    columns = max(1, min(len(labels), int(72 * canvas.get_figwidth() / column)))
-    canvas.legend(handles, labels, loc='outside upper left', ncols=columns, handlelength=2.8,
-                  columnspacing=1.4, borderaxespad=0.2)
+    return handles
 
 
 def _svg(canvas) -> str:

@@ -35,11 +35,18 @@ def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
     headings, rows, numeric = table_of(section)
     return dict(
         key=section.key, title=section.title, paper=section.paper, paragraphs=paragraphs(section),
-        headings=headings, numeric=numeric, rows=[[minus(cell) for cell in row] for row in rows],
+        headings=headings, rows=[[minus(cell) for cell in row] for row in rows],
+        kinds=[_kind(column, n) for column, n in zip(zip(*rows), numeric)],
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
         figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
-        pictures=[dict(key=p.key, caption=p.caption, source=_data(p.path.read_bytes(), 'image/png'))
-                  for p in section.pictures])
+        pictures=[dict(key=picture.key, caption=picture.caption,
+                       source=_data(picture.path.read_bytes(), 'image/png'))
+                  for picture in section.pictures])
+
+
+def _kind(column: Sequence[str], numeric: bool) -> str:
+    """Class of a column: of numbers, or of text too short to be worth a line break."""
+    return 'number' if numeric else 'short' if max(map(len, column), default=0) <= 32 else 'text'
 
 
 def _figure(figure: Figure, drawing: Drawing) -> dict:

@@ -22,7 +22,7 @@ def inline(svg: str, prefix: str, title: str, description: str) -> str:
         description: What it says when asked for more.
     """
     svg = svg[svg.index('<svg'):]
-    svg = re.sub(r'<metadata>.*?</metadata>', '', svg, flags=re.S)
+    svg = re.sub(r'\s+', ' ', svg).replace('> <', '><')
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)', rf'\g<1>{prefix}-', svg)
     svg = re.sub(r'#[0-9a-f]{6}\b', _variable, svg)

@@ -13,7 +13,8 @@ from .data import figure_rows, to_csv
 from .draw import draw
 from .style import assign
 
-FILES = 'report_files.json'     # what a report has written here, so that the next one may replace it
+# What a report has written, so that the next one may replace it.
+FILES = 'report_files.json'
 
 
 def write_report(sections: Sequence[Section], out: Union[str, Path], title: str) -> Path:
@@ -58,7 +59,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str)
 def _contents(sections: Sequence[Section], title: str) -> Dict[str, Union[str, bytes]]:
     """Name of each file -> what is in it; ``report.html`` last."""
     figures = [figure for section in sections for figure in section.figures]
-    styles = assign([s.label for s in (*f.references, *f.series, *f.right)] for f in figures)
+    styles = assign(figures)
     drawings = {figure.key: draw(figure, styles) for figure in figures}
     files: Dict[str, Union[str, bytes]] = {}
     for figure in figures:
