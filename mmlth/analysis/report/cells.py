@@ -72,7 +72,8 @@ _LATEX: Dict[str, str] = {
     '_': r'\_', '%': r'\%', '^': r'\textasciicircum{}', '~': r'\textasciitilde{}',
     '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': r'\textquotedbl{}',
     '±': r'$\pm$', '−': '$-$', '–': '--', '×': r'$\times$', '≤': r'$\leq$',
-    '≥': r'$\geq$', 'σ': r'$\sigma$', 'Δ': r'$\Delta$', '→': r'$\rightarrow$', '✓': r'$\checkmark$'}
+    '≥': r'$\geq$', 'σ': r'$\sigma$', 'Δ': r'$\Delta$', '→': r'$\rightarrow$',
+    '✓': r'$\checkmark$'}
 
 
 def latex(text: str) -> str:
