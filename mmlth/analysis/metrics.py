@@ -1,5 +1,6 @@
 """Which task a metric belongs to, and in which unit it is shown."""
 from dataclasses import dataclass
+from math import isfinite
 from typing import Iterable, List, Optional
 
 DETECTION, SEGMENTATION = 'detection', 'segmentation'
@@ -40,7 +41,7 @@ class Metric:
         None where it was not measured. An AP of -1 is COCO's word for "no such objects".
         """
         value = metrics.get(name or self.name)
-        if value is None or value != value or value < 0 and self.unit:
+        if value is None or not isfinite(value) or value < 0 and self.unit:
             return None
         return value * self.factor
 

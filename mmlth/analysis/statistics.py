@@ -1,7 +1,8 @@
 """Dense against ticket over seeds: spread, difference, confidence interval, test."""
+import warnings
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Dict, Hashable, Optional, Sequence, Tuple
+from typing import Callable, Dict, Hashable, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import stats
@@ -89,7 +90,7 @@ def _paired(dense: Sequence[float], ticket: Sequence[float]):
     deltas = np.subtract(ticket, dense)
     if len(deltas) < 2 or _constant(deltas, [*dense, *ticket]):
         return None, None
-    return _result(stats.ttest_rel(ticket, dense))
+    return _result(stats.ttest_rel, ticket, dense)
 
 
 def _welch(dense: Sequence[float], ticket: Sequence[float]):
@@ -97,10 +98,14 @@ def _welch(dense: Sequence[float], ticket: Sequence[float]):
     if min(len(dense), len(ticket)) < 2 or (
             _constant(dense, dense) and _constant(ticket, ticket)):
         return None, None
-    return _result(stats.ttest_ind(ticket, dense, equal_var=False))
+    return _result(stats.ttest_ind, ticket, dense, equal_var=False)
 
 
-def _result(test):
+def _result(function: Callable, *values, **options):
+    with warnings.catch_warnings():
+        # Of a sample without spread; it is no trouble as long as the other one has some.
+        warnings.filterwarnings('ignore', 'Precision loss', RuntimeWarning)
+        test = function(*values, **options)
     low, high = test.confidence_interval(_CONFIDENCE)
     return (float(low), float(high)), float(test.pvalue)
 
