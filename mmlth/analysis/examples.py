@@ -54,9 +54,16 @@ def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
     return dict(
         image_id=image, width=width, height=height, skeleton=predictions.skeleton,
         jpeg=base64.b64encode(buffer.getvalue()).decode('ascii'),
-        truth=[_object(truth, o) for o in truth.imgToAnns.get(image, ())
+        truth=[_without(_object(truth, o), predictions) for o in truth.imgToAnns.get(image, ())
                if not o.get('iscrowd')],
         predictions=_predicted(predictions, image))
+
+
+def _without(found: Dict[str, Any], predictions: Predictions) -> Dict[str, Any]:
+    """Without the mask and the keypoints that the network is not there to find."""
+    kinds = dict(mask='segm', keypoints='keypoints')
+    return {key: value for key, value in found.items()
+            if kinds.get(key, key) in predictions.results or key not in kinds}
 
 
 def _predicted(predictions: Predictions, image: Any) -> List[Dict[str, Any]]:

@@ -16,7 +16,7 @@ def small_digits(folder):
     return make_digits(folder, train=12, val=8, size=SIZE)
 
 
-def small_config(data, work_dir, *, sparsity=0.8, seed=0, iters=4, voc=False):
+def small_config(data, work_dir, *, sparsity=0.8, seed=0, iters=4):
     """The digits' lottery, with a fraction of its scenes and iterations."""
     data = f'{data}/'
     cfg = load_config(str(ROOT / 'configs/lth/faster_rcnn_r18_digits_prune80.py'))
@@ -33,8 +33,6 @@ def small_config(data, work_dir, *, sparsity=0.8, seed=0, iters=4, voc=False):
         'val_dataloader.dataset.pipeline.1.scale': (SIZE, SIZE)})
     # After so few iterations no score is high.
     cfg.model.test_cfg.rcnn.score_thr = 0.01
-    if voc:
-        use_voc(cfg)
     return cfg
 
 
@@ -45,7 +43,7 @@ def use_voc(cfg):
             type='VOCDataset', ann_file=f'VOC2007/ImageSets/Main/{listing}.txt',
             data_prefix=dict(sub_data_root='VOC2007/'))
     cfg.val_evaluator = dict(type='VOCMetric', metric='mAP', eval_mode='11points')
-    cfg.test_evaluator = cfg.val_evaluator
+    return cfg
 
 
 def draw(data, work_dir, **kwargs):
