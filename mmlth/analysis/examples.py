@@ -9,17 +9,17 @@ from PIL import Image, ImageOps
 from .predictions import Predictions
 from .truth import image_paths
 
-OBJECTS = 3         # that an image has at least
+IMAGES = 3          # that are kept
+OBJECTS = 3         # that each has at least
 _SIDE = 640         # pixels of the longer side that are kept
 _LOWEST = 0.05      # score of the predictions that are kept
 
 
-def keep_examples(predictions: Predictions, count: int = 4) -> List[Dict[str, Any]]:
+def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
     """The first images with at least :data:`OBJECTS` objects, with their predictions.
 
     Args:
         predictions: Of one network.
-        count: How many images. Default: 4.
 
     Returns:
         list[dict]: ``image_id``, ``width`` and ``height`` of the original, ``jpeg`` (base64,
@@ -28,18 +28,18 @@ def keep_examples(predictions: Predictions, count: int = 4) -> List[Dict[str, An
         and, where there are any, ``score``, ``mask`` (COCO's run lengths) and ``keypoints``
         (K triples x, y, visibility or score).
     """
-    chosen = choose(predictions.truth, count)
+    chosen = choose(predictions.truth)
     paths = image_paths(predictions.dataset, chosen)
     return [_example(predictions, image, paths[image]) for image in chosen if image in paths]
 
 
-def choose(truth, count: int) -> List[Any]:
-    """Ids of the first images with :data:`OBJECTS` objects, else of those with the most."""
+def choose(truth) -> List[Any]:
+    """Ids of the first :data:`IMAGES` images with enough objects, else of those with most."""
     number = {image: sum(not o.get('iscrowd') for o in truth.imgToAnns.get(image, ()))
               for image in (info['id'] for info in truth.dataset['images'])}
     enough = [image for image, objects in number.items() if objects >= OBJECTS]
-    return (enough if len(enough) >= count else
-            sorted(number, key=number.get, reverse=True))[:count]
+    return (enough if len(enough) >= IMAGES else
+            sorted(number, key=number.get, reverse=True))[:IMAGES]
 
 
 def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:

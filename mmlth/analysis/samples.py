@@ -7,7 +7,7 @@ from mmlth.core.files import whole_file
 
 from .changes import missing_text
 from .evaluate import Evaluation, Evaluations
-from .examples import OBJECTS
+from .examples import IMAGES, OBJECTS
 from .groups import Cell, Group, group_runs
 from .picture import draw_columns
 from .rows import slug
@@ -16,7 +16,6 @@ from .section import Picture, Section
 from .sparsity import main_direct
 
 SCORE = 0.3         # predictions of a lower score are not drawn
-IMAGES = 3          # per model
 _WANTED = 80        # scope sparsity in percent; the nearest is shown
 
 
@@ -37,7 +36,7 @@ def samples_section(runs: Sequence[Run], evaluations: Evaluations, folder) -> Se
     return Section(
         'samples', 'Sample images',
         f'The first {IMAGES} of the evaluation images with at least {OBJECTS} annotated objects '
-        '(if there are none, those with the most), whatever is predicted on them. Left: ground '
+        '(if there are not so many, those with the most), whatever is predicted on them. Left: ground '
         'truth; middle: the dense model; right: the ticket of the lowest seed whose sparsity '
         f'is nearest to {_WANTED} %. Predictions with a score of {SCORE} and above are drawn; '
         'where none reaches it, none is.', pictures=pictures)
@@ -61,7 +60,7 @@ def _pictures(group: Group, run: Run, evaluations: Evaluations, folder: Path) ->
     dense, ticket = evaluations.get(run.dense), evaluations.get(run.ticket)
     of_ticket = {example['image_id']: example for example in ticket['examples']}
     pictures = []
-    for example in dense['examples'][:IMAGES]:
+    for example in dense['examples']:
         if example['image_id'] not in of_ticket:
             continue
         columns = [('ground truth', example['truth']),
