@@ -3,6 +3,7 @@
 The modules beside this one make sections of finished runs; ``report`` draws and writes them.
 """
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 
@@ -59,6 +60,20 @@ class Figure:
 
 
 @dataclass
+class Picture:
+    """A picture that is not drawn from data.
+
+    Args:
+        key: Its name in links, unique in a report.
+        path: A PNG file.
+        caption: A sentence or two below it.
+    """
+    key: str
+    path: Path
+    caption: str
+
+
+@dataclass
 class Section:
     """One item of the report.
 
@@ -70,6 +85,7 @@ class Section:
         columns: Of the printed table: key of ``rows`` -> heading with its unit, in order. Default:
             none, no table is printed.
         figures: Default: none.
+        pictures: Below the figures. Default: none.
         paper: The item of the paper it repeats, as ``'Fig. 2a'`` or ``'Table 3'``. Default: none.
     """
     key: str
@@ -78,4 +94,5 @@ class Section:
     rows: List[Dict[str, Any]] = field(default_factory=list)
     columns: Dict[str, str] = field(default_factory=dict)
     figures: List[Figure] = field(default_factory=list)
+    pictures: List[Picture] = field(default_factory=list)
     paper: str = ''

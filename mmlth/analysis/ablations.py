@@ -1,0 +1,116 @@
+"""One setting at a time: rewinding point, rounds, allocation (Figs. 2b, 2d and 2e)."""
+from typing import Callable, List, Optional, Sequence
+
+from mmlth.core.errors import UserError
+from mmlth.core.rewind import rewind_iteration
+
+from .groups import Cell, Group, family_labels, group_runs, varied
+from .rows import BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from .runs import Run
+from .section import Figure, Section, Series
+
+
+def rewinding_section(runs: Sequence[Run]) -> Section:
+    """Performance against the iteration that tickets are rewound to.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    section = _section(
+        runs, 'to', 'rewinding', 'Rewinding point', 'rewound to iteration', rewound_to,
+        'Tickets rewound to different points of the dense training, all else equal; 0 is the '
+        'initialisation (of a pretrained backbone, its pretrained weights).')
+    section.paper = 'Fig. 2b'
+    return section
+
+
+def rounds_section(runs: Sequence[Run]) -> Section:
+    """Performance against the number of rounds.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    section = _section(
+        runs, 'rounds', 'rounds', 'Rounds of pruning', 'rounds',
+        lambda cell: float(cell.settings['rounds']),
+        'The same final sparsity reached in one round (one-shot) or several (iterative '
+        'magnitude pruning), all else equal.')
+    section.paper = 'Fig. 2d'
+    return section
+
+
+def allocation_section(runs: Sequence[Run]) -> Section:
+    """Performance against sparsity for each way to spread it over layers.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    figures, rows, vary = [], [], ('allocation', 'sparsity')
+    for group in group_runs(runs):
+        members = varied(group, *vary)
+        labels = family_labels(members, vary)
+        for metric in group.metrics:
+            series: List[Series] = []
+            for family, label in zip(members, labels):
+                for allocation in dict.fromkeys(c.settings['allocation'] for c in family):
+                    cells = [c for c in family if c.settings['allocation'] == allocation]
+                    name = allocation if len(members) == 1 else f'{allocation}, {label}'
+                    series.append(line(name, cells, lambda c: c.scope_sparsity,
+                                       ticket_spread(metric)))
+                    rows += [row(group, c, metric, name) for c in cells]
+            if any(s.x for s in series):
+                figures.append(Figure(
+                    slug('allocation', group.label, metric.task), 'lines',
+                    f'{group.label}: {metric.axis} by the allocation of sparsity. {BAND_TEXT}',
+                    'scope sparsity (%)', metric.axis, [s for s in series if s.x],
+                    dense_line(group, metric)))
+    if not figures:
+        raise UserError('no two lotteries differ in the allocation of sparsity')
+    return Section(
+        'allocation', 'Layerwise against global pruning',
+        'The same sparsity in every layer (layerwise) against one threshold for all weights '
+        f'(global), all else equal. {BAND_TEXT}', rows,
+        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')
+
+
+def rewound_to(cell: Cell) -> Optional[float]:
+    """The iteration of the rewind point; None for a point in epochs of an iteration-based loop.
+
+    How many iterations such an epoch has is not in the work dir.
+    """
+    run = cell.runs[0]
+    total = run.ticket.planned_iterations
+    if run.settings['schedule'] == 'resume' or run.settings['mode'] == 'finetune':
+        total = run.dense.planned_iterations
+    epochs = (run.cfg.get('train_cfg') or {}).get('max_epochs')
+    to = run.settings['to']
+    if str(to).strip().endswith('ep') and not epochs:
+        return 0.0 if str(to).strip() == '0ep' else None
+    return float(rewind_iteration(to, total, round(total / epochs) if epochs else 1))
+
+
+def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
+             x: Callable[[Cell], Optional[float]], text: str) -> Section:
+    """A figure per model, data set and task with ``x`` of the setting ``key``."""
+    figures, rows = [], []
+    for group in group_runs(runs):
+        members = [[c for c in family if x(c) is not None] for family in varied(group, key)]
+        labels = family_labels(members, [key])
+        for metric in group.metrics:
+            series = [line(label, cells, x, ticket_spread(metric))
+                      for label, cells in zip(labels, members)]
+            rows += _rows(group, metric, members, labels, key, x)
+            if any(s.x for s in series):
+                figures.append(Figure(
+                    slug(name, group.label, metric.task), 'lines',
+                    f'{group.label}: {metric.axis}, tickets that differ in this alone. '
+                    f'{BAND_TEXT}', xlabel, metric.axis, [s for s in series if s.x],
+                    dense_line(group, metric)))
+    if not figures:
+        raise UserError(f'no two lotteries differ in their {title.lower()} alone')
+    return Section(name, title, f'{text} {BAND_TEXT}', rows, columns(at=xlabel), figures)
+
+
+def _rows(group: Group, metric, members, labels, key, x) -> List[dict]:
+    return [row(group, cell, metric, label, setting=str(cell.settings[key]), at=x(cell))
+            for label, cells in zip(labels, members) for cell in cells]

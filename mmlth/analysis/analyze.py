@@ -1,0 +1,60 @@
+"""All analyses that apply to what is there, and the report of them."""
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence, Tuple
+
+from mmlth.core.errors import UserError
+
+from .ablations import allocation_section, rewinding_section, rounds_section
+from .early_bird import early_bird_section
+from .layers import layers_section
+from .modules import modules_section
+from .overview import overview_section
+from .report import write_report
+from .runs import Run, find_runs
+from .section import Section
+from .sparsity import backbone_section, sparsity_section
+from .tables import imagenet_section, task_section
+from .verdict import verdict_section
+
+# In the order of the report. Each takes the runs and raises a UserError that says why it has
+# nothing to show.
+ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
+    'verdict': verdict_section, 'sparsity': sparsity_section, 'models': backbone_section,
+    'rewinding point': rewinding_section, 'layers': layers_section, 'rounds': rounds_section,
+    'allocation': allocation_section, 'early-bird': early_bird_section,
+    'modules': modules_section, 'ImageNet tickets': imagenet_section,
+    'tickets of other tasks': task_section}
+
+
+def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets') -> Path:
+    """From finished work dirs to a report; nothing is trained again.
+
+    Args:
+        work_dirs: As :func:`mmlth.analysis.runs.find_runs` takes them.
+        out: Folder of the report: ``report.html``, ``report.md``, ``figures/``, ``data/``,
+            ``tables/``.
+        title: Heading of the report. Default: ``'Lottery tickets'``.
+
+    Returns:
+        Path: ``report.html``.
+
+    Raises:
+        UserError: A folder is no lottery or study, nothing is finished, or ``out`` cannot be
+            written to.
+    """
+    found = find_runs(work_dirs)
+    sections, skipped = run_analyses(found.runs)
+    write_report([overview_section(found, sections, skipped), *sections], out, title=title)
+    return Path(out) / 'report.html'
+
+
+def run_analyses(runs: Sequence[Run]) -> Tuple[List[Section], Dict[str, str]]:
+    """The sections of all analyses that apply, and why others do not (name -> reason)."""
+    sections: List[Section] = []
+    skipped: Dict[str, str] = {}
+    for name, analysis in ANALYSES.items():
+        try:
+            sections.append(analysis(runs))
+        except UserError as error:
+            skipped[name] = str(error)
+    return sections, skipped

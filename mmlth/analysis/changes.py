@@ -1,0 +1,70 @@
+"""Change of an average precision from the dense model, in percent of it, over seeds."""
+from statistics import fmean
+from typing import Any, Callable, Dict, Hashable, Optional
+
+from .evaluate import Evaluation, Evaluations
+from .groups import Cell, Group
+from .metrics import DETECTION, KEYPOINTS, SEGMENTATION
+from .statistics import Spread, spread
+
+BySeed = Dict[Hashable, Evaluation]
+Pick = Callable[[Dict[str, Any]], Optional[float]]
+
+TASKS = {'bbox': DETECTION, 'segm': SEGMENTATION, 'keypoints': KEYPOINTS}
+
+
+def dense_of(group: Group, evaluations: Evaluations) -> BySeed:
+    """Seed -> evaluation of the dense model; of dense trainings that ran to their end."""
+    found: BySeed = {}
+    for run in group.runs:
+        evaluation = evaluations.get(run.dense) if run.dense.trained_fully else None
+        if evaluation is not None:
+            found.setdefault(run.seed, evaluation)
+    return found
+
+
+def tickets_of(cell: Cell, evaluations: Evaluations) -> BySeed:
+    """Seed -> evaluation of the ticket."""
+    found = {run.seed: evaluations.get(run.ticket) for run in cell.runs}
+    return {seed: evaluation for seed, evaluation in found.items() if evaluation is not None}
+
+
+def values(evaluations: BySeed, kind: str, pick: Pick) -> Dict[Hashable, float]:
+    """Seed -> what ``pick`` takes from the precision of ``kind``, where it was measured."""
+    found = {seed: pick(evaluation['precision'][kind])
+             for seed, evaluation in evaluations.items() if kind in evaluation['precision']}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def change(dense: Dict[Hashable, float], ticket: Dict[Hashable, float]) -> Optional[Spread]:
+    """Ticket less dense in percent of the dense mean.
+
+    The dense model of the same seed where there is one, else the dense mean. None where
+    nothing was measured or the dense mean is 0.
+    """
+    mean = fmean(dense.values()) if dense else 0
+    if not ticket or not mean:
+        return None
+    return spread([100 * (value - dense.get(seed, mean)) / mean
+                   for seed, value in ticket.items()])
+
+
+def kinds_of(evaluations: BySeed) -> list:
+    """The kinds of precision that were measured: boxes, masks, keypoints."""
+    return [kind for kind in TASKS if any(kind in e['precision'] for e in evaluations.values())]
+
+
+def protocol_of(evaluations: BySeed, kind: str) -> str:
+    """What the AP of a kind is, in words."""
+    protocol = next(e['precision'][kind]['protocol'] for e in evaluations.values())
+    return ('AP as in the config (Pascal VOC)' if protocol == 'Pascal VOC'
+            else 'AP at OKS 0.50 to 0.95' if kind == 'keypoints' else 'AP at IoU 0.50 to 0.95')
+
+
+def missing_text(evaluations: Evaluations) -> str:
+    """Which runs were not evaluated, and why; empty if all were."""
+    reasons: Dict[str, list] = {}
+    for name, why in evaluations.problems.items():
+        reasons.setdefault(why, []).append(name)
+    return '; '.join(f'{", ".join(names[:3])}{f" and {len(names) - 3} more" * (len(names) > 3)}: '
+                     f'{why}' for why, names in reasons.items())

@@ -1,0 +1,168 @@
+"""What a ticket cost, and what the sparse network would cost to run and to keep."""
+from statistics import fmean
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from mmlth.core.errors import UserError
+
+from .ablations import rewound_to
+from .changes import missing_text
+from .evaluate import Evaluations
+from .flops import sparse_flops
+from .groups import Cell, Group, family_labels, group_runs
+from .layers import sparsity_report
+from .runs import Round, Run
+from .section import Section
+
+_TRAINING = {
+    'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
+    'seeds': 'seeds', 'rounds': 'rounds', 'iterations': 'iterations',
+    'dense_trainings': 'in dense trainings', 'images': 'images', 'minutes': 'time (min)',
+    'saved_iterations': 'saved by early-bird (iterations)', 'saved': 'saved (%)'}
+_NETWORK = {
+    'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
+    'network_sparsity': 'network sparsity (%)',
+    'parameters': 'parameters (M)', 'left': 'parameters left (M)', 'flops': 'FLOPs (G)',
+    'flops_left': 'FLOPs left (G)', 'flops_part': 'FLOPs left (%)',
+    'checkpoint': 'checkpoint (MB)', 'ticket': 'ticket file (MB)'}
+
+
+def training_cost_section(runs: Sequence[Run]) -> Section:
+    """Iterations, images and time of each ticket, and what an early-bird ticket saved.
+
+    Raises:
+        UserError: No run says how long it trained.
+    """
+    rows = [_training_row(group, cell, name) for group in group_runs(runs)
+            for cell, name in _named(group)
+            if any(entry.iterations for run in cell.runs for entry in run.rounds)]
+    if not rows:
+        raise UserError('no run says how many iterations it trained')
+    saving = [row for row in rows if row['saved_iterations']]
+    text = [
+        'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
+        'those trained; images are iterations times the batch size of the config (of one '
+        'process: how many there were is not noted); time is the wall time on the machine that '
+        'ran it, evaluation included, whatever else ran there. Means over seeds. Where a '
+        'study shares its dense training, each ticket is charged with it in full.',
+        'To compare at equal cost, a dense model, or a control that needs no trained one, may be '
+        'trained as long as the whole chain of the ticket: "in dense trainings" says how many '
+        'times the schedule of the dense model that is.']
+    text += [f'{row["group"]}, {row["method"]}: the early-bird mask ended the dense training '
+             f'{row["saved_iterations"]:,.0f} iterations early, {row["saved"]:.0f} % of what the '
+             'chain would have taken.' for row in saving]
+    if not saving:
+        text.append('No run ended its dense training early, so early-bird saved nothing here.')
+    return Section('training-cost', 'What the tickets cost', '\n\n'.join(text), rows, _TRAINING)
+
+
+def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+    """Parameters, operations and file sizes, dense and sparse.
+
+    Raises:
+        UserError: No run has a readable ``sparsity.json``.
+    """
+    rows = []
+    for group in group_runs(runs):
+        for cell, name in _named(group):
+            rows += _network_row(group, cell, name, evaluations)
+    if not rows:
+        raise UserError('no run has a readable sparsity.json')
+    inputs = {e['flops']['inputs'] for run in runs
+              for e in [evaluations.get(run.ticket)] if e is not None}
+    text = [
+        'Zeros in weights are no speed-up: dense hardware and libraries multiply with them as '
+        'with any number. The operations left are those that would remain if every '
+        'multiplication with a pruned weight were skipped, which nothing here does and nobody '
+        'measured; they bound what special kernels or hardware could gain.',
+        'FLOPs are counted with torch.utils.flop_counter, a multiplication and an addition as '
+        'two, in convolutions, linear layers and attention, per input of the network (an image; '
+        'in top-down pose estimation a person), of the trained ticket'
+        + (f', mean of {max(inputs)} inputs of the evaluation data' if inputs else '')
+        + '. Not counted: biases, norms, activations, RoI pooling, NMS, custom operators. '
+        'Layers that run once per proposal count as often as there are proposals. A layer has '
+        'its FLOPs left in proportion to its density; what is no single layer, attention for '
+        'one, counts in full.',
+        'A checkpoint keeps zeros like any number, so its size does not fall; a ticket file '
+        'keeps the surviving start weights and a bit per weight of the mask.']
+    missing = missing_text(evaluations)
+    if missing:
+        text.append(f'No FLOPs, for these were not evaluated: {missing}')
+    return Section('network-cost', 'What the sparse networks cost', '\n\n'.join(text), rows,
+                   _NETWORK)
+
+
+def batch_size(cfg) -> Optional[int]:
+    """Images per iteration of one process."""
+    return (cfg.get('train_dataloader') or {}).get('batch_size')
+
+
+def trained_iterations(cell: Cell, run: Run) -> int:
+    """Of all rounds; a round that resumes the schedule at the rewind point begins there."""
+    settings, skipped = run.settings, 0.0
+    if settings['schedule'] == 'resume' and settings['mode'] != 'finetune':
+        skipped = rewound_to(cell) or 0.0
+    return round(sum(max(0, entry.iterations - (skipped if entry.index else 0))
+                     for entry in run.rounds))
+
+
+def _named(group: Group) -> List[Tuple[Cell, str]]:
+    """Each cell, and what tells it apart from the others apart from its sparsity."""
+    names = family_labels([[cell] for cell in group.cells], ['sparsity'])
+    return list(zip(group.cells, names))
+
+
+def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:
+    run = cell.runs[0]
+    iterations = _mean(trained_iterations(cell, run) for run in cell.runs)
+    # A mask that was drawn before the training needs no dense one, which saves nothing of it.
+    saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.iterations
+                  else 0 for run in cell.runs)
+    dense = _dense_iterations(group, run)
+    batch = batch_size(run.cfg)
+    return dict(
+        group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
+        seeds=len(cell.runs), rounds=len(run.rounds) - 1, iterations=round(iterations),
+        dense_trainings=iterations / dense if dense else None,
+        images=round(iterations * batch) if batch else None,
+        minutes=_mean(sum(r.seconds for r in run.rounds) / 60 for run in cell.runs),
+        saved_iterations=round(saved),
+        saved=100 * saved / (iterations + saved) if iterations + saved else None)
+
+
+def _dense_iterations(group: Group, run: Run) -> Optional[int]:
+    """How long a dense training is, as planned."""
+    own = run.dense.planned_iterations
+    return own or next((r.dense.planned_iterations for r in group.runs
+                        if r.dense.planned_iterations), None)
+
+
+def _network_row(group: Group, cell: Cell, name: str,
+                 evaluations: Evaluations) -> List[Dict[str, Any]]:
+    found = [row for row in (_of_run(run.ticket, evaluations) for run in cell.runs) if row]
+    if not found:
+        return []
+    return [dict(group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
+                 seeds=len(found), **{key: _mean(row[key] for row in found) for key in found[0]})]
+
+
+def _of_run(entry: Round, evaluations: Evaluations) -> Optional[Dict[str, Optional[float]]]:
+    report, evaluation = sparsity_report(entry), evaluations.get(entry)
+    if report is None:
+        return None
+    weights, zeros = report['network']['weights'], report['network']['zeros']
+    total = left = None
+    if evaluation is not None:
+        total = evaluation['flops']['total']
+        left = sparse_flops(evaluation['flops'],
+                            {row['name']: row['sparsity'] for row in report['layers']})
+    return dict(
+        network_sparsity=100 * entry.network_sparsity, parameters=weights / 1e6,
+        left=(weights - zeros) / 1e6, flops=total and total / 1e9, flops_left=left and left / 1e9,
+        flops_part=100 * left / total if total else None,
+        checkpoint=entry.checkpoint_bytes and entry.checkpoint_bytes / 1e6,
+        ticket=entry.ticket_bytes and entry.ticket_bytes / 1e6)
+
+
+def _mean(values) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

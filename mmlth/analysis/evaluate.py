@@ -1,0 +1,133 @@
+"""What the analyses need to know of a trained network, evaluated once and kept beside it."""
+import hashlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.config import Config
+
+from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.core.files import write_text
+
+from .examples import keep_examples
+from .predictions import predict
+from .runs import Round, Run
+from .truth import training_counts
+
+_VERSION = 1
+Evaluation = Dict[str, Any]
+
+
+class Evaluations:
+    """The evaluations of rounds, read from their folders or made and kept there.
+
+    An evaluation is a dict with ``weights`` (their digest), ``loop``, ``precision`` and
+    ``flops`` (see :class:`mmlth.analysis.predictions.Predictions`), ``training_counts``
+    (category -> training annotations, or None) and ``examples`` (see
+    :func:`mmlth.analysis.examples.keep_examples`). It is kept as ``evaluation.json`` in
+    the round's folder, and made anew when the weights of ``final.pth`` are no longer those.
+
+    Args:
+        say: Told what is being evaluated. Default: print.
+    """
+
+    def __init__(self, say: Callable[[str], None] = print):
+        self.problems: Dict[str, str] = {}      # name of the run -> why it has none
+        self._found: Dict[Path, Evaluation] = {}
+        self._seen: Dict[Tuple[str, str], Evaluation] = {}
+        self._say = say
+
+    @classmethod
+    def of_runs(cls, runs: Sequence[Run], say: Callable[[str], None] = print) -> 'Evaluations':
+        """Evaluate the dense model and the last ticket of each run."""
+        evaluations = cls(say)
+        for run in runs:
+            for part in {r.index: r for r in (run.dense, run.ticket)}.values():
+                if part.iterations or part.index:       # a dense model may be untrained
+                    evaluations.add(run, part)
+        return evaluations
+
+    def get(self, part: Round) -> Optional[Evaluation]:
+        """The evaluation of a round; None if there is none."""
+        return self._found.get(part.folder)
+
+    def add(self, run: Run, part: Round) -> None:
+        """Read the evaluation of a round or make it; note in ``problems`` why it fails."""
+        if run.name in self.problems:
+            return
+        try:
+            self._found[part.folder] = self._evaluation(run, part)
+        except (UserError, KeyError, ImportError) as error:
+            self.problems[run.name] = str(error)
+            self._say(f'{run.name}, round {part.index}: not evaluated: {error}')
+
+    def _evaluation(self, run: Run, part: Round) -> Evaluation:
+        path, kept = part.folder / paths.EVALUATION, read(part.folder)
+        if not part.checkpoint.is_file():
+            if kept is None:
+                raise UserError(f'{part.checkpoint} is not there, and neither is {path.name}')
+            return kept
+        digest = weights_digest(part.checkpoint)
+        if kept is not None and kept['weights'] == digest:
+            self._seen[digest, run.training] = kept
+            return kept
+        # Runs of a study share their dense models.
+        made = self._seen.get((digest, run.training))
+        if made is None:
+            self._say(f'{run.name}, round {part.index}: evaluated ...')
+            made = self._seen[digest, run.training] = dict(
+                evaluate(read_config(part.folder), part.checkpoint), weights=digest)
+        write_text(path, json.dumps(made) + '\n')
+        return made
+
+
+def evaluate(cfg: Config, checkpoint) -> Evaluation:
+    """Evaluate a checkpoint; see :class:`Evaluations` for what comes back.
+
+    Raises:
+        UserError: It cannot be evaluated.
+    """
+    predictions = predict(cfg, checkpoint)
+    return dict(
+        version=_VERSION, loop=predictions.loop, precision=predictions.precision,
+        flops=predictions.flops, training_counts=training_counts(cfg),
+        examples=keep_examples(predictions))
+
+
+def read(folder) -> Optional[Evaluation]:
+    """What was kept in a round's folder; None if there is nothing of this version."""
+    path = Path(folder) / paths.EVALUATION
+    try:
+        kept = json.loads(path.read_text(encoding='utf-8'))
+        return kept if kept['version'] == _VERSION else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_config(folder) -> Config:
+    """The config that the Runner of a round has written into its folder.
+
+    ``lottery.json`` has it too, but with lists for tuples, which some transforms refuse.
+    """
+    files: List[Path] = sorted(Path(folder).glob('*.py'), key=lambda f: f.stat().st_mtime)
+    if not files:
+        raise UserError(f'there is no config in {folder}, which the training has left there')
+    return Config.fromfile(files[-1])
+
+
+def weights_digest(checkpoint) -> str:
+    """SHA-256 of the names and values of a checkpoint's weights."""
+    try:
+        state = torch.load(checkpoint, map_location='cpu', weights_only=True)['state_dict']
+        sha = hashlib.sha256()
+        for name in sorted(state):
+            sha.update(f'{name} {state[name].dtype} {tuple(state[name].shape)}\0'.encode())
+            sha.update(state[name].contiguous().view(-1).view(torch.uint8).numpy()
+                       if state[name].numel() else b'')
+    except (OSError, RuntimeError, KeyError, TypeError, AttributeError,
+            pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f'{checkpoint} cannot be read: {str(error):.200}') from None
+    return sha.hexdigest()

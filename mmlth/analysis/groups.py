@@ -1,0 +1,173 @@
+"""Runs that may be averaged and compared: same training, same settings, families of settings."""
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from mmlth.studies.results import settings_text
+
+from .labels import DIRECT, method_label, source_label
+from .metrics import Metric, main_metrics
+from .runs import Run
+from .statistics import BySeed, Comparison, compare
+
+
+@dataclass
+class Cell:
+    """Runs that differ in their seed alone.
+
+    Args:
+        runs: One per seed.
+        settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
+            told by its label, for each seed may have a file of its own.
+    """
+    runs: List[Run]
+    settings: Dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        """See :func:`mmlth.analysis.labels.method_label`."""
+        return self.runs[0].method
+
+    @property
+    def scope_sparsity(self) -> float:
+        """In percent, mean over seeds."""
+        return 100 * sum(r.ticket.scope_sparsity for r in self.runs) / len(self.runs)
+
+    @property
+    def network_sparsity(self) -> float:
+        """In percent of all parameters, mean over seeds."""
+        return 100 * sum(r.ticket.network_sparsity for r in self.runs) / len(self.runs)
+
+    def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
+        """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
+        found = {r.seed: metric.of(r.ticket.metrics, name) for r in self.runs}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+
+@dataclass
+class Group:
+    """Runs with the same dense training but for the seed.
+
+    Args:
+        label: Model and data, e.g. ``'Faster R-CNN R18, VOC'``.
+        model: E.g. ``'Faster R-CNN R18'``.
+        data: E.g. ``'VOC'``.
+        cells: Runs by settings.
+    """
+    label: str
+    model: str
+    data: str
+    cells: List[Cell]
+
+    @property
+    def runs(self) -> List[Run]:
+        """Of all cells."""
+        return [run for cell in self.cells for run in cell.runs]
+
+    @property
+    def metrics(self) -> List[Metric]:
+        """One per task."""
+        return main_metrics(m.name for run in self.runs for m in run.metrics)
+
+    def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
+        """Seed -> the dense model's metric; of dense trainings that ran to their end."""
+        found: BySeed = {}
+        for run in self.runs:
+            value = metric.of(run.dense.metrics, name) if run.dense.trained_fully else None
+            if value is not None:
+                found.setdefault(run.seed, value)
+        return found
+
+    def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
+        """The cell's tickets against the dense model; None if either was not measured."""
+        return compare(self.dense(metric), cell.values(metric))
+
+
+def group_runs(runs: Iterable[Run]) -> List[Group]:
+    """Groups in the order of their labels."""
+    trainings: Dict[str, List[Run]] = {}
+    for run in runs:
+        trainings.setdefault(run.training, []).append(run)
+    groups = [Group(f'{members[0].model}, {members[0].data}', members[0].model,
+                    members[0].data, _cells(members)) for members in trainings.values()]
+    groups.sort(key=lambda group: group.label)
+    for group in groups:
+        same = [g for g in groups if (g.model, g.data) == (group.model, group.data)]
+        if len(same) > 1:
+            group.label += f' (training {same.index(group) + 1})'
+    return groups
+
+
+def families(cells: Iterable[Cell], *vary: str) -> List[List[Cell]]:
+    """Cells that differ in the settings ``vary`` alone, as lists in the order of ``cells``."""
+    found: Dict[str, List[Cell]] = {}
+    for cell in cells:
+        found.setdefault(_key(cell.settings, vary), []).append(cell)
+    return list(found.values())
+
+
+def varied(group: Group, *vary: str) -> List[List[Cell]]:
+    """The families in which the first of ``vary`` takes two values or more."""
+    return [family for family in families(group.cells, *vary)
+            if len({_key({vary[0]: cell.settings.get(vary[0])}) for cell in family}) > 1]
+
+
+def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
+                  usual: Optional[Dict[str, Any]] = None) -> List[str]:
+    """The method of each family, and in which settings it is not as usual.
+
+    Args:
+        members: Families.
+        vary: The settings in which cells of a family differ.
+        usual: The settings that go without saying. Default: None, of the families with
+            the same method those that most of them have.
+    """
+    labels = [method_label({k: v for k, v in family[0].runs[0].settings.items()
+                            if k not in vary}) for family in members]
+    result = []
+    for family, label in zip(members, labels):
+        same = [f[0].settings for f, other in zip(members, labels) if other == label]
+        reference = usual or {key: _most([s.get(key) for s in same]) for key in same[0]}
+        differs = {key: value for key, value in family[0].settings.items() if key not in vary
+                   and _key({key: value}) != _key({key: reference.get(key)})}
+        result.append(f'{label}, {settings_text(differs)}' if differs else label)
+    return result
+
+
+def _most(values: Sequence[Any]) -> Any:
+    """The value that most have; of several the first."""
+    texts = [_key({'': value}) for value in values]
+    return values[texts.index(max(texts, key=texts.count))]
+
+
+def _cells(runs: Sequence[Run]) -> List[Cell]:
+    found: Dict[str, List[Run]] = {}
+    for run in runs:
+        key = _key(_shared(run))
+        if run.settings.get('transfer'):    # its sparsity is its source's
+            key += f'{run.ticket.network_sparsity:.3f}'
+        found.setdefault(key, []).append(run)
+    cells = []
+    for members in found.values():
+        if len({run.seed for run in members}) < len(members):   # two sources of one name
+            kinds: Dict[str, List[Run]] = {}
+            for run in members:
+                kinds.setdefault(run.kind, []).append(run)
+            cells += [Cell(same, same[0].settings) for same in kinds.values()]
+        else:
+            cells.append(Cell(members, _shared(members[0])))
+    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
+
+
+def _shared(run: Run) -> Dict[str, Any]:
+    """The settings with the source of a transfer told by its label."""
+    settings = run.own_settings
+    if settings.get('transfer'):
+        settings['transfer'] = {**settings['transfer'],
+                                'source': source_label(settings['transfer'])}
+    return settings
+
+
+def _key(settings: Dict[str, Any], without: Sequence[str] = ()) -> str:
+    return json.dumps({k: v for k, v in settings.items() if k not in without},
+                      sort_keys=True, default=str)

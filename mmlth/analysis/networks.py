@@ -1,0 +1,45 @@
+"""The analyses that look into the trained networks, which are evaluated for them."""
+from typing import Callable, Dict, List, Sequence, Tuple
+
+from mmlth.core.errors import UserError
+
+from .categories import difficulty_section, frequency_section
+from .cost import network_cost_section, training_cost_section
+from .evaluate import Evaluations
+from .overlap import overlap_sections
+from .runs import Run
+from .samples import samples_section
+from .section import Section
+from .sizes import sizes_section
+
+
+def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] = print
+                     ) -> Tuple[List[Section], Dict[str, str]]:
+    """Sizes, categories, overlap, samples and cost.
+
+    Args:
+        runs: Their rounds are evaluated with the config's own loop, each once: what is
+            found is kept in the round's folder as ``evaluation.json``.
+        pictures: Folder that sample images are written into.
+        say: Told what is being evaluated. Default: print.
+
+    Returns:
+        The sections of all analyses that apply, and why others do not (name -> reason).
+    """
+    evaluations = Evaluations.of_runs(runs, say)
+    analyses: Dict[str, Callable[[], List[Section]]] = {
+        'object sizes': lambda: [sizes_section(runs, evaluations)],
+        'frequency of categories': lambda: [frequency_section(runs, evaluations)],
+        'difficulty of categories': lambda: [difficulty_section(runs, evaluations)],
+        'overlap of tickets': lambda: overlap_sections(runs),
+        'sample images': lambda: [samples_section(runs, evaluations, pictures)],
+        'cost of the tickets': lambda: [training_cost_section(runs)],
+        'cost of the networks': lambda: [network_cost_section(runs, evaluations)]}
+    sections: List[Section] = []
+    skipped: Dict[str, str] = {}
+    for name, analysis in analyses.items():
+        try:
+            sections += analysis()
+        except UserError as error:
+            skipped[name] = str(error)
+    return sections, skipped

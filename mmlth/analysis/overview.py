@@ -1,0 +1,70 @@
+"""What the report is made of, and what came out, in counted sentences."""
+from typing import Any, Dict, List, Mapping, Sequence
+
+from .groups import Cell, Group, family_labels, group_runs
+from .runs import Found
+from .section import Section
+
+COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
+           'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',
+           'network_sparsity': 'network sparsity (%)', 'iterations': 'iterations per round'}
+
+
+def overview_section(found: Found, sections: Sequence[Section],
+                     skipped: Mapping[str, str]) -> Section:
+    """Which runs, which seeds, what was left out, and the findings of the other sections.
+
+    Args:
+        found: The runs.
+        sections: All other sections.
+        skipped: Analysis -> why there is nothing of it.
+    """
+    groups = group_runs(found.runs)
+    rows = [row for group in groups for row in _rows(group)]
+    paragraphs = [_counts(found, groups)]
+    paragraphs += [_first_paragraph(s) for s in sections if s.key == 'verdict']
+    if found.left_out:
+        paragraphs.append(f'Left out: {_listed(found.left_out)}.')
+    if skipped:
+        paragraphs.append(f'Not shown, for the runs give nothing to show: {_listed(skipped)}.')
+    return Section('overview', 'Overview', '\n\n'.join(paragraphs), rows, COLUMNS)
+
+
+def _counts(found: Found, groups: Sequence[Group]) -> str:
+    seeds = sorted({run.seed for run in found.runs if run.seed is not None})
+    text = (f'{_number(len(found.runs), "finished lottery", "finished lotteries")} of '
+            f'{_number(len(groups), "dense model", "dense models")} '
+            f'({"; ".join(group.label for group in groups)}), '
+            f'{_number(len(seeds), "seed", "seeds")} ({", ".join(map(str, seeds)) or "unknown"}).')
+    studies = sorted({run.study for run in found.runs if run.study})
+    return text + (f' Studies: {", ".join(studies)}.' if studies else '')
+
+
+def _rows(group: Group) -> List[Dict[str, Any]]:
+    labels = family_labels([[cell] for cell in group.cells], ['sparsity'])
+    return [_row(group, cell, label) for cell, label in zip(group.cells, labels)]
+
+
+def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
+    seeds = sorted(str(run.seed) for run in cell.runs)
+    return dict(
+        group=group.label, method=label, runs=len(cell.runs), seeds=', '.join(seeds),
+        rounds=len(cell.runs[0].rounds) - 1, scope_sparsity=cell.scope_sparsity,
+        network_sparsity=cell.network_sparsity, iterations=cell.runs[0].ticket.iterations,
+        folders=', '.join(run.name for run in cell.runs))
+
+
+def _first_paragraph(section: Section) -> str:
+    return section.text.split('\n\n')[0]
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    """Names by reason."""
+    names: Dict[str, List[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason.rstrip('.'), []).append(name)
+    return '; '.join(f'{", ".join(same)} ({reason})' for reason, same in names.items())
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f'{count} {one if count == 1 else many}'

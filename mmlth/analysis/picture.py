@@ -1,0 +1,106 @@
+"""Draw one example: ground truth, dense model and ticket side by side."""
+import base64
+import io
+import zlib
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from pycocotools import mask as coco_mask
+
+from mmlth.core.figures import PALETTE
+
+PANEL = 480         # pixels of the width of one picture
+_GAP, _TITLE = 8, 30
+_VISIBLE = 0.05     # keypoints of a lower score are not drawn
+_INK, _PAPER = '#1f2328', '#ffffff'
+
+
+def draw_columns(example: Dict[str, Any],
+                 columns: Sequence[Tuple[str, List[Dict[str, Any]]]]) -> Image.Image:
+    """One image several times side by side, each with other objects on it.
+
+    Args:
+        example: Of :func:`mmlth.analysis.examples.keep_examples`.
+        columns: Titles and objects.
+    """
+    photo = Image.open(io.BytesIO(base64.b64decode(example['jpeg']))).convert('RGB')
+    factor = PANEL / photo.width
+    photo = photo.resize((PANEL, max(1, round(photo.height * factor))), Image.LANCZOS)
+    canvas = Image.new('RGB', (len(columns) * (PANEL + _GAP) - _GAP, photo.height + _TITLE),
+                       _PAPER)
+    for number, (title, objects) in enumerate(columns):
+        panel = draw_objects(photo, objects, PANEL / example['width'], example['skeleton'])
+        left = number * (PANEL + _GAP)
+        canvas.paste(panel, (left, _TITLE))
+        ImageDraw.Draw(canvas).text((left + 2, 4), title, fill=_INK, font=_font(18))
+    return canvas
+
+
+def draw_objects(photo: Image.Image, objects: List[Dict[str, Any]], scale: float,
+                 skeleton: Sequence[Sequence[int]]) -> Image.Image:
+    """The photo with masks, boxes, skeletons and names of its objects.
+
+    Args:
+        photo: Is not changed.
+        objects: With coordinates in pixels of the original; the last are drawn first.
+        scale: Pixels of the photo per pixel of the original.
+        skeleton: Pairs of indices of keypoints.
+    """
+    photo = photo.copy()
+    ordered = sorted(objects, key=lambda o: o.get('score', 1.0))
+    for found in ordered:
+        if 'mask' in found:
+            photo = _draw_mask(photo, found)
+    pen = ImageDraw.Draw(photo)
+    for found in ordered:
+        if 'bbox' in found:
+            _draw_box(pen, found, scale)
+        if 'keypoints' in found:
+            _draw_pose(pen, found, scale, skeleton)
+    return photo
+
+
+def colour_of(category: str) -> str:
+    """The same colour for a category in all pictures; safe for the colour-blind."""
+    return PALETTE[zlib.crc32(category.encode()) % len(PALETTE)]
+
+
+def _draw_mask(photo: Image.Image, found: Dict[str, Any]) -> Image.Image:
+    area = coco_mask.decode(dict(found['mask'], counts=found['mask']['counts'].encode('ascii')))
+    alpha = Image.fromarray((area * 110).astype(np.uint8)).resize(photo.size, Image.BILINEAR)
+    colour = Image.new('RGB', photo.size, colour_of(found['category']))
+    return Image.composite(colour, photo, alpha)
+
+
+def _draw_box(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float) -> None:
+    x, y, width, height = (value * scale for value in found['bbox'])
+    colour = colour_of(found['category'])
+    pen.rectangle([x, y, x + max(1, width), y + max(1, height)], outline=colour, width=3)
+    score = f' {found["score"]:.2f}' if 'score' in found else ''
+    text, font = f'{found["category"]}{score}', _font(13)
+    left, top, right, bottom = pen.textbbox((x + 3, max(0, y - 17)), text, font=font)
+    pen.rectangle([left - 3, top - 2, right + 3, bottom + 2], fill=colour)
+    pen.text((x + 3, max(0, y - 17)), text, fill=_contrast(colour), font=font)
+
+
+def _draw_pose(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float,
+               skeleton: Sequence[Sequence[int]]) -> None:
+    colour = colour_of(found['category'])
+    points = {k: (x * scale, y * scale) for k, (x, y, v) in enumerate(found['keypoints'])
+              if v > _VISIBLE}
+    for a, b in skeleton:
+        if a in points and b in points:
+            pen.line([points[a], points[b]], fill=_PAPER, width=5)
+            pen.line([points[a], points[b]], fill=colour, width=3)
+    for x, y in points.values():
+        pen.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colour, outline=_PAPER)
+
+
+def _contrast(colour: str) -> str:
+    red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
+    return _INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else _PAPER
+
+
+def _font(size: int):
+    return ImageFont.load_default(size)

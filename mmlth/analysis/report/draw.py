@@ -1,0 +1,169 @@
+"""A figure as SVG and PNG, wide for a page and narrow for a telephone."""
+from dataclasses import dataclass
+from io import BytesIO
+from typing import List, Mapping, Sequence, Tuple
+
+from mmlth.analysis.section import Figure, Series
+
+from .bars import draw_bars, layout
+from .data import names_of, numbers
+from .style import GRID, INK, MUTED, PAPER, Style
+
+_RC = {
+    'font.family': 'sans-serif', 'font.sans-serif': ['DejaVu Sans', 'Arial'],
+    'svg.fonttype': 'none', 'text.parse_math': False, 'text.color': INK,
+    'axes.labelcolor': INK, 'axes.edgecolor': MUTED, 'axes.linewidth': 0.8,
+    'axes.spines.top': False, 'axes.grid': True, 'axes.axisbelow': True, 'grid.color': GRID,
+    'grid.linewidth': 0.6, 'xtick.color': MUTED, 'ytick.color': MUTED, 'xtick.labelcolor': INK,
+    'ytick.labelcolor': INK, 'legend.frameon': False, 'hatch.linewidth': 0.6,
+    'hatch.color': PAPER, 'lines.linewidth': 1.8}
+
+
+@dataclass
+class Drawing:
+    """One figure, drawn.
+
+    Args:
+        wide: SVG for a page.
+        narrow: SVG for a screen of 400 px.
+        png: Of the wide one, on white.
+        broad: Whether the wide one needs more room than a column of text.
+    """
+    wide: str
+    narrow: str
+    png: bytes
+    broad: bool
+
+
+def draw(figure: Figure, styles: Mapping[str, Style]) -> Drawing:
+    """Draw ``figure``.
+
+    The same figure gives the same bytes.
+
+    Args:
+        figure: What to draw.
+        styles: From :func:`mmlth.analysis.report.style.assign`.
+
+    Raises:
+        ValueError: The kind of figure is unknown, or bars have a right axis.
+    """
+    if figure.kind not in ('lines', 'bars') or figure.kind == 'bars' and figure.right:
+        raise ValueError(f'Figure {figure.key}: {figure.kind!r} with {len(figure.right)} series '
+                         "on the right axis; kinds are 'lines' and 'bars', and bars have one axis")
+    from matplotlib import rc_context
+    with rc_context({**_RC, 'svg.hashsalt': figure.key, 'font.size': 10}):
+        wide = _plot(figure, styles, narrow=False)
+        broad = wide.get_figwidth() > 8
+        svg, png = _svg(wide), _png(wide)
+    with rc_context({**_RC, 'svg.hashsalt': figure.key + '-narrow', 'font.size': 9}):
+        narrow = _svg(_plot(figure, styles, narrow=True))
+    return Drawing(svg, narrow, png, broad)
+
+
+def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
+    # Not pyplot: that would switch a notebook's backend and keep the figure alive.
+    from matplotlib.figure import Figure as Canvas
+    plan = layout(figure, narrow) if figure.kind == 'bars' else None
+    width, height = plan.size if plan else ((3.9, 2.7) if narrow else (6.6, 3.6))
+    columns, rows = _legend_shape(figure, width)
+    canvas = Canvas(figsize=(width, height + rows * 0.19), layout='constrained')
+    axes = canvas.add_subplot()
+    names = names_of(figure)
+    if plan:
+        handles = draw_bars(axes, figure, styles, plan)
+    else:
+        handles = [_draw_line(axes, s, styles[s.label], names) for s in figure.series]
+        _axis(axes, figure, names)
+        if figure.right:
+            handles += _right_axis(axes, figure, styles, names)
+    handles += _draw_references(axes, figure, styles, plan is not None and plan.horizontal)
+    # Above the axes, where it hides nothing.
+    canvas.legend(handles, labels_of(figure), loc='outside upper left', ncols=columns,
+                  handlelength=1.5 if plan else 2.8, columnspacing=1.4, borderaxespad=0.2)
+    return canvas
+
+
+def labels_of(figure: Figure) -> List[str]:
+    """What the legend says, in order."""
+    labels = [series.label for series in figure.series]
+    labels += [f'{series.label} (right axis)' for series in figure.right]
+    return labels + [reference.label for reference in figure.references]
+
+
+def _legend_shape(figure: Figure, width: float) -> Tuple[int, int]:
+    """As many columns as fit, and the rows that this makes."""
+    from matplotlib import rcParams
+    labels = labels_of(figure)
+    column = 0.58 * rcParams['font.size'] * max(map(len, labels), default=0) + 46
+    columns = max(1, min(len(labels), int(72 * width / column)))
+    return columns, -(-len(labels) // columns)
+
+
+def _draw_line(axes, series: Series, style: Style, names: Sequence[str]):
+    x = [names.index(str(v)) if names else v for v in series.x]
+    y = numbers(series.y)
+    line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
+                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour)
+    if series.error is not None:
+        error = numbers(series.error)
+        axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],
+                          color=style.colour, alpha=0.16, linewidth=0)
+    return line
+
+
+def _axis(axes, figure: Figure, names: Sequence[str]) -> None:
+    axes.set(xlabel=figure.xlabel, ylabel=figure.ylabel)
+    axes.spines['right'].set_visible(bool(figure.right))
+    axes.margins(x=0.04, y=0.08)
+    if names:
+        axes.set_xticks(range(len(names)), names)
+    else:
+        _number_ticks(axes, sorted({x for s in (*figure.series, *figure.right) for x in s.x}))
+
+
+def _number_ticks(axes, values: Sequence[float]) -> None:
+    """At the measured values, if they are few and their labels do not touch."""
+    from matplotlib import rcParams
+    if all(float(x).is_integer() for x in values):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    labels = [f'{x:g}' for x in values]
+    span = values[-1] - values[0] if values else 0
+    need = 0.65 * rcParams['font.size'] * max(map(len, labels), default=0) + 5
+    room = 72 * (axes.figure.get_figwidth() - 0.9)
+    if len(values) == 1 or span and min(
+            b - a for a, b in zip(values, values[1:])) / span * room > need:
+        axes.set_xticks(values, labels)
+
+
+def _right_axis(axes, figure: Figure, styles, names: Sequence[str]) -> list:
+    twin = axes.twinx()
+    twin.set_ylabel(figure.right_label, labelpad=8)
+    twin.grid(False)
+    twin.margins(x=0.04, y=0.08)
+    return [_draw_line(twin, s, styles[s.label], names) for s in figure.right]
+
+
+def _draw_references(axes, figure: Figure, styles, horizontal: bool) -> list:
+    line, span = (axes.axvline, axes.axvspan) if horizontal else (axes.axhline, axes.axhspan)
+    handles = []
+    for reference in figure.references:
+        style = styles[reference.label]
+        handles.append(line(reference.y, color=style.colour, linestyle=style.line, linewidth=1.3,
+                            zorder=1.5))
+        if reference.error:
+            span(reference.y - reference.error, reference.y + reference.error, zorder=0.9,
+                 color=style.colour, alpha=0.12, linewidth=0)
+    return handles
+
+
+def _svg(canvas) -> str:
+    file = BytesIO()
+    canvas.savefig(file, format='svg', transparent=True,
+                   metadata={'Date': None, 'Creator': None, 'Format': None, 'Type': None})
+    return file.getvalue().decode('utf-8')
+
+
+def _png(canvas) -> bytes:
+    file = BytesIO()
+    canvas.savefig(file, format='png', dpi=150, facecolor=PAPER, metadata={'Software': None})
+    return file.getvalue()

@@ -1,0 +1,90 @@
+"""The report as one HTML page that needs nothing else, and as Markdown."""
+from base64 import b64encode
+from importlib.resources import files
+from typing import Dict, List, Sequence
+
+from mmlth.analysis.section import Figure, Section
+
+from .cells import markdown, markdown_table, minus, table_of
+from .data import figure_rows, to_csv
+from .draw import Drawing
+from .svg import inline
+
+PICTURES = 'pictures'
+
+
+def html(title: str, sections: Sequence[Section], drawings: Dict[str, Drawing]) -> str:
+    """The page: style, figures and pictures inside, no script, no request.
+
+    Args:
+        title: Its heading.
+        sections: In order.
+        drawings: Of each figure, by its key.
+    """
+    from jinja2 import Environment, StrictUndefined
+    here = files(__package__)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)
+    template = environment.from_string((here / 'report.html.j2').read_text(encoding='utf-8'))
+    return template.render(
+        title=title, style=(here / 'report.css').read_text(encoding='utf-8'),
+        sections=[_section(section, drawings) for section in sections])
+
+
+def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
+    headings, rows, numeric = table_of(section)
+    return dict(
+        key=section.key, title=section.title, paper=section.paper, paragraphs=paragraphs(section),
+        headings=headings, rows=[[minus(cell) for cell in row] for row in rows],
+        kinds=[_kind(column, n) for column, n in zip(zip(*rows), numeric)],
+        csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
+        figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
+        pictures=[dict(key=picture.key, caption=picture.caption,
+                       source=_data(picture.path.read_bytes(), 'image/png'))
+                  for picture in section.pictures])
+
+
+def _kind(column: Sequence[str], numeric: bool) -> str:
+    """Class of a column: of numbers, or of text too short to be worth a line break."""
+    return 'number' if numeric else 'short' if max(map(len, column), default=0) <= 32 else 'text'
+
+
+def _figure(figure: Figure, drawing: Drawing) -> dict:
+    title = f'{figure.ylabel} against {figure.xlabel}' if figure.xlabel else figure.ylabel
+    names = [s.label for s in (*figure.series, *figure.right, *figure.references)]
+    text = f'{figure.caption} Shown: {", ".join(dict.fromkeys(names))}.'
+    return dict(
+        key=figure.key, caption=figure.caption, broad=drawing.broad,
+        wide=inline(drawing.wide, f'figure-{figure.key}-wide', title, text),
+        narrow=inline(drawing.narrow, f'figure-{figure.key}-narrow', title, text),
+        csv=_data(to_csv(figure_rows(figure)), 'text/csv'))
+
+
+def paragraphs(section: Section) -> List[str]:
+    """The text, one string per paragraph."""
+    return [' '.join(part.split()) for part in section.text.split('\n\n') if part.strip()]
+
+
+def _data(content, kind: str) -> str:
+    content = content.encode('utf-8') if isinstance(content, str) else content
+    return f'data:{kind};base64,{b64encode(content).decode("ascii")}'
+
+
+def to_markdown(title: str, sections: Sequence[Section]) -> str:
+    """The same in Markdown, figures and pictures as files beside it."""
+    parts = [f'# {markdown(title)}']
+    for section in sections:
+        paper = f' ({markdown(section.paper)} of the paper)' if section.paper else ''
+        parts += [f'## {markdown(section.title)}{paper}', *map(markdown, paragraphs(section))]
+        for figure in section.figures:
+            parts += [f'![{markdown(figure.caption)}](figures/{figure.key}.png)',
+                      f'{markdown(figure.caption)} [Data](data/{figure.key}.csv).']
+        for picture in section.pictures:
+            parts += [f'![{markdown(picture.caption)}]({PICTURES}/{picture.key}.png)',
+                      markdown(picture.caption)]
+        if section.columns and section.rows:
+            parts += [markdown_table(section).rstrip(), f'[Data](tables/{section.key}.csv), '
+                      f'[LaTeX](tables/{section.key}.tex).']
+        elif section.rows:
+            parts.append(f'[Data](tables/{section.key}.csv).')
+    return '\n\n'.join(parts) + '\n'

@@ -1,0 +1,104 @@
+"""The files of a report."""
+import json
+import re
+from pathlib import Path
+from typing import Dict, List, Sequence, Union
+
+from mmlth.analysis.section import Section
+from mmlth.core.errors import UserError
+from mmlth.core.files import whole_file, write_json
+
+from . import cells, page
+from .data import figure_rows, to_csv
+from .draw import draw
+from .style import assign
+
+# What a report has written, so that the next one may replace it.
+FILES = 'report_files.json'
+
+
+def write_report(sections: Sequence[Section], out: Union[str, Path], title: str) -> Path:
+    """Write the report of ``sections``.
+
+    ``report.html`` (one file, everything inside), ``report.md``; of each figure
+    ``figures/KEY.svg``, ``figures/KEY.png`` and ``data/KEY.csv``; of each section with rows
+    ``tables/KEY.csv``, and with columns ``tables/KEY.md`` and ``.tex``; ``pictures/KEY.png``.
+    Each is written whole or not at all, the page last. Files of an earlier report that this
+    one does not have are removed, no others.
+
+    Args:
+        sections: What to report, in order. No two sections, figures or pictures share a key.
+        out: The folder.
+        title: Heading of the report.
+
+    Returns:
+        Path: ``report.html``.
+
+    Raises:
+        ValueError: A key is used twice, or is no plain file name.
+        UserError: A file of a report's name is there that no report has written.
+    """
+    _check_keys(sections)
+    out, files = Path(out), _contents(sections, title)
+    earlier = _earlier(out)
+    foreign = [name for name in files if name not in earlier and (out / name).exists()]
+    if foreign:
+        raise UserError(f'{out} has a {foreign[0]} that no report of an analysis has written: it '
+                        'would be lost. Choose another folder, or move it away.')
+    # Listed first: a killed process leaves no file that the next one does not know.
+    write_json(out / FILES, sorted({*earlier, *files}))
+    for name, content in files.items():
+        with whole_file(out / name) as part:
+            part.write_bytes(content.encode('utf-8') if isinstance(content, str) else content)
+    for name in set(earlier) - set(files):
+        (out / name).unlink(missing_ok=True)
+    write_json(out / FILES, sorted(files))
+    return out / 'report.html'
+
+
+def _contents(sections: Sequence[Section], title: str) -> Dict[str, Union[str, bytes]]:
+    """Name of each file -> what is in it; ``report.html`` last."""
+    figures = [figure for section in sections for figure in section.figures]
+    styles = assign(figures)
+    drawings = {figure.key: draw(figure, styles) for figure in figures}
+    files: Dict[str, Union[str, bytes]] = {}
+    for figure in figures:
+        files[f'figures/{figure.key}.svg'] = drawings[figure.key].wide
+        files[f'figures/{figure.key}.png'] = drawings[figure.key].png
+        files[f'data/{figure.key}.csv'] = to_csv(figure_rows(figure))
+    for section in sections:
+        if section.rows:
+            files[f'tables/{section.key}.csv'] = to_csv(section.rows)
+        if section.rows and section.columns:
+            files[f'tables/{section.key}.md'] = cells.markdown_table(section)
+            files[f'tables/{section.key}.tex'] = cells.latex_table(section)
+        for picture in section.pictures:
+            files[f'{page.PICTURES}/{picture.key}.png'] = picture.path.read_bytes()
+    files['report.md'] = page.to_markdown(title, sections)
+    files['report.html'] = page.html(title, sections, drawings)
+    return files
+
+
+def _check_keys(sections: Sequence[Section]) -> None:
+    for items in (sections, [f for s in sections for f in s.figures],
+                  [p for s in sections for p in s.pictures]):
+        seen: List[str] = []
+        for key in [item.key for item in items]:
+            if not re.fullmatch(r'[A-Za-z0-9][\w.-]*', key, re.ASCII):
+                raise ValueError(f'The key {key!r} is no plain file name: letters, digits, _ . -')
+            if key.lower() in seen:     # some file systems do not tell case apart
+                raise ValueError(f'The key {key!r} is used twice: files have these names')
+            seen.append(key.lower())
+
+
+def _earlier(out: Path) -> List[str]:
+    """The files of the report that is there; none that could lie outside ``out``."""
+    if not (out / FILES).exists():
+        return []
+    try:
+        names = json.loads((out / FILES).read_text(encoding='utf-8'))
+        return [n for n in names if re.fullmatch(
+            r'report\.(html|md)|(figures|data|tables|pictures)/[\w-][\w.-]*', n, re.ASCII)]
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{out / FILES} is not the list of files that a report leaves there: '
+                        f'{error}. Choose another folder, or remove it.') from error

@@ -1,0 +1,115 @@
+"""Dense against ticket over seeds: spread, difference, confidence interval, test."""
+import warnings
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Callable, Dict, Hashable, Optional, Sequence, Tuple
+
+import numpy as np
+from scipy import stats
+
+BySeed = Dict[Hashable, float]
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, sample standard deviation (None for one value) and number of values."""
+    mean: float
+    std: Optional[float]
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What separates a ticket from its dense model.
+
+    Args:
+        dense: Over the dense model's seeds.
+        ticket: Over the ticket's seeds.
+        paired: Whether the test is paired over shared seeds; else it is Welch's.
+        n: Pairs; or for Welch's test the smaller number of seeds.
+        difference: Ticket less dense, mean over the pairs or of the means.
+        std: Sample standard deviation of the difference over pairs, of Welch's test the
+            root of the summed variances. None for one value.
+        interval: Its confidence interval at 95 %. None where no test is possible: one
+            seed, or no spread at all.
+        p: Two-sided p value of the hypothesis that there is no difference. None likewise.
+        winning: The paper's rule: the ticket's mean is not below the dense mean by more than
+            one standard deviation of the dense model. None with fewer than two seeds of either.
+    """
+    dense: Spread
+    ticket: Spread
+    paired: bool
+    n: int
+    difference: float
+    std: Optional[float]
+    interval: Optional[Tuple[float, float]]
+    p: Optional[float]
+    winning: Optional[bool]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of at least one value."""
+    values = list(values)
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
+    """Compare by seed (the paper, 4.3: within one standard deviation of the dense model).
+
+    Seeds that both have are paired, for their trainings begin alike; with fewer than two of them
+    Welch's t test compares the two samples.
+
+    Args:
+        dense: Seed -> value.
+        ticket: Seed -> value.
+
+    Returns:
+        None if one of them is empty.
+    """
+    if not dense or not ticket:
+        return None
+    first, second = spread(dense.values()), spread(ticket.values())
+    shared = [seed for seed in ticket if seed in dense]
+    winning = None if first.std is None or second.std is None else (
+        second.mean >= first.mean - first.std)
+    paired = len(shared) > 1 or len(dense) == len(ticket) == len(shared)
+    if paired:
+        deltas = spread([ticket[seed] - dense[seed] for seed in shared])
+        n, difference, std = deltas.n, deltas.mean, deltas.std
+        interval, p = _paired([dense[s] for s in shared], [ticket[s] for s in shared])
+    else:
+        n, difference = min(first.n, second.n), second.mean - first.mean
+        std = None if winning is None else float(np.hypot(first.std, second.std))
+        interval, p = _welch(list(dense.values()), list(ticket.values()))
+    return Comparison(first, second, paired, n, difference, std, interval, p, winning)
+
+
+def _paired(dense: Sequence[float], ticket: Sequence[float]):
+    """Interval and p value of the paired t test."""
+    deltas = np.subtract(ticket, dense)
+    if len(deltas) < 2 or _constant(deltas, [*dense, *ticket]):
+        return None, None
+    return _result(stats.ttest_rel, ticket, dense)
+
+
+def _welch(dense: Sequence[float], ticket: Sequence[float]):
+    """Interval and p value of Welch's t test."""
+    if min(len(dense), len(ticket)) < 2 or (
+            _constant(dense, dense) and _constant(ticket, ticket)):
+        return None, None
+    return _result(stats.ttest_ind, ticket, dense, equal_var=False)
+
+
+def _result(function: Callable, *values, **options):
+    with warnings.catch_warnings():
+        # Of a sample without spread; it is no trouble as long as the other one has some.
+        warnings.filterwarnings('ignore', 'Precision loss', RuntimeWarning)
+        test = function(*values, **options)
+    low, high = test.confidence_interval(_CONFIDENCE)
+    return (float(low), float(high)), float(test.pvalue)
+
+
+def _constant(values: Sequence[float], of: Sequence[float]) -> bool:
+    """Whether the spread is only that of rounding numbers of such a size."""
+    return float(np.ptp(values)) <= 1e-12 * float(np.max(np.abs(of)))

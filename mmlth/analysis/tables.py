@@ -1,0 +1,112 @@
+"""Transferred tickets: of ImageNet (Tables 1 and 2) and of other tasks (Table 4)."""
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmlth.core.errors import UserError
+
+from . import paper
+from .groups import Cell, Group, group_runs
+from .labels import DIRECT, IMAGENET
+from .metrics import Metric
+from .runs import Run
+from .same import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
+                   source_of)
+from .section import Section
+from .sparsity import main_direct
+from .statistics import spread
+
+_COLUMNS = {
+    'group': 'model, data', 'task': 'task', 'source': 'ticket of', 'prune': 'pruned (%)',
+    'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mAP (%)', 'std': 'σ',
+    'ap50': 'AP50 (%)', 'iterations': 'iterations'}
+
+
+def imagenet_section(runs: Sequence[Run]) -> Section:
+    """ImageNet tickets in detectors, the dense model last, as the paper's Tables 1 and 2.
+
+    Raises:
+        UserError: No ImageNet ticket was trained.
+    """
+    rows = []
+    for group in group_runs(runs):
+        cells = [c for c in group.cells if c.method == IMAGENET]
+        cells.sort(key=lambda c: -c.network_sparsity)
+        for metric in group.metrics if cells else ():
+            rows += [_row(group, cell, metric, (1, 2)) for cell in [*cells, None]]
+    if not rows:
+        raise UserError('no ImageNet ticket was transferred')
+    return Section(
+        'imagenet-tickets', 'ImageNet tickets in other tasks',
+        'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: of '
+        f'the weights that have a mask. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
+
+
+def task_section(runs: Sequence[Run]) -> Section:
+    """Tickets of other tasks beside those of the task itself, as the paper's Table 4.
+
+    Raises:
+        UserError: No ticket of another task was trained.
+    """
+    rows = []
+    for group in group_runs(runs):
+        cells = [c for c in group.cells if c.settings.get('transfer')
+                 and not c.settings.get('control') and c.method != IMAGENET]
+        if not cells:
+            continue
+        cells += _nearest(main_direct(group), cells)
+        for metric in group.metrics:
+            rows += [_row(group, cell, metric, (4,)) for cell in [*cells, None]]
+    if not rows:
+        raise UserError('no ticket of another task was transferred')
+    return Section(
+        'task-tickets', 'Tickets of other tasks',
+        'The ticket of one task trained for another; beside it the ticket drawn of the task '
+        f'itself (direct), and the dense model. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
+
+
+def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
+    """The direct tickets whose sparsity is nearest to those of the transferred ones."""
+    found = []
+    for cell in transferred:
+        best = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity),
+                   default=None)
+        if best is not None and best not in found:
+            found.append(best)
+    return found
+
+
+def _row(group: Group, cell: Optional[Cell], metric: Metric, tables) -> Dict[str, Any]:
+    """A ticket's row, or without a cell the dense model's."""
+    values = _values(group, cell, metric)
+    at_50 = _values(group, cell, metric, metric.at_50) if metric.at_50 else {}
+    value = spread(values.values()) if values else None
+    printed = _paper(group, cell, metric, tables)
+    run = (cell.runs if cell else group.runs)[0]
+    return dict(
+        group=group.label, task=metric.task, metric=metric.name,
+        source=cell.method if cell else 'dense',
+        prune=cell.scope_sparsity if cell else 0.0,
+        network_sparsity=cell.network_sparsity if cell else 0.0,
+        seeds=len(values), mean=value and value.mean, std=value and value.std,
+        ap50=spread(at_50.values()).mean if at_50 else None,
+        iterations=(run.ticket if cell else run.dense).iterations,
+        **paper_cells(printed))
+
+
+def _values(group: Group, cell: Optional[Cell], metric: Metric, name: Optional[str] = None):
+    return cell.values(metric, name) if cell else group.dense(metric, name)
+
+
+def _paper(group: Group, cell: Optional[Cell], metric: Metric, tables) -> Optional[paper.Row]:
+    target = same_as_paper(group, metric)
+    if target is None:
+        return None
+    prune, source = 0, None
+    if cell is not None:
+        prune, source = round(cell.scope_sparsity), source_of(cell)
+        if cell.method == DIRECT and is_plain(cell):
+            source = 'keypoint' if target['task'] == 'keypoint' else 'detection'
+        if source is None:
+            return None
+    rows = [row for table in tables
+            for row in paper.find(table=table, prune=prune, source=source, **target)]
+    return rows[0] if rows else None

@@ -1,0 +1,96 @@
+"""Ground truth of a data set: how often a category was trained on, and a form for COCO."""
+from collections import Counter
+from typing import Any, Dict, Iterator, List, Optional
+
+from mmengine.registry import DATASETS
+from pycocotools.coco import COCO
+
+from .precision import quiet
+
+_counted: Dict[str, Optional[Dict[str, int]]] = {}
+
+
+def training_counts(cfg) -> Optional[Dict[str, int]]:
+    """Annotations per category that the training saw, crowds and ignored ones left out.
+
+    Args:
+        cfg: The whole config; its default scope must be the current one.
+
+    Returns:
+        dict: Name of the category -> number; None if the training data are not there, or
+        have no categories.
+    """
+    data = cfg.train_dataloader.dataset
+    key = str(data)         # several rounds and seeds train on the same
+    if key not in _counted:
+        try:
+            with quiet():
+                _counted[key] = _count(DATASETS.build(data))
+        except OSError:
+            return None
+    return _counted[key]
+
+
+def to_coco(dataset) -> COCO:
+    """The ground truth of an MMDetection data set that has no COCO file.
+
+    As MMDetection converts it: ignored objects (in VOC: difficult ones) become crowds, the
+    area of an object is that of its box, and a category's id is its label.
+    """
+    classes = dataset.metainfo['classes']
+    images, annotations = [], []
+    for info in _infos(dataset):
+        images.append(dict(id=info['img_id'], width=info['width'], height=info['height']))
+        for instance in info['instances']:
+            x1, y1, x2, y2 = map(float, instance['bbox'])
+            annotations.append(dict(
+                id=len(annotations) + 1, image_id=info['img_id'],
+                category_id=int(instance['bbox_label']), bbox=[x1, y1, x2 - x1, y2 - y1],
+                area=(x2 - x1) * (y2 - y1), iscrowd=int(instance['ignore_flag'])))
+    coco = COCO()
+    coco.dataset = dict(
+        images=images, annotations=annotations,
+        categories=[dict(id=label, name=name) for label, name in enumerate(classes)])
+    with quiet():
+        coco.createIndex()
+    return coco
+
+
+def image_paths(dataset, wanted: List[Any]) -> Dict[Any, str]:
+    """The files of some images, by id."""
+    found: Dict[Any, str] = {}
+    for info in _infos(dataset):
+        if info['img_id'] in wanted:
+            found[info['img_id']] = info['img_path']
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _infos(dataset) -> Iterator[dict]:
+    return (dataset.get_data_info(index) for index in range(len(dataset)))
+
+
+def _count(dataset) -> Optional[Dict[str, int]]:
+    counts: Counter = Counter()
+    for part in _parts(dataset):
+        names = part.metainfo.get('classes')
+        for info in _infos(part):
+            if 'instances' in info and names:
+                counts.update(names[i['bbox_label']] for i in info['instances']
+                              if not i.get('ignore_flag'))
+            else:           # MMPose: an entry is a person
+                counts['person'] += 1
+    names = dataset.metainfo.get('classes') or list(counts)
+    return {name: counts[name] for name in names} or None
+
+
+def _parts(dataset) -> Iterator[Any]:
+    """The data sets that a repeated, balanced or concatenated one is made of."""
+    if hasattr(dataset, 'datasets'):
+        for part in dataset.datasets:
+            yield from _parts(part)
+    elif hasattr(dataset, 'dataset'):
+        yield from _parts(dataset.dataset)
+    else:
+        yield dataset

@@ -1,0 +1,121 @@
+"""Winning tickets by the paper's rule, and a proper test beside it (the paper, 4.3)."""
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmlth.core.errors import UserError
+
+from .groups import Cell, Group, family_labels, group_runs
+from .labels import DIRECT
+from .metrics import Metric
+from .runs import Run
+from .section import Section
+from .statistics import Comparison
+
+COLUMNS = {
+    'group': 'model, data', 'task': 'task', 'method': 'ticket',
+    'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
+    'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
+    'interval': '95 % confidence interval', 'p': 'p', 'test': 'test', 'n': 'n',
+    'verdict': 'winning ticket?'}
+
+
+def verdict_section(runs: Sequence[Run]) -> Section:
+    """One row per setting and task.
+
+    Raises:
+        UserError: No ticket can be compared with a dense model.
+    """
+    rows = []
+    for group in group_runs(runs):
+        labels = family_labels([[cell] for cell in group.cells], ['sparsity'])
+        for metric in group.metrics:
+            for cell, label in zip(group.cells, labels):
+                comparison = group.compare(cell, metric)
+                if comparison is not None:
+                    rows.append(_row(group, cell, metric, label, comparison))
+    if not rows:
+        raise UserError('no ticket and its dense model were both evaluated')
+    return Section('verdict', 'Which tickets win', f'{_text(rows)}\n\n{_RULE}', rows, COLUMNS,
+                   paper='Section 4.3')
+
+
+_RULE = (
+    'The paper\'s rule: a winning ticket is within one standard deviation of the dense model or '
+    'above, that is, its mean over seeds is not below the dense mean less one sample standard '
+    'deviation of the dense model. That rule asks for no proof: with a wide spread it is easily '
+    'passed. So a two-sided t test of the difference stands beside it, paired where ticket and '
+    'dense model share seeds, else Welch\'s, with the 95 % confidence interval of the '
+    'difference. p values are not corrected for the number of rows. No difference found does not '
+    'mean that there is none; the interval says how large it may be. With one seed there is no '
+    'standard deviation, so no verdict is possible.')
+
+
+def _row(group: Group, cell: Cell, metric: Metric, label: str,
+         found: Comparison) -> Dict[str, Any]:
+    low, high = found.interval or (None, None)
+    return dict(
+        group=group.label, task=metric.task, metric=metric.name, method=label,
+        scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
+        dense=_value(found.dense), ticket=_value(found.ticket),
+        dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
+        ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
+        ticket_seeds=found.ticket.n, difference=found.difference,
+        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high,
+        p=None if found.p is None else float(f'{found.p:.2g}'), test=_test(found), n=found.n,
+        verdict=verdict(found))
+
+
+def verdict(found: Comparison) -> str:
+    """In words; ``'no verdict (one seed)'`` where there is no spread to judge by."""
+    if found.winning is None:
+        return 'no verdict (one seed)'
+    return 'yes' if found.winning else 'no'
+
+
+def _test(found: Comparison) -> str:
+    if found.interval is None:
+        return 'none' if found.winning is None else 'none (no spread)'
+    return 'paired' if found.paired else 'Welch'
+
+
+def _value(value) -> str:
+    return f'{value.mean:.2f}' + ('' if value.std is None else f' ± {value.std:.2f}')
+
+
+def _text(rows: List[Dict[str, Any]]) -> str:
+    """What the rows say, counted."""
+    judged = [row for row in rows if row['verdict'] in ('yes', 'no')]
+    if not judged:
+        return (f'No verdict is possible for any of the {len(rows)} rows: each ticket or its '
+                'dense model has one seed.')
+    controls = [row for row in judged if _is_control(row)]
+    tickets = [row for row in judged if not _is_control(row)]
+    text = (f'Of {len(tickets)} tickets with a verdict {_winning(tickets)} are winning tickets by '
+            'the paper\'s rule')
+    text += (f', and of {len(controls)} controls {_winning(controls)} would be.' if controls
+             else '.')
+    clear = [row for row in tickets if row['high'] is not None and row['high'] < 0]
+    text += (' The 95 % confidence interval of the difference lies wholly below 0 for '
+             f'{len(clear)} tickets, {_winning(clear)} of them winning by the rule.' if clear else
+             ' No ticket has a 95 % confidence interval of the difference wholly below 0.')
+    best = best_direct(judged)
+    if best:
+        text += (f' The sparsest direct winning ticket: {best["network_sparsity"]:.1f} % network '
+                 f'sparsity ({best["group"]}, {best["task"]}: {best["ticket"]} against '
+                 f'{best["dense"]} dense).')
+    without = len(rows) - len(judged)
+    return text + (f' {without} rows have one seed and no verdict.' if without else '')
+
+
+def best_direct(rows: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """The row of the sparsest winning ticket that was drawn of its own task, no control."""
+    winning = [row for row in rows if row['verdict'] == 'yes'
+               and row['method'].startswith(DIRECT)]
+    return max(winning, key=lambda row: row['network_sparsity'], default=None)
+
+
+def _winning(rows: Sequence[Dict[str, Any]]) -> int:
+    return sum(row['verdict'] == 'yes' for row in rows)
+
+
+def _is_control(row: Dict[str, Any]) -> bool:
+    return row['method'].startswith('control')

@@ -1,0 +1,92 @@
+"""Cost: operations by hand, iterations of chains, what early-bird saved."""
+import pytest
+import torch
+from evaluated import evaluations, precision, write_run
+from torch import nn
+from written import write_lottery
+
+from mmlth.analysis.cost import network_cost_section, training_cost_section
+from mmlth.analysis.evaluate import Evaluations
+from mmlth.analysis.flops import count_flops, sparse_flops
+from mmlth.analysis.runs import read_run
+from mmlth.core.errors import UserError
+
+
+class Network(nn.Module):
+    """A convolution that runs twice, a linear layer, attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1, groups=2)
+        self.linear = nn.Linear(4, 6)
+        self.norm = nn.BatchNorm2d(4)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+
+    def forward(self, x):
+        x = self.norm(self.conv(self.conv(x)))
+        x = self.linear(x.mean((2, 3)))[:, None]
+        return self.attention(x, x, x)[0]
+
+
+def test_operations_by_hand():
+    model = Network().train()       # no fused path
+    counts = count_flops(model, lambda: model(torch.zeros(3, 4, 5, 7)))
+    # Each output channel sees 2 input channels of 3 x 3; 3 images of 5 x 7 pixels; twice.
+    conv, linear = 2 * 2 * 3 * 5 * 7 * 4 * 2 * 9, 2 * 3 * 4 * 6
+    assert counts['layers'] == {'conv.weight': conv, 'linear.weight': linear}
+    assert counts['total'] > conv + linear + 2 * 3 * 6 * 18     # attention, its projections too
+    left = sparse_flops(counts, {'conv.weight': 0.75, 'linear.weight': 1.0, 'other': 1.0})
+    assert left == pytest.approx(counts['total'] - 0.75 * conv - linear)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_a_chain_costs_all_its_rounds(tmp_path):
+    """Two seeds of different length of their dense training, 3 rounds of 100 iterations."""
+    for seed, iterations in ((0, 100), (1, 60)):
+        write_lottery(tmp_path / str(seed), {}, {}, rounds=3, seed=seed,
+                      dense_iterations=iterations, early_bird=dict(interval=5, stop=0.1))
+    runs = [read_run(tmp_path / str(seed)) for seed in (0, 1)]
+    section = training_cost_section(runs)
+    row, = section.rows
+    assert row['iterations'] == (400 + 360) / 2 and row['images'] == 2 * 380
+    assert row['dense_trainings'] == pytest.approx(3.8) and row['minutes'] == pytest.approx(4)
+    assert row['saved_iterations'] == 20 and row['saved'] == pytest.approx(5)
+    assert 'ended the dense training 20 iterations early' in section.text
+    assert 'whatever else ran there' in section.text
+
+
+def test_a_resumed_schedule_costs_what_it_trained(tmp_path):
+    write_lottery(tmp_path / 'a', {}, {}, rewind=dict(to='30it', schedule='resume'))
+    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    assert row['iterations'] == 170 and row['saved_iterations'] == 0
+
+
+def test_a_mask_drawn_before_the_training_saves_no_early_bird(tmp_path):
+    write_lottery(tmp_path / 'a', {}, {}, dense_iterations=0, score='snip')
+    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    assert row['iterations'] == 100 and row['saved_iterations'] == 0
+
+
+def test_networks_dense_and_sparse(tmp_path):
+    flops = dict(inputs=2, total=10e9, layers={'a': 6e9, 'b': 2e9})
+    kinds = dict(bbox=precision(0.1))
+    runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops,
+                      layers=dict(a=(1000, 500), b=(3000, 3000)))]
+    section = network_cost_section(runs, evaluations(runs))
+    row, = section.rows
+    assert row['parameters'] == pytest.approx(0.008) and row['left'] == pytest.approx(0.0045)
+    assert row['flops'] == pytest.approx(10) and row['flops_left'] == pytest.approx(5)
+    assert row['flops_part'] == pytest.approx(50)
+    assert row['checkpoint'] == pytest.approx(0.001) and row['ticket'] == pytest.approx(0.0001)
+    assert 'no speed-up' in section.text and 'mean of 2 inputs' in section.text
+
+
+def test_without_evaluations_there_are_sizes_and_a_reason(tmp_path):
+    runs = [read_run(write_lottery(tmp_path / 'x', {}, {}, layers=dict(a=(1000, 500))))]
+    found = Evaluations(say=print)
+    found.problems['x'] = 'the data are not there'
+    section = network_cost_section(runs, found)
+    assert section.rows[0]['flops'] is None and section.rows[0]['left']
+    assert 'x: the data are not there' in section.text
+    with pytest.raises(UserError, match='sparsity.json'):
+        network_cost_section([read_run(write_lottery(tmp_path / 'y', {}, {}))], found)

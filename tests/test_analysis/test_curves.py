@@ -1,0 +1,248 @@
+"""The series behind the figures."""
+import pytest
+from written import (BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, lottery_cfg, write_curve,
+                     write_lottery)
+
+from mmlth.analysis.ablations import allocation_section, rewinding_section, rounds_section
+from mmlth.analysis.early_bird import early_bird_section
+from mmlth.analysis.groups import family_labels, group_runs
+from mmlth.analysis.layers import layers_section
+from mmlth.analysis.metrics import metric_of
+from mmlth.analysis.runs import find_runs
+from mmlth.analysis.sparsity import backbone_section, sparsity_section
+from mmlth.core.errors import UserError
+
+R50 = {**FASTER, 'backbone': dict(type='ResNet', depth=50)}
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Write lotteries, ``aps`` as (dense, ticket) per seed; read them all."""
+    class Study:
+        number = 0
+
+        def add(self, *aps, metric=MAP, seeds=None, **config):
+            for seed, (dense, ticket) in zip(seeds or range(len(aps)), aps):
+                self.number += 1
+                folder = tmp_path / 'runs' / f'{self.number:03d}'
+                write_lottery(folder, {} if dense is None else {metric: dense},
+                              {} if ticket is None else {metric: ticket}, seed=seed, **config)
+            return folder
+
+        @property
+        def runs(self):
+            return find_runs([tmp_path]).runs
+    return Study()
+
+
+def points(series):
+    return list(zip(series.x, series.y, series.error or [None] * len(series.y)))
+
+
+def approx(rows):
+    return [pytest.approx(row) if None not in row else row for row in rows]
+
+
+def test_sparsity_curve_with_its_band_and_the_dense_line(study):
+    study.add((.70, .71), (.72, .71), (.71, .74), sparsity=0.5, scope=0.5, network=0.44)
+    study.add((.70, .60), (.72, .62), (.71, .61), sparsity=0.9, scope=0.9, network=0.8)
+    figure, = sparsity_section(study.runs).figures
+    line, = figure.series
+    assert line.label == 'direct'
+    assert points(line) == approx([(44, 72, 3 * 3 ** 0.5), (80, 61, 3)])
+    dense, = figure.references
+    assert (dense.label, dense.y, dense.error) == ('dense', pytest.approx(71), pytest.approx(1))
+    assert figure.ylabel == 'detection mAP (%)' and figure.xlabel == 'network sparsity (%)'
+
+
+def test_one_seed_has_no_band(study):
+    study.add((.70, .71), sparsity=0.5, scope=0.5, network=0.44)
+    study.add((.70, .60), sparsity=0.9, scope=0.9, network=0.8)
+    figure, = sparsity_section(study.runs).figures
+    assert figure.series[0].error == [None, None] and figure.references[0].error is None
+
+
+def test_direct_against_transferred(study, tmp_path):
+    """Each seed has a source of its own; they are one method nevertheless."""
+    study.add((.70, .71), (.72, .70), sparsity=0.5, scope=0.5, network=0.44)
+    study.add((.70, .69), (.72, .69), sparsity=0.8, scope=0.8, network=0.7)
+    for seed, ap in enumerate((.60, .64)):
+        source = write_lottery(tmp_path / f'imagenet_{seed}' / 'imagenet', {}, {}, seed=seed,
+                               model=dict(type='ImageClassifier'),
+                               data=dict(type='ImageNet', data_root='data/imagenet'))
+        study.add((.70 + .02 * seed, ap), seeds=[seed], scope=0.9, network=0.79,
+                  transfer=dict(source=str(source / 'round_1' / 'final.pth')))
+    figure, = sparsity_section(study.runs).figures
+    assert [s.label for s in figure.series] == ['direct', 'ImageNet ticket']
+    assert [(x, y) for x, y, _ in points(figure.series[1])] == approx([(79, 62)])
+
+
+def test_other_settings_do_not_mix_with_the_direct_line(study):
+    study.add((.70, .71), sparsity=0.5, scope=0.5, network=0.44)
+    study.add((.70, .69), sparsity=0.8, scope=0.8, network=0.7)
+    for other in (dict(rounds=3), dict(allocation='layerwise'), dict(control='random_mask'),
+                  dict(rewind=dict(to='5it')), dict(floor=0.1)):
+        study.add((.70, .10), **other)
+    figure, = sparsity_section(study.runs).figures
+    line, = figure.series
+    assert line.y == pytest.approx([71, 69])
+
+
+def test_several_direct_lines_are_told_apart(study):
+    for floor, ap in ((0.0, .71), (0.1, .61)):
+        study.add((.70, ap), sparsity=0.5, scope=0.5, network=0.44, floor=floor)
+        study.add((.70, ap), sparsity=0.8, scope=0.8, network=0.7, floor=floor)
+    labels = [s.label for s in sparsity_section(study.runs).figures[0].series]
+    assert labels == ['direct', 'direct, floor 0.1']
+
+
+def test_trainings_are_not_averaged_with_others(study):
+    study.add((.70, .71), sparsity=0.5, scope=0.5, network=0.44)
+    study.add((.10, .11), sparsity=0.5, scope=0.5, network=0.44, iters=10)
+    first, second = group_runs(study.runs)
+    assert [g.label for g in (first, second)] == [
+        'Faster R-CNN R18, VOC (training 1)', 'Faster R-CNN R18, VOC (training 2)']
+    assert {round(v) for g in (first, second) for v in g.dense(metric_of(MAP)).values()} == {
+        70, 10}
+
+
+def test_backbones_by_their_change(study):
+    for model, change in ((FASTER, -.05), (R50, .01)):
+        for sparsity in (.5, .9):
+            study.add((.70, .70 + change * sparsity), (.74, .74 + change * sparsity),
+                      model=model, sparsity=sparsity, scope=sparsity, network=sparsity)
+    figure, = backbone_section(study.runs).figures
+    assert [s.label for s in figure.series] == ['Faster R-CNN R18', 'Faster R-CNN R50']
+    assert points(figure.series[0])[1][:2] == pytest.approx((90, -4.5))
+    # The change of each seed, so that the spread of the dense models does not widen it.
+    assert figure.series[0].error == pytest.approx([0, 0], abs=1e-9)
+    assert figure.ylabel == 'change of detection mAP (points)'
+
+
+def test_each_task_has_its_figure(study, tmp_path):
+    for seed in (0, 1):
+        for sparsity in (.5, .9):
+            write_lottery(tmp_path / 'runs' / f'{seed}{sparsity}', {BOX: .3, SEGM: .2},
+                          {BOX: .29, SEGM: .19}, model=MASK, data=COCO, seed=seed,
+                          sparsity=sparsity, scope=sparsity, network=sparsity)
+    figures = sparsity_section(study.runs).figures
+    assert [f.ylabel for f in figures] == ['detection mAP (%)', 'segmentation mAP (%)']
+    assert len({f.key for f in figures}) == 2
+
+
+def test_rewinding_points_in_iterations(study):
+    for to, ap in (('0it', .7), ('5%', .69), ('50it', .68), ('1ep', .1)):
+        study.add((.70, ap), rewind=dict(to=to), iters=1000)
+    figure, = rewinding_section(study.runs).figures
+    # An epoch of an iteration-based loop has an unknown number of iterations.
+    assert points(figure.series[0]) == [(0, pytest.approx(70), None),
+                                        (50, pytest.approx(69), None),
+                                        (50, pytest.approx(68), None)]
+
+
+def test_rounds(study):
+    for rounds, ap in ((1, .7), (5, .6), (3, .65)):
+        study.add((.70, ap), (.72, ap), rounds=rounds)
+    figure, = rounds_section(study.runs).figures
+    assert figure.series[0].x == [1, 3, 5] and figure.series[0].y == pytest.approx([70, 65, 60])
+
+
+def test_allocations(study):
+    for allocation, drop in (('layerwise', .2), ('global', .0)):
+        for sparsity in (.5, .8):
+            study.add((.70, .7 - drop * sparsity), allocation=allocation, sparsity=sparsity,
+                      scope=sparsity)
+    series = {s.label: s for s in allocation_section(study.runs).figures[0].series}
+    assert set(series) == {'global', 'layerwise'}
+    assert series['layerwise'].y == pytest.approx([60, 54])
+
+
+@pytest.mark.parametrize('section', [rewinding_section, rounds_section, allocation_section,
+                                     layers_section, early_bird_section, backbone_section,
+                                     sparsity_section])
+def test_one_plain_lottery_gives_a_reason_and_no_crash(study, section):
+    study.add((.70, .71))
+    with pytest.raises(UserError):
+        section(study.runs)
+
+
+def test_two_settings_at_once_are_no_ablation(study):
+    study.add((.70, .71), rounds=1, rewind=dict(to='0it'))
+    study.add((.70, .71), rounds=3, rewind=dict(to='5it'))
+    with pytest.raises(UserError):
+        rounds_section(study.runs)
+
+
+def test_a_point_without_a_metric_is_left_out(study):
+    study.add((.70, .7), rounds=1)
+    study.add((.70, None), rounds=3)
+    study.add((.70, float('nan')), rounds=5)
+    figure, = rounds_section(study.runs).figures
+    assert figure.series[0].x == [1]
+
+
+def test_unequal_seeds(study):
+    study.add((.70, .7), (.72, .70), (.74, .70), rounds=1)
+    study.add((.70, .6), rounds=3)
+    figure, = rounds_section(study.runs).figures
+    assert figure.series[0].error == [pytest.approx(0, abs=1e-9), None]
+    assert figure.references[0].y == pytest.approx(72)
+
+
+def test_layers(study):
+    for seed, zeros in ((0, 10), (1, 30)):
+        study.add((.7, .7), seeds=[seed], sparsity=0.5, scope=0.5,
+                  layers={'backbone.conv1.weight': (100, zeros), 'head.weight': (200, 180)})
+    section = layers_section(study.runs)
+    line, = section.figures[0].series
+    assert line.label == '50 % of the scope' and line.x == [1, 2]
+    assert line.y == pytest.approx([20, 90])
+    assert line.error == pytest.approx([3 * 2 ** 0.5 * 10, 0])
+    assert [r['layer'] for r in section.rows] == ['backbone.conv1.weight', 'head.weight']
+
+
+def test_a_damaged_sparsity_report_is_left_out(study):
+    folder = study.add((.7, .7), layers={'a.weight': (100, 10)})
+    (folder / 'round_1' / 'sparsity.json').write_text('{"network": 3}')
+    with pytest.raises(UserError, match='sparsity.json'):
+        layers_section(study.runs)
+
+
+def test_early_bird(study):
+    for seed in (0, 1):
+        folder = study.add((.70, .70 + .02 * seed), seeds=[seed], early_bird=dict(interval=50))
+        write_curve(folder, [(50, .5 + .2 * seed, .11), (100, 1, .11)])
+        study.add((.40, .60 + .04 * seed), seeds=[seed], dense_iterations=50,
+                  early_bird=dict(interval=50, stop=dict(iou=.9, patience=1)))
+    figure, = early_bird_section(study.runs).figures
+    assert points(figure.series[0]) == approx([(50, 62, 3 * 8 ** 0.5)])
+    agreement, chance = figure.right
+    assert [(x, y) for x, y, _ in points(agreement)] == approx([(50, .6), (100, 1)])
+    assert chance.y == pytest.approx([.11, .11]) and figure.right_label == 'IoU'
+    assert {r.label: r.y for r in figure.references} == {
+        'dense': pytest.approx(70), 'ticket drawn at the end': pytest.approx(71)}
+
+
+def test_a_dense_training_that_was_cut_short_is_no_baseline(study):
+    study.add((.70, .70))
+    study.add((.40, .60), dense_iterations=50,
+              early_bird=dict(interval=50, stop=dict(iou=.9, patience=1)))
+    group, = group_runs(study.runs)
+    assert group.dense(metric_of(MAP)) == {0: pytest.approx(70)}
+
+
+def test_a_damaged_curve_is_left_out(study):
+    folder = study.add((.70, .70), early_bird=dict(interval=50))
+    write_curve(folder, [('x', 'y', 'z')])
+    with pytest.raises(UserError, match='EarlyBirdHook'):
+        early_bird_section(study.runs)
+
+
+def test_labels_say_what_is_unusual(study):
+    for config in (dict(), dict(sparsity=.9), dict(rounds=3), dict(floor=.1, rounds=3)):
+        study.add((.7, .7), **config)
+    group, = group_runs(study.runs)
+    labels = family_labels([[c] for c in group.cells], ['sparsity'])
+    assert sorted(labels) == ['direct', 'direct', 'direct, rounds 3',
+                              'direct, rounds 3, floor 0.1']
+    assert VOC['type'] == lottery_cfg().train_dataloader.dataset.type

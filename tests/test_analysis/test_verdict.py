@@ -1,0 +1,178 @@
+"""The paper's rule, the test beside it, and the sentences made of both."""
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+from written import MAP, write_lottery
+
+from mmlth.analysis.runs import find_runs
+from mmlth.analysis.statistics import compare, spread
+from mmlth.analysis.verdict import verdict_section
+from mmlth.core.errors import UserError
+
+_AP = st.integers(0, 100_000).map(lambda n: n / 1000)
+
+
+def samples(low, high=8):
+    return st.lists(_AP, min_size=low, max_size=high)
+
+
+def by_seed(values, first=0):
+    return {first + i: v for i, v in enumerate(values)}
+
+
+@given(samples(2))
+def test_spread_is_mean_and_sample_deviation(values):
+    found = spread(values)
+    assert found.n == len(values)
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.std == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+
+
+@given(samples(3), st.data())
+def test_shared_seeds_are_paired(dense, data):
+    ticket = data.draw(st.lists(_AP, min_size=len(dense), max_size=len(dense)))
+    deltas = np.subtract(ticket, dense)
+    assume(np.ptp(deltas) > 1e-3)
+    found = compare(by_seed(dense), by_seed(ticket))
+    # One sample of differences, by its textbook formula.
+    error = np.std(deltas, ddof=1) / math.sqrt(len(deltas))
+    half = stats.t.ppf(0.975, len(deltas) - 1) * error
+    assert found.paired and found.n == len(dense)
+    assert found.difference == pytest.approx(np.mean(deltas), abs=1e-9)
+    assert found.interval == pytest.approx((np.mean(deltas) - half, np.mean(deltas) + half))
+    assert found.p == pytest.approx(stats.ttest_1samp(deltas, 0).pvalue, abs=1e-9)
+
+
+@given(samples(2), samples(2))
+def test_other_seeds_are_compared_by_welch(dense, ticket):
+    assume(np.ptp(dense) > 1e-3 or np.ptp(ticket) > 1e-3)
+    found = compare(by_seed(dense), by_seed(ticket, first=100))
+    a, b = (np.var(v, ddof=1) / len(v) for v in (dense, ticket))
+    freedom = (a + b) ** 2 / (a ** 2 / (len(dense) - 1) + b ** 2 / (len(ticket) - 1))
+    difference = np.mean(ticket) - np.mean(dense)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(a + b)
+    assert not found.paired
+    assert found.interval == pytest.approx((difference - half, difference + half), abs=1e-6)
+    assert found.p == pytest.approx(
+        2 * stats.t.sf(abs(difference) / math.sqrt(a + b), freedom), abs=1e-9)
+
+
+@given(samples(2), samples(2), st.booleans(), st.sampled_from([-7.5, 2.25]))
+def test_direction_and_level_do_not_matter(dense, ticket, shared, shift):
+    first, second = by_seed(dense), by_seed(ticket, 0 if shared else 100)
+    one, back = compare(first, second), compare(second, first)
+    assert back.difference == pytest.approx(-one.difference, abs=1e-9)
+    assert (one.interval is None) == (back.interval is None)
+    moved = compare({k: v + shift for k, v in first.items()},
+                    {k: v + shift for k, v in second.items()})
+    assert moved.difference == pytest.approx(one.difference, abs=1e-9)
+    if one.interval is not None and one.std > 1e-3:
+        assert back.interval == pytest.approx((-one.interval[1], -one.interval[0]), abs=1e-6)
+        assert back.p == pytest.approx(one.p, abs=1e-9)
+        assert moved.p == pytest.approx(one.p, abs=1e-6)
+
+
+@given(samples(2), samples(2))
+def test_the_papers_rule(dense, ticket):
+    found = compare(by_seed(dense), by_seed(ticket))
+    limit = np.mean(dense) - np.std(dense, ddof=1)
+    assume(abs(np.mean(ticket) - limit) > 1e-9)
+    assert found.winning == (np.mean(ticket) > limit)
+
+
+def test_interval_and_p_agree():
+    """95 % interval without 0 means p below 0.05, both ways."""
+    clear = compare(by_seed([70, 71, 72]), by_seed([60, 61.5, 61.7]))
+    assert clear.p < 0.05 and clear.interval[1] < 0 and clear.winning is False
+    unclear = compare(by_seed([70, 71, 72]), by_seed([70.5, 70.2, 72.4]))
+    assert unclear.p > 0.05 and unclear.interval[0] < 0 < unclear.interval[1]
+    assert unclear.winning is True
+
+
+def test_unequal_seeds_are_paired_where_they_are_shared():
+    dense, ticket = {0: 70.0, 1: 71.0, 2: 72.0, 3: 80.0}, {1: 70.0, 2: 71.5, 9: 10.0}
+    found = compare(dense, ticket)
+    assert found.paired and found.n == 2 and found.difference == pytest.approx(-0.75)
+    assert found.dense.n == 4 and found.ticket.n == 3
+
+
+@pytest.mark.parametrize('dense, ticket', [
+    ({0: 70.0}, {0: 69.0}), ({0: 70.0, 1: 71.0}, {0: 69.0}), ({0: 70.0}, {0: 69.0, 1: 70.0})])
+def test_one_seed_gives_no_verdict(dense, ticket):
+    found = compare(dense, ticket)
+    assert found.winning is None and found.interval is None and found.p is None
+    assert found.difference < 0
+
+
+def test_without_spread_there_is_no_test():
+    same = compare({0: 70.0, 1: 71.0}, {0: 69.5, 1: 70.5})
+    assert same.difference == -0.5 and same.interval is None and same.p is None
+    assert same.winning is True         # 70.0 against 70.5 - 0.71
+    constant = compare({0: 0.0, 1: 0.0}, {2: 0.0, 3: 0.0})
+    assert constant.interval is None and constant.winning is True
+
+
+def test_nothing_to_compare():
+    assert compare({}, {0: 1.0}) is None and compare({0: 1.0}, {}) is None
+
+
+def write(folder, aps, **config):
+    for seed, (dense, ticket) in enumerate(aps):
+        write_lottery(folder / f'{len(list(folder.glob("*")))}', {MAP: dense}, {MAP: ticket},
+                      seed=seed, **config)
+
+
+def test_rows_of_tickets_and_controls(tmp_path):
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    write(runs, [(.70, .705), (.71, .712), (.72, .73)], sparsity=0.8)
+    write(runs, [(.70, .60), (.71, .62), (.72, .61)], sparsity=0.9, scope=0.9, network=0.8)
+    write(runs, [(.70, .50), (.71, .52), (.72, .51)], control='random_mask')
+    section = verdict_section(find_runs([tmp_path]).runs)
+    assert [(r['method'], r['verdict']) for r in section.rows] == [
+        ('direct', 'yes'), ('direct', 'no'), ('control: random mask', 'no')]
+    assert section.rows[0]['difference'] == pytest.approx(0.567, abs=1e-3)     # in points
+    assert section.rows[0]['test'] == 'paired' and section.rows[0]['n'] == 3
+    assert section.text.startswith(
+        "Of 2 tickets with a verdict 1 are winning tickets by the paper's rule, and of 1 controls "
+        '0 would be. The 95 % confidence interval of the difference lies wholly below 0 for 1 '
+        'tickets, 0 of them winning by the rule. The sparsest direct winning ticket: 70.0 %')
+
+
+def test_one_seed_is_said(tmp_path):
+    write_lottery(tmp_path / 'a', {MAP: 0.7}, {MAP: 0.7})
+    section = verdict_section(find_runs([tmp_path / 'a']).runs)
+    assert section.rows[0]['verdict'] == 'no verdict (one seed)'
+    assert section.text.startswith('No verdict is possible')
+
+
+@pytest.mark.parametrize('dense, ticket', [({}, {MAP: 0.5}), ({MAP: 0.5}, {}),
+                                           ({MAP: float('nan')}, {MAP: 0.5})])
+def test_a_missing_metric_is_no_crash(tmp_path, dense, ticket):
+    write_lottery(tmp_path / 'a', dense, ticket)
+    with pytest.raises(UserError, match='both evaluated'):
+        verdict_section(find_runs([tmp_path / 'a']).runs)
+
+
+def test_a_dense_model_that_finds_nothing(tmp_path):
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    write(runs, [(0., 0.), (0., 0.)])
+    row, = verdict_section(find_runs([tmp_path]).runs).rows
+    assert row['dense_mean'] == 0 and row['p'] is None and row['test'] == 'none (no spread)'
+
+
+def test_dense_models_of_all_runs_with_that_training_count(tmp_path):
+    """The ticket of seed 0 alone is compared with three dense models."""
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    write(runs, [(.70, .705), (.71, .712), (.72, .73)])
+    write(runs, [(.70, .69)], rounds=3)
+    row = next(r for r in verdict_section(find_runs([tmp_path]).runs).rows
+               if r['method'] == 'direct, rounds 3')
+    assert row['dense_seeds'] == 3 and row['ticket_seeds'] == 1
+    assert row['verdict'] == 'no verdict (one seed)'

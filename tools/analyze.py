@@ -1,0 +1,30 @@
+#!/usr/bin/env python
+"""From finished lotteries and studies to one report: tables, figures, verdicts."""
+import argparse
+import sys
+
+from mmlth.analysis import analyze
+from mmlth.core.errors import UserError
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR',
+                        help='work dirs of lotteries, of studies (with study.json), or folders '
+                        'that hold runs/')
+    parser.add_argument('-o', '--out', required=True, help='folder of the report')
+    parser.add_argument('--title', default='Lottery tickets', help='heading of the report')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    try:
+        page = analyze(args.work_dirs, args.out, title=args.title)
+    except UserError as error:
+        sys.exit(f'Error: {error}')
+    print(page)
+
+
+if __name__ == '__main__':
+    main()
