@@ -3,7 +3,7 @@ import importlib
 import logging
 import tempfile
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Callable, Dict, List, Sequence
 
 from mmengine.config import Config
@@ -23,7 +23,9 @@ _MODULES = ('datasets', 'models', 'engine', 'evaluation', 'visualization')
 
 
 def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: int = 1,
-             timeout: float = 600, say: Callable[[str], None] = print) -> List[Result]:
+             earlier: Sequence[Result] = (), timeout: float = 600,
+             say: Callable[[str], None] = print,
+             save: Callable[[List[Result]], None] = lambda results: None) -> List[Result]:
     """Check the configs of ``libraries`` whose names match ``pattern``.
 
     The override and the rounds are checked of every config, the model and its optimizer
@@ -34,8 +36,11 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
         override: The override's file.
         pattern: A regular expression. Default: all configs.
         jobs: Models that are checked at a time. Default: 1.
+        earlier: Results of a run that was interrupted or had failures: models that were
+            checked then, and passed or could not be built, are not checked again.
         timeout: Seconds for one model. Default: 600.
         say: Is told of the progress. Default: print.
+        save: Gets the results so far, now and then. Default: nothing.
 
     Returns:
         list[Result]: One for each config, in the order of their names.
@@ -52,8 +57,32 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
                 if key:
                     groups[library, key].append(result)
         say(f'{library}: {len(names)} configs read')
-    check_groups(list(groups.values()), override, jobs, timeout, say)
+    known = {(r.library, r.checked): r for r in earlier if r.checked and r.status != FAILED}
+    waiting = []
+    for group in groups.values():
+        found = next((known[r.library, r.name] for r in group if (r.library, r.name) in known),
+                     None)
+        if found is None:
+            waiting.append(group)
+        else:
+            adopt(group, found)
+
+    def save_known() -> None:
+        save([r for r in results if r.checked or r.status in (NOT_BUILT, NO_MODEL)])
+
+    check_groups(in_turn(waiting), override, jobs, timeout, say, save_known)
     return results
+
+
+def in_turn(groups: Sequence[List[Result]]) -> List[List[Result]]:
+    """The first group of each family, then the second of each: failures show early."""
+    seen = Counter()    # type: Counter
+    turns = []
+    for group in groups:
+        family = group[0].library, group[0].family
+        turns.append((seen[family], len(turns), group))
+        seen[family] += 1
+    return [group for *_, group in sorted(turns, key=lambda turn: turn[:2])]
 
 
 def outline(library: str, name: str, override: str):
@@ -84,20 +113,20 @@ def fingerprint(stock: Config) -> str:
 
 
 def check_groups(groups: Sequence[List[Result]], override: str, jobs: int, timeout: float,
-                 say: Callable[[str], None]) -> None:
+                 say: Callable[[str], None], save: Callable[[], None]) -> None:
     """Check the first of each group; its outcome is that of the others."""
     with tempfile.TemporaryDirectory(prefix='zoo_') as folder:
         tasks = [(g[0].library, g[0].name, override, folder) for g in groups]
         for done, (number, found, problem, seconds) in enumerate(
                 run_each(check_in_folder, tasks, jobs, timeout), 1):
-            group = groups[number]
-            first = group[0]
-            found = found or Result(first.library, first.name, FAILED, problem, first.name)
-            for result in group:
-                adopt(result, found)
-            first.seconds = round(seconds, 1)
-            say(f'{done}/{len(groups)} {first.library} {first.name}: {found.status} '
-                f'{found.reason} ({seconds:.0f} s, for {len(group)} configs)')
+            group, (library, name, *_) = groups[number], tasks[number]
+            found = found or Result(library, name, FAILED, problem, checked=name)
+            found.seconds = round(seconds, 1)
+            adopt(group, found)
+            say(f'{done}/{len(groups)} {library} {name}: {found.status} {found.reason} '
+                f'({seconds:.0f} s, for {len(group)} configs)')
+            if done % 20 == 0:
+                save()
 
 
 def check_in_folder(library: str, name: str, override: str, folder: str) -> Result:
@@ -106,12 +135,14 @@ def check_in_folder(library: str, name: str, override: str, folder: str) -> Resu
         return check_model(library, name, override, work_dir)
 
 
-def adopt(result: Result, found: Result) -> None:
-    """Take over what was found of the model, unless the config itself failed before."""
-    if found.status == NOT_BUILT or result.status == PASSED:
-        result.status, result.reason = found.status, found.reason
-    for key in ('checked', 'scope_weights', 'network_weights', 'in_scope', 'left_out'):
-        setattr(result, key, getattr(found, key))
+def adopt(group: Sequence[Result], found: Result) -> None:
+    """Take over what was found of the model, unless a config itself failed before."""
+    for result in group:
+        if found.status == NOT_BUILT or result.status == PASSED:
+            result.status, result.reason = found.status, found.reason
+        for key in ('checked', 'scope_weights', 'network_weights', 'in_scope', 'left_out',
+                    'seconds'):
+            setattr(result, key, getattr(found, key))
 
 
 def preload(library: str) -> None:

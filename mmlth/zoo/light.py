@@ -53,17 +53,21 @@ def working_in(folder):
 
 
 class Noise:
-    """Weights to stand in for trained ones: the same for the same name order, quick to make."""
+    """Weights to stand in for trained ones, the same for a parameter's number and shape.
 
-    def __init__(self, seed: int = 0):
-        self.values = torch.randn(_NOISE, generator=torch.Generator().manual_seed(seed)) * 0.02
-        self.values[self.values == 0] = 0.01    # nothing is 0 that no mask made so
+    Args:
+        largest: Elements of the largest parameter.
+    """
+
+    def __init__(self, largest: int):
+        values = torch.randn(_NOISE, generator=torch.Generator().manual_seed(0)) * 0.02
+        values[values == 0] = 0.01      # nothing is 0 that no mask made so
+        self.values = values.repeat(2 + largest // _NOISE)
 
     def like(self, param: nn.Parameter, number: int) -> torch.Tensor:
-        """The values of the model's parameter ``number``."""
-        repeats = -(-param.numel() // _NOISE)
-        flat = self.values.roll(7919 * number).repeat(repeats)[:param.numel()]
-        return flat.view(param.shape).to(param.dtype)
+        """The values of the model's parameter ``number``, not to be changed in place."""
+        start = 7919 * number % _NOISE
+        return self.values[start:start + param.numel()].view(param.shape).to(param.dtype)
 
     def fill(self, model: nn.Module) -> None:
         """Give every parameter of the model its values."""

@@ -3,8 +3,7 @@
 The real hooks and the real optimizer and wrapper of the rounds' configs; only the training
 between them is replaced, by synthetic weights and gradients.
 """
-from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterator, Sequence
 
 import torch
 from mmengine.config import Config
@@ -15,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmlth import compat
-from mmlth.core import Ticket, select
+from mmlth.core import select
 from mmlth.core import mask as masks
+from mmlth.engine.hooks.prune_hook import PruneHook
 from mmlth.engine.hooks.ticket_hook import ema_copies
 from mmlth.engine.preview import build_model
 from mmlth.engine.rounds import hook_config
@@ -25,7 +25,7 @@ from .light import Noise, amp_on_cpu, light_building, working_in
 from .listing import library_root
 from .result import FAILED, NOT_BUILT, PASSED, Result, place_of, reason_of
 from .scope_check import check_scope, kinds_of
-from .settings_check import derive_rounds, expected_refusal, ticket_path
+from .settings_check import derive_rounds, expected_refusal
 
 
 class CheckFailed(Exception):
@@ -55,28 +55,43 @@ def check_model(library: str, name: str, override: str, work_dir: str) -> Result
     with working_in(root), light_building(), amp_on_cpu():
         try:
             stock = Config.fromfile(str(root / 'configs' / name))
-            model = build_model(stock)
-            if not expected_refusal(stock):
-                make_runner(model, stock, work_dir).build_optim_wrapper(stock.optim_wrapper)
+            runner = make_runner(build_model(stock), stock, work_dir)
+            trained = not expected_refusal(stock)
+            if trained:
+                runner.optim_wrapper = runner.build_optim_wrapper(stock.optim_wrapper)
         except Exception as error:
             result.status, result.reason = NOT_BUILT, reason_of(error)
             return result
-        result.network_weights = sum(p.numel() for p in model.parameters())
-        scope = select(model)
-        result.scope_weights = sum(p.numel() for p in scope.values())
-        result.in_scope, result.left_out = kinds_of(model, scope)
-        if expected_refusal(stock):
-            return result
         try:
-            first, last = derive_rounds(library, name, override, work_dir)
-            runner = make_runner(model, last, work_dir)
-            check_scope(model, scope)
-            mask = check_drawing(runner, first, work_dir)
-            check_binding(runner, last, mask)
-            check_update(runner, mask)
+            measure(result, runner.model)
+            if trained:
+                check_lottery(runner, derive_rounds(library, name, override, work_dir), work_dir)
         except Exception as error:
             result.status, result.reason = FAILED, f'{reason_of(error)} ({place_of(error)})'
     return result
+
+
+def measure(result: Result, model: nn.Module) -> None:
+    """Note what is in scope."""
+    scope = select(model)
+    result.network_weights = sum(p.numel() for p in model.parameters())
+    result.scope_weights = sum(p.numel() for p in scope.values())
+    result.in_scope, result.left_out = kinds_of(model, scope)
+
+
+def check_lottery(runner: Runner, rounds: Sequence[Config], work_dir) -> None:
+    """From the trained weights of round 0 to the first update of round 1."""
+    model = runner.model
+    check_scope(model, select(model))
+    noise = Noise(max(p.numel() for p in model.parameters()))
+    noise.fill(model)
+    drawn = draw(runner, rounds[0])
+    mask = bind(runner, rounds[1])
+    check_mask(mask, drawn, model)
+    for copy in [model, *ema_copies(runner)]:
+        for name, param, start in start_weights(copy, noise, mask):
+            _check(torch.equal(param, start), f'{name} does not start as drawn')
+    check_update(runner, noise, mask)
 
 
 def make_runner(model: nn.Module, cfg: Config, work_dir) -> Runner:
@@ -91,60 +106,60 @@ def make_runner(model: nn.Module, cfg: Config, work_dir) -> Runner:
     return runner
 
 
-def check_drawing(runner: Runner, cfg: Config, work_dir) -> Dict[str, Tensor]:
-    """Draw the ticket of round 1 from synthetic weights; it must read back as drawn."""
-    model = runner.model
-    Noise().fill(model)
-    runner.optim_wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
+def draw(runner: Runner, cfg: Config) -> PruneHook:
+    """Draw the ticket of round 1 from the weights as they are, and save it."""
     settings = hook_config(cfg, 'PruneHook')
-    hook = HOOKS.build({**settings, 'rewind': None})    # from the weights as they are
+    hook = HOOKS.build({**settings, 'rewind': None})
     hook.before_train(runner)
     hook.after_train(runner)
-    mask = Ticket.load(ticket_path(work_dir)).mask
-    in_scope, pruned = masks.size(mask), masks.pruned(mask)
-    _check(list(mask) == list(select(model, hook.scope, hook.frozen)),
-           'the ticket has other weights than the scope')
-    _check(pruned == round(hook.sparsity * in_scope),
-           f'{pruned} of {in_scope} weights are pruned, not {hook.sparsity:.0%}')
-    _check(not masks.emptied(mask), f'nothing survives of {masks.emptied(mask)}')
-    return mask
+    return hook
 
 
-def check_binding(runner: Runner, cfg: Config, mask: Dict[str, Tensor]) -> None:
-    """Load the ticket into other weights; all must be those drawn, and 0 where pruned."""
-    model = runner.model
+def bind(runner: Runner, cfg: Config) -> Dict[str, Tensor]:
+    """Load the ticket into a model of other weights and bind it; return its mask."""
     with torch.no_grad():
-        for param in model.parameters():
+        for param in runner.model.parameters():
             param.fill_(1)
     for hook in runner.hooks:
         if isinstance(hook, EMAHook):
             hook.before_run(runner)
     runner.optim_wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
     hook = HOOKS.build(hook_config(cfg, 'TicketHook'))
-    runner.register_hook(hook)
     hook.before_run(runner)
     hook.before_train(runner)
-    drawn = Noise()
-    for copy in [model, *ema_copies(runner)]:
-        for number, (name, param) in enumerate(copy.named_parameters()):
-            expected = drawn.like(param, number)
-            if name in mask:
-                expected = expected * mask[name]
-            _check(torch.equal(param.detach(), expected), f'{name} does not start as drawn')
+    return hook.ticket.mask
 
 
-def check_update(runner: Runner, mask: Dict[str, Tensor]) -> None:
+def check_mask(mask: Dict[str, Tensor], hook: PruneHook, model: nn.Module) -> None:
+    """The ticket's mask must be what the PruneHook was to draw."""
+    in_scope, pruned = masks.size(mask), masks.pruned(mask)
+    _check(list(mask) == list(select(model, hook.scope, hook.frozen)),
+           'the ticket has other weights than the scope')
+    _check(pruned == round(hook.sparsity * in_scope),
+           f'{pruned} of {in_scope} weights are pruned, not {hook.sparsity:.0%}')
+    _check(not masks.emptied(mask), f'nothing survives of {masks.emptied(mask)}')
+
+
+def start_weights(model: nn.Module, noise: Noise, mask: Dict[str, Tensor]) -> Iterator[tuple]:
+    """The name of each parameter, its value, and with what the ticket starts it."""
+    for number, (name, param) in enumerate(model.named_parameters()):
+        start = noise.like(param, number)
+        yield name, param.detach(), start * mask[name] if name in mask else start
+
+
+def check_update(runner: Runner, noise: Noise, mask: Dict[str, Tensor]) -> None:
     """One update with a gradient of 1 everywhere: pruned weights stay 0, others move."""
     wrapper, params = runner.optim_wrapper, dict(runner.model.named_parameters())
     trained = [p for p in params.values() if p.requires_grad]
     _check(bool(trained), 'no parameter is trained')
-    before = {n: params[n].detach().clone() for n in mask if params[n].requires_grad}
     for _ in range(wrapper._accumulative_counts):
         wrapper.update_params(sum(p.sum() for p in trained))
     for name, keep in mask.items():
-        _check(not params[name][~keep].any(), f'pruned weights of {name} are not 0')
-    moved = any(not torch.equal(params[name], before[name]) for name in before)
-    _check(moved, 'the update moves no weight in scope')    # lr_mult=0 may hold some
+        _check(not (params[name].ne(0) & ~keep).any(), f'pruned weights of {name} are not 0')
+    # lr_mult=0 may hold some.
+    moved = any(name in mask and not torch.equal(param, start)
+                for name, param, start in start_weights(runner.model, noise, mask))
+    _check(moved, 'the update moves no weight in scope')
 
 
 def _check(holds: bool, message: str) -> None:

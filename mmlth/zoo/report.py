@@ -1,6 +1,6 @@
 """The outcome of all configs as text, as plain data, and as a table per family."""
 from collections import Counter, defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Dict, List, Sequence
 
 from .result import FAILED, NO_MODEL, NOT_BUILT, NOT_TRAINED, PASSED, REFUSED, Result
@@ -98,3 +98,9 @@ def to_dict(results: Sequence[Result]) -> Dict[str, Any]:
         totals[library] = dict(status, buildable=status[PASSED] + status[FAILED])
     return dict(totals=totals, families=by_family(results),
                 configs=[dict(asdict(r), family=r.family) for r in results])
+
+
+def from_dict(value: Dict[str, Any]) -> List[Result]:
+    """The results that :func:`to_dict` has written down."""
+    names = [f.name for f in fields(Result)]
+    return [Result(**{name: row[name] for name in names}) for row in value['configs']]

@@ -28,7 +28,7 @@ class Result:
         network_weights: All parameters.
         in_scope: The kinds of weights in scope, as ``Linear.weight``.
         left_out: The kinds of matrices and higher tensors that are not.
-        seconds: What the check of the model took; 0 where another config stood for it.
+        seconds: What the check of ``checked`` took.
     """
     library: str
     name: str

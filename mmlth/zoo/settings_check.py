@@ -1,10 +1,8 @@
 """What is checked of each config without its model: the override and the rounds."""
-from pathlib import Path
 from typing import List, Tuple
 
 from mmengine.config import Config
 
-from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.preflight import check_settings, count_rounds, wrappers_of
@@ -69,8 +67,3 @@ def changes(stock: Config, cfg: Config, index: int) -> List[str]:
     problems += [f'round {index} {"lacks" if wanted else "has"} a {hook}'
                  for hook, wanted in ours.items() if (hook_config(cfg, hook) is None) == wanted]
     return problems
-
-
-def ticket_path(work_dir) -> Path:
-    """Where the ticket of round 1 is."""
-    return paths.round_dir(Path(work_dir), 1) / paths.TICKET
