@@ -17,6 +17,10 @@ ScopeSpec = Union[None, Sequence[str], Mapping[str, Sequence[str]]]
 # percentages (Table 3: base 21.93 %, top 66.39 %) leave them out.
 _SHORTCUT = re.compile(r'(^|\.)layer\d+\.\d+\.downsample\.')
 
+# A teacher is not trained by the optimizer: it is fixed, or the average of its student, whose
+# zeros it takes over (MMDetection's MeanTeacherHook).
+_TEACHER = re.compile(r'(^|\.)teacher(\.|_)')
+
 # The paper's modules for C4 detectors, then those of FPN detectors. `head` and
 # `box_head` are one thing under the paper's name and under the R-CNNs' name. Any
 # top-level child of a model (`bbox_head`, `encoder`, ...) is a group as well.
@@ -48,7 +52,8 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     """Every weight of a convolution or linear layer, by its full name.
 
     Transposed and deformable convolutions and the projections that attention keeps as
-    plain parameters (``in_proj_weight``) count; biases, norms and embeddings do not.
+    plain parameters (``in_proj_weight``) count; biases, norms, embeddings and the teacher
+    of a distilled or semi-supervised model (a module ``teacher``) do not.
     A parameter shared by several modules appears once, under its first name; one that
     an embedding shares counts as an embedding.
     """
@@ -56,7 +61,7 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     seen = {id(m.weight) for m in model.modules()
             if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     for prefix, module in model.named_modules():
-        if _is_norm(module):
+        if _is_norm(module) or _TEACHER.search(f'{prefix}.'):
             continue
         for name, param in module.named_parameters(prefix, recurse=False):
             if name.endswith('weight') and param.dim() >= 2 and id(param) not in seen:

@@ -26,7 +26,14 @@ _REFUSED = dict(
 
 
 def check_config(cfg: Config) -> None:
-    """Raise a UserError for what a lottery cannot be run with."""
+    """Raise a UserError for what a lottery cannot be run with, missing data included."""
+    check_settings(cfg)
+    check_data(cfg)
+
+
+def check_settings(cfg: Config) -> None:
+    """Raise a UserError for settings that a lottery cannot be run with."""
+    check_training(cfg)
     for name, why in (('PruneHook', 'to draw tickets'),
                       ('RewindHook', 'to save what they are rewound to')):
         hook = hook_config(cfg, name)
@@ -51,7 +58,26 @@ def check_config(cfg: Config) -> None:
         shorten(copy.deepcopy(cfg), rewind.length)
     check_optim_wrapper(cfg)
     check_parallel(cfg)
-    check_data(cfg)
+
+
+def check_training(cfg: Config) -> None:
+    """A lottery trains: mmengine wants all three of these, and the optimizer too."""
+    missing = [key for key in ('train_cfg', 'train_dataloader') if not cfg.get(key)]
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    if not optim_wrapper.get('optimizer') and not wrappers_of(optim_wrapper):
+        missing.append('optim_wrapper.optimizer')
+    if missing:
+        raise UserError(
+            f'this config has no training: {", ".join(missing)} is not set, so there is nothing '
+            'to draw a ticket from. Some configs only evaluate what others train: use the '
+            'config of that training.')
+
+
+def wrappers_of(optim_wrapper) -> List[str]:
+    """The keys of an ``optim_wrapper`` that are optim wrappers themselves, if there are any."""
+    return [key for key, value in optim_wrapper.items()
+            if key not in ('optimizer', 'clip_grad', 'paramwise_cfg')
+            and isinstance(value, dict) and {'type', 'optimizer'} & set(value)]
 
 
 def check_transfer(cfg: Config) -> None:
@@ -80,9 +106,7 @@ def count_rounds(cfg: Config) -> int:
 def check_optim_wrapper(cfg: Config) -> None:
     """Round 1 would fail after hours, or bring pruned weights back: tell before round 0."""
     optim_wrapper = cfg.get('optim_wrapper') or {}
-    several = [key for key, value in optim_wrapper.items()
-               if key not in ('optimizer', 'clip_grad', 'paramwise_cfg')
-               and isinstance(value, dict) and {'type', 'optimizer'} & set(value)]
+    several = wrappers_of(optim_wrapper)
     kind = optim_wrapper.get('type', 'OptimWrapper')
     name = 'OptimWrapperDict' if several else _name(kind)
     if name in _REFUSED:
@@ -150,6 +174,8 @@ def _data_paths(dataset) -> Iterator[str]:
     local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
     if isinstance(ann_file, str) and ann_file and local:
         yield os.path.join(root, ann_file)
-        for prefix in (dataset.get('data_prefix') or {}).values():
-            if isinstance(prefix, str) and prefix:
+        panoptic = 'Panoptic' in _name(dataset.get('type'))
+        for key, prefix in (dataset.get('data_prefix') or {}).items():
+            # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.
+            if isinstance(prefix, str) and prefix and (panoptic or key != 'seg'):
                 yield os.path.join(root, prefix)

@@ -3,66 +3,13 @@ import json
 from pathlib import Path
 
 import pytest
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from toy_ticket import WatchZeros
+from real_configs import COCO, OVERRIDE, PERSON, tiny_config
 from test_ways_of_training import check_files
 
 from mmlth.core import Ticket, paths
 from mmlth.engine.config import load_config
-
-OVERRIDE = str(Path(__file__).parents[2] / 'configs/lth/overrides/prune80.py')
-SIZES = {(640, 640): (96, 96), (416, 416): (96, 96), (1280, 1280): (192, 192),
-         (-320, -320): (-48, -48), (320, 640): (64, 128)}
-
-USED = {'default_scope', 'model', 'train_dataloader', 'val_dataloader', 'val_cfg',
-        'val_evaluator', 'optim_wrapper', 'param_scheduler', 'default_hooks', 'custom_hooks',
-        'env_cfg', 'visualizer', 'runner_type'}
-
-
-@HOOKS.register_module(force=True)
-class WatchTicketRounds(WatchZeros):
-    """Round 0 has no ticket to watch."""
-
-    def after_train_iter(self, runner, **kwargs):
-        if any(hasattr(hook, 'ticket') for hook in runner.hooks):
-            super().after_train_iter(runner, **kwargs)
-            Path(runner.work_dir, 'watched').write_text(str(self.seen))
-
-
-def shrink(value):
-    """The config with small images and no Albumentations, an optional dependency."""
-    if isinstance(value, dict):
-        for key in value:
-            value[key] = shrink(value[key])
-    elif isinstance(value, list):
-        value[:] = [shrink(item) for item in value
-                    if not (isinstance(item, dict) and item.get('type') == 'Albumentation')]
-    return SIZES.get(value, value) if isinstance(value, tuple) else value
-
-
-def tiny_config(name, work_dir, root, train, val):
-    """Two rounds of two epochs of three iterations; ``train``, ``val``: (file, images)."""
-    cfg = load_config(name, OVERRIDE, {
-        'default_hooks.rewind.to': '1it', 'model.backbone.init_cfg': None,
-        'val_evaluator.ann_file': str(root / val[0]), 'model.test_cfg.score_thr': 0.0})
-    cfg.default_hooks.checkpoint.update(interval=2, save_best='auto', max_keep_ckpts=-1)
-    for key in set(cfg) - USED:     # half of the time would go into writing them down
-        cfg.pop(key)
-    for loader, (file, images) in ((cfg.train_dataloader, train), (cfg.val_dataloader, val)):
-        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
-        data = loader.dataset.get('dataset', loader.dataset)
-        data.update(data_root=str(root), ann_file=file, data_prefix=dict(img=images), indices=6)
-    cfg.train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=2)
-    for hook in cfg.custom_hooks:
-        if hook.type.endswith('PipelineSwitchHook'):
-            hook.switch_epoch = 1
-        elif hook.type == 'YOLOXModeSwitchHook':
-            hook.num_last_epochs = 0        # it switches one epoch before the last ones
-    cfg.custom_hooks.append(dict(type='WatchTicketRounds'))
-    cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=0)
-    shrink(cfg._cfg_dict)
-    return cfg
 
 
 def check_lottery(cfg, switched):
@@ -82,9 +29,7 @@ def check_lottery(cfg, switched):
     ('yolox/yolox_tiny_8xb8-300e_coco.py', 'No mosaic and mixup aug now!'),
     ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', 'Switch pipeline now!')])
 def test_detectors_with_their_own_hooks(tmp_path, real_data, name, switched):
-    cfg = tiny_config(f'mmdet::{name}', tmp_path, real_data / 'coco80',
-                      ('annotations/instances_train2017.json', 'train2017/'),
-                      ('annotations/instances_val2017.json', 'val2017/'))
+    cfg = tiny_config(f'mmdet::{name}', tmp_path, real_data, COCO)
     check_lottery(cfg, switched)
 
 
@@ -92,8 +37,7 @@ def test_detectors_with_their_own_hooks(tmp_path, real_data, name, switched):
 def test_a_pose_estimator_with_its_own_hooks(tmp_path, real_data):
     cfg = tiny_config(
         'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192.py',
-        tmp_path, real_data / 'coco_person', ('person_keypoints_train.json', 'images/'),
-        ('person_keypoints_val.json', 'images/'))
+        tmp_path, real_data, PERSON)
     check_lottery(cfg, 'Switch pipeline now!')
 
 
