@@ -3,7 +3,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from mmlth.studies.results import settings_text
+from mmlth.analysis.wording import settings_text
 
 from .labels import DIRECT, method_label, source_label
 from .metrics import Metric, main_metrics

@@ -1,10 +1,10 @@
 """Which modules to prune (Table 3)."""
 from typing import Any, Dict, List, Optional, Sequence
 
+from mmlth import paper
 from mmlth.core.errors import UserError
-from mmlth.studies.results import value_text
+from mmlth.analysis.wording import value_text
 
-from . import paper
 from .groups import Cell, Group, group_runs, varied
 from .layers import sparsity_report
 from .metrics import Metric

@@ -1,7 +1,7 @@
 """Rows of tables and lines of figures that several analyses share."""
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from mmlth.studies.results import value_text
+from mmlth.analysis.wording import value_text
 
 from .groups import Cell, Group
 from .metrics import Metric

@@ -1,9 +1,9 @@
 """Transferred tickets: of ImageNet (Tables 1 and 2) and of other tasks (Table 4)."""
 from typing import Any, Dict, List, Optional, Sequence
 
+from mmlth import paper
 from mmlth.core.errors import UserError
 
-from . import paper
 from .groups import Cell, Group, group_runs
 from .labels import DIRECT, IMAGENET
 from .metrics import Metric

@@ -7,7 +7,7 @@ from mmlth.core import paths
 from .estimate import text_of, training_seconds
 from .jobs import Job, plan
 from .one import is_finished
-from .results import settings_text
+from mmlth.analysis.wording import settings_text
 from .study import Run, Study, run_dir
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Dict, List, Sequence
 
+from mmlth.analysis.wording import settings_text, value_text
 from mmlth.core.figures import plot_settings
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import FIGURES, LOTTERY
@@ -126,21 +127,6 @@ def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
                  str(group['iterations']), f'{group["minutes"]:.1f} min']
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
-
-
-def settings_text(settings: Dict[str, Any]) -> str:
-    """Settings as people write them."""
-    return ', '.join(f'{key} {value_text(value)}' for key, value in settings.items()) or (
-        'as in the base')
-
-
-def value_text(value: Any) -> str:
-    """One value of a setting."""
-    if value is None:
-        return 'none'
-    if isinstance(value, dict):
-        value = [f'{key}={item}' for key, item in value.items()]
-    return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

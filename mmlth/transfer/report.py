@@ -4,7 +4,7 @@ from typing import Dict, List, Mapping, Optional
 
 from torch import Tensor, nn
 
-from mmlth.analysis.paper import Row, find
+from mmlth.paper import Row, find
 from mmlth.core import mask as masks
 
 # The paper's models, told from their class and their number of classes: (task, data set).

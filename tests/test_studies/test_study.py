@@ -9,7 +9,8 @@ from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find, is_shareable
 from mmlth.studies.description import write_description
 from mmlth.studies.one import dense_points
-from mmlth.studies.results import settings_text, summarise
+from mmlth.analysis.wording import settings_text
+from mmlth.studies.results import summarise
 
 
 def load(*args, **kwargs):

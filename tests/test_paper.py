@@ -1,7 +1,7 @@
 """The paper's tables agree with themselves, and rows are found."""
 import pytest
 
-from mmlth.analysis.paper import ROWS, find
+from mmlth.paper import ROWS, find
 
 
 def test_every_row_is_there():

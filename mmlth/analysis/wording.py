@@ -1,0 +1,17 @@
+"""Settings as people write them."""
+from typing import Any, Dict
+
+
+def settings_text(settings: Dict[str, Any]) -> str:
+    """Settings as people write them."""
+    return ', '.join(f'{key} {value_text(value)}' for key, value in settings.items()) or (
+        'as in the base')
+
+
+def value_text(value: Any) -> str:
+    """One value of a setting."""
+    if value is None:
+        return 'none'
+    if isinstance(value, dict):
+        value = [f'{key}={item}' for key, item in value.items()]
+    return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
