@@ -5,6 +5,7 @@ MMDetection and MMPose tools too. Each part does nothing where upstream is fine.
 """
 import importlib
 import sys
+from enum import Enum
 from types import ModuleType
 
 import numpy as np
@@ -53,10 +54,11 @@ def replace_missing_torchvision() -> None:
     """Stand in for torchvision where it is missing or does not import.
 
     A torchvision built for another PyTorch fails with ``operator torchvision::nms does
-    not exist`` (https://github.com/pytorch/vision/issues/9085) and takes mmengine's and
-    mmpose's imports with it. mmpose needs ``transforms.ToPILImage`` of it; mmengine
-    needs its version, and an empty ``models`` to look up ``torchvision://resnet18`` in
-    its own list of URLs.
+    not exist`` (https://github.com/pytorch/vision/issues/9085) and takes mmengine's,
+    mmpose's and mmpretrain's imports with it. mmpose needs ``transforms.ToPILImage`` of it,
+    mmpretrain ``functional.pil_to_tensor``, and for its imports alone some more names, which
+    say when they are used that torchvision is missing; mmengine needs its version, and an
+    empty ``models`` to look up ``torchvision://resnet18`` in its own list of URLs.
     """
     try:
         importlib.import_module('torchvision')
@@ -64,15 +66,56 @@ def replace_missing_torchvision() -> None:
     except (ImportError, RuntimeError, OSError, AttributeError):
         for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
             del sys.modules[name]
-    package = ModuleType('torchvision', 'A stand-in by mmlth.compat.')
-    package.__version__ = '0.13.0'
-    package.__path__ = []
-    for name in ('models', 'transforms'):
-        module = ModuleType(f'torchvision.{name}', package.__doc__)
-        setattr(package, name, module)
-        sys.modules[module.__name__] = module
-    package.transforms.ToPILImage = _ToPILImage
-    sys.modules['torchvision'] = package
+    _stand_in('torchvision', __version__='0.13.0')
+    _stand_in('torchvision.models')
+    _stand_in('torchvision.transforms', ToPILImage=_ToPILImage,
+              RandomResizedCrop=_RandomResizedCrop)
+    _stand_in('torchvision.transforms.transforms', InterpolationMode=_InterpolationMode)
+    _stand_in('torchvision.transforms.functional', pil_to_tensor=_pil_to_tensor)
+    _stand_in('torchvision.ops')
+    _stand_in('torchvision.ops.boxes')
+
+
+def _stand_in(name: str, **content) -> ModuleType:
+    """Register a module, also as an attribute of its parent; what it lacks, it says."""
+    module = ModuleType(name, 'A stand-in by mmlth.compat.')
+    module.__path__ = []
+    module.__dict__.update(content)
+    module.__getattr__ = lambda attribute: _raise_missing(AttributeError, f'{name}.{attribute}')
+    parent, _, child = name.rpartition('.')
+    if parent:
+        setattr(sys.modules[parent], child, module)
+    sys.modules[name] = module
+    return module
+
+
+def _raise_missing(kind, name: str):
+    raise kind(f'{name} needs torchvision, which is missing here or does not fit the installed '
+               'PyTorch (mmlth.compat stands in for the little that OpenMMLab imports of it). '
+               'Install the torchvision that belongs to it.')
+
+
+class _RandomResizedCrop:
+    """mmpretrain derives a class from it."""
+
+    def __init__(self, *args, **kwargs):
+        _raise_missing(ImportError, 'torchvision.transforms.RandomResizedCrop')
+
+
+class _InterpolationMode(Enum):
+    NEAREST = 'nearest'
+    BILINEAR = 'bilinear'
+    BICUBIC = 'bicubic'
+    BOX = 'box'
+    HAMMING = 'hamming'
+    LANCZOS = 'lanczos'
+
+
+def _pil_to_tensor(picture) -> torch.Tensor:
+    """A PIL image as a tensor (C, H, W) of its own type, unscaled."""
+    array = np.array(picture)
+    array = array[:, :, None] if array.ndim == 2 else array
+    return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
 
 class _ToPILImage:

@@ -20,11 +20,11 @@ def load_config(config: str, lth: Optional[str] = None,
         cfg_options: From the command line, merged last. Default: None.
 
     Raises:
-        UserError: A file does not exist.
+        UserError: A file does not exist, or is based on a package that is not installed.
     """
-    cfg = Config.fromfile(_find(config))
+    cfg = _read(config)
     if lth is not None:
-        override = Config.fromfile(_find(lth))
+        override = _read(lth)
         amp = (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper'
         cfg.merge_from_dict(override.to_dict())
         if amp:     # the override names the fp32 wrapper, the model is trained with AMP
@@ -38,6 +38,13 @@ def use_masked_amp(cfg: Config) -> None:
     """Train with AMP and keep masks: what ``--amp`` sets."""
     cfg.optim_wrapper.type = 'mmlth.MaskedAmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _read(config: str) -> Config:
+    try:
+        return Config.fromfile(_find(config))
+    except ModuleNotFoundError as error:
+        raise UserError(f'{config} cannot be read: {error}') from None
 
 
 def _find(config: str) -> str:

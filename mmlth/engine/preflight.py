@@ -172,6 +172,8 @@ def _data_paths(dataset) -> Iterator[str]:
         yield from _data_paths(part)
     root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file')
     local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
+    if local and root and not ann_file and isinstance(root, str):
+        yield root      # one folder per class
     if isinstance(ann_file, str) and ann_file and local:
         yield os.path.join(root, ann_file)
         panoptic = 'Panoptic' in _name(dataset.get('type'))

@@ -83,6 +83,17 @@ _USE = '''
     from torchvision.transforms import ToPILImage
     assert ToPILImage()(torch.rand(3, 4, 5)).size == (5, 4)
     assert ToPILImage()(torch.rand(4, 5)).size == (5, 4)
+    from torchvision.transforms.functional import pil_to_tensor
+    pixels = torch.randint(0, 256, (4, 5, 3), dtype=torch.uint8)
+    assert torch.equal(pil_to_tensor(ToPILImage()(pixels.numpy())), pixels.permute(2, 0, 1))
+    import torchvision.ops.boxes as boxes
+    for use in (lambda: boxes.box_iou, lambda: torchvision.transforms.RandomResizedCrop(2)):
+        try:
+            use()
+        except (AttributeError, ImportError) as error:
+            assert 'needs torchvision, which is missing' in str(error)
+        else:
+            raise AssertionError('nothing was said')
     from mmengine.runner.checkpoint import get_torchvision_models
     assert get_torchvision_models()['resnet18'].endswith('.pth')
     import torchvision

@@ -1,0 +1,2 @@
+_base_ = './resnet50_imagenet_prune80.py'
+default_hooks = dict(prune=dict(sparsity=0.5))

@@ -1,0 +1,3 @@
+_base_ = './faster_rcnn_r50_voc_imagenet80.py'
+default_hooks = dict(prune=dict(transfer=dict(
+    source='work_dirs/resnet50_imagenet_prune90/round_1/final.pth')))
