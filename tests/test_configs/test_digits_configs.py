@@ -12,6 +12,7 @@ from mmlth.core import prunable, select
 from mmlth.datasets import make_digits
 from mmlth.engine.config import load_config
 from mmlth.engine.preview import build_model
+from mmlth.transfer import match_names
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'lth'
 R_CNN = ('faster_rcnn_r18_digits', 'mask_rcnn_r18_digits', 'keypoint_rcnn_r18_digits')
@@ -97,13 +98,18 @@ def test_scope_leaves_out_last_layers_and_shortcuts_only(name):
     assert out == BOX_LAST | {BRANCH[name]} | shortcuts
 
 
-def test_scope_of_poses_and_crops():
+def test_scope_of_poses():
     model = build('td_hm_r18_digits')
     scope = read('td_hm_r18_digits_prune80').default_hooks.prune.scope
     assert prunable(model).keys() - select(model, scope) == {'head.final_layer.weight'}
+
+
+def test_scope_of_crops_is_the_paper_s():
     model = build(CROPS)
     scope = read(f'{CROPS}_prune80').default_hooks.prune.scope
-    assert prunable(model).keys() - select(model, scope) == {'head.fc.weight'}
+    assert prunable(model).keys() - select(model, scope) == {
+        'head.fc.weight', 'backbone.conv1.weight',
+        *(f'backbone.layer{i}.0.downsample.0.weight' for i in (2, 3, 4))}
 
 
 def test_both_libraries_measure_keypoints_alike():
@@ -113,6 +119,38 @@ def test_both_libraries_measure_keypoints_alike():
     assert list(ours.sigmas) == theirs.sigmas
     assert list(ours.keypoint_names) == [
         theirs.keypoint_info[i]['name'] for i in range(len(ours.sigmas))]
+
+
+TRANSFERS = dict(
+    {f'{kind}_rcnn_r18_digits_small_from_crops{n}': f'{CROPS}_prune{n}'
+     for kind in ('faster', 'mask') for n in (50, 80, 90)},
+    mask_rcnn_r18_digits_small_from_keypoint80='keypoint_rcnn_r18_digits_small_prune80',
+    keypoint_rcnn_r18_digits_small_from_mask80='mask_rcnn_r18_digits_small_prune80')
+
+
+@pytest.mark.parametrize('name, source', TRANSFERS.items())
+def test_transfers_find_their_source_and_fill_what_it_has(name, source):
+    cfg = read(f'transfer/{name}')
+    spec = cfg.default_hooks.prune.transfer
+    assert Path(spec.source).parts[:3] == ('work_dirs', source, 'round_1')
+    assert cfg.model == read(name.split('_from_')[0]).model
+    theirs, ours = shapes(source), shapes(f'transfer/{name}')
+    places = match_names(list(theirs), list(ours), spec.mapping)
+    assert all(theirs[there] == ours[here] for there, here in places.items())
+    parts = ('backbone.', ) if 'crops' in name else ('backbone.', 'neck.', 'rpn_head.')
+    assert set(places.values()) == {key for key in ours if key.startswith(parts)}
+
+
+@pytest.mark.parametrize('kind', ['faster', 'mask'])
+def test_dense_models_begin_with_the_dense_classifier(kind):
+    cfg = read(f'transfer/{kind}_rcnn_r18_digits_small_from_crops')
+    start = cfg.model.backbone.pop('init_cfg')
+    assert start.checkpoint.split('/')[1:] == [f'{CROPS}_prune80', 'round_0', 'final.pth']
+    base = read(f'{kind}_rcnn_r18_digits_small')
+    assert base.model.backbone.pop('init_cfg') is None
+    assert cfg.model == base.model
+    direct = read(f'transfer/{kind}_rcnn_r18_digits_small_from_crops_prune80')
+    assert direct.default_hooks.prune.scope == read(f'{CROPS}_prune80').default_hooks.prune.scope
 
 
 @pytest.fixture(scope='module')

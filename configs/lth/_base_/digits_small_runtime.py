@@ -1,6 +1,6 @@
 """The schedule for studies on small scenes: about a minute on one CPU core."""
 _base_ = './digits_runtime.py'
-max_iters = 300
+max_iters = 400
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 # The second moment of the default looks back 1,000 iterations, more than there are.
 optim_wrapper = dict(optimizer=dict(betas=(0.9, 0.98)))

@@ -7,6 +7,7 @@ _base_ = '../mask_rcnn_r18_digits_small.py'
 model = dict(
     backbone=dict(
         init_cfg=dict(
+            _delete_=True,
             type='Pretrained',
             prefix='backbone.',
             checkpoint='work_dirs/resnet18_digit_crops_prune80/round_0/final.pth')))

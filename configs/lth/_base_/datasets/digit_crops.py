@@ -14,7 +14,7 @@ pipeline = [
     dict(type='PackInputs')
 ]
 train_dataloader = dict(
-    batch_size=64,
+    batch_size=96,
     num_workers=0,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
