@@ -63,9 +63,8 @@ class Job:
         launcher = [] if nproc == 1 else [
             '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={nproc}']
         return ['env', *limits, sys.executable, *launcher, '-m', 'mmlth.studies',
-                os.path.abspath(study), '--work-dir', str(root),
-                '--dense' if self.is_dense else '--run', self.run.name,
-                *(['--launcher', 'pytorch'] if launcher else [])]
+                os.path.abspath(study), str(root), 'dense' if self.is_dense else 'lottery',
+                self.run.name, 'pytorch' if launcher else 'none']
 
 
 def plan(study: Study, root: Path) -> List[Job]:
