@@ -62,7 +62,7 @@ def test_studies_share_their_dense_trainings(twin):
         study = load_study(str(STUDIES / f'{item}{twin}.py'))
         for run in study.runs:
             if is_shareable(run.cfg) and 'faster' in run.base:
-                kept.setdefault(dense_name(run.cfg), set()).add(
+                kept.setdefault(run.dense, set()).add(
                     frozenset(dense_points(study, run)))
     main = [points for points in kept.values() if len(points) > 1]
     assert not main, main
