@@ -12,19 +12,16 @@ from .study import load_study
 def main() -> None:
     """Parse the arguments and run the job."""
     parser = argparse.ArgumentParser(prog='python -m mmlth.studies', description=__doc__)
-    parser.add_argument('study')
-    parser.add_argument('--work-dir', type=Path, required=True)
-    job = parser.add_mutually_exclusive_group(required=True)
-    job.add_argument('--run', metavar='NAME', help='the lottery of that name')
-    job.add_argument('--dense', metavar='NAME', help='the dense training that it begins with')
-    parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none')
+    # No options: torchrun takes what begins like one of its own, though it stands behind us.
+    parser.add_argument('study', help='its file')
+    parser.add_argument('root', type=Path, help='the work dir')
+    parser.add_argument('kind', choices=['lottery', 'dense'])
+    parser.add_argument('name', help='of the lottery, or of one that begins with the dense model')
+    parser.add_argument('launcher', choices=['none', 'pytorch'])
     args = parser.parse_args()
     try:
-        study = load_study(args.study)
-        if args.dense:
-            run_dense(study, args.work_dir, args.dense, args.launcher)
-        else:
-            run_one(study, args.work_dir, args.run, args.launcher)
+        run = run_dense if args.kind == 'dense' else run_one
+        run(load_study(args.study), args.root, args.name, args.launcher)
     except UserError as error:
         sys.exit(f'Error: {error}')
 

@@ -41,13 +41,13 @@ def is_shareable(cfg: Config) -> bool:
     return hook_config(cfg, 'EarlyBirdHook') is None and not starts
 
 
-def find(root: Path, cfg: Config, points: Iterable[str]) -> Path:
+def find(root: Path, name: str, points: Iterable[str]) -> Path:
     """The folder of the dense training that has, or is to have, these rewind points.
 
     A training cannot get further points once it is begun: another study's that lacks some stays
     as it is, and theirs is the next folder, ``NAME_2``.
     """
-    name, points = dense_name(cfg), set(points)
+    points = set(points)
     for number in count(1):
         folder = Path(root) / 'dense' / (name if number == 1 else f'{name}_{number}')
         if not (folder / _STATE).exists() or points <= set(read_json(folder / _STATE)['rewind']):

@@ -31,7 +31,6 @@ from typing import Any, Dict
 
 from mmlth.core.files import write_json
 
-from .dense import dense_name
 from .settings import plain
 from .study import Run, Study
 
@@ -66,5 +65,5 @@ def describe(study: Study) -> Dict[str, Any]:
 
 def _run(run: Run) -> Dict[str, Any]:
     return dict(folder=f'../runs/{run.name}', base=run.base, seed=run.seed, metrics=run.metrics,
-                dense=dense_name(run.cfg),
+                dense=run.dense,
                 sources={name: source.name for name, source in run.sources.items()})

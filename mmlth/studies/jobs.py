@@ -63,9 +63,8 @@ class Job:
         launcher = [] if nproc == 1 else [
             '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={nproc}']
         return ['env', *limits, sys.executable, *launcher, '-m', 'mmlth.studies',
-                os.path.abspath(study), '--work-dir', str(root),
-                '--dense' if self.is_dense else '--run', self.run.name,
-                *(['--launcher', 'pytorch'] if launcher else [])]
+                os.path.abspath(study), str(root), 'dense' if self.is_dense else 'lottery',
+                self.run.name, 'pytorch' if launcher else 'none']
 
 
 def plan(study: Study, root: Path) -> List[Job]:
@@ -96,7 +95,7 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     """The dense training that a run waits for; it is put before the run."""
     if not dense.is_shareable(run.cfg) or (run_dir(root, run) / paths.LOTTERY).exists():
         return None
-    folder = dense.find(root, run.cfg, dense_points(study, run))
+    folder = dense.find(root, run.dense, dense_points(study, run))
     if dense.finished(folder):
         return None
     name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())

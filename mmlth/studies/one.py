@@ -26,7 +26,7 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
             return
         cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
         if dense.is_shareable(cfg):
-            dense.adopt(dense.find(root, run.cfg, dense_points(study, run)), folder, cfg)
+            dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg)
             barrier()
         LotteryRunner(cfg).train()
 
@@ -35,18 +35,17 @@ def run_dense(study: Study, root: Path, name: str, launcher: str = 'none') -> No
     """Run the dense training that the run ``name`` begins with."""
     run = find_run(study, name)
     points = dense_points(study, run)
-    with _alone(Path(root) / 'dense' / dense.dense_name(run.cfg), run.cfg, launcher):
+    with _alone(Path(root) / 'dense' / run.dense, run.cfg, launcher):
         # Looked for now: while this process waited, another study may have trained it.
-        folder = dense.find(root, run.cfg, points)
+        folder = dense.find(root, run.dense, points)
         if not dense.finished(folder):
             dense.train_dense(folder, run.located(root), points, launcher)
 
 
 def dense_points(study: Study, run: Run) -> List[str]:
     """The rewind points of the dense training that ``run`` shares with others of its study."""
-    name = dense.dense_name(run.cfg)
     shared = [other for other in study.all_runs
-              if dense.is_shareable(other.cfg) and dense.dense_name(other.cfg) == name]
+              if other.dense == run.dense and dense.is_shareable(other.cfg)]
     return sorted({dense.rewind_to(other.cfg) for other in shared} | set(study.rewind_points))
 
 

@@ -10,7 +10,6 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import FIGURES, LOTTERY
 from mmlth.engine.lottery_state import read_lottery
 
-from .dense import dense_name
 from .one import is_finished
 from .study import Run, Study, run_dir
 
@@ -28,14 +27,14 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
     rows, runs = [], {run.name: run for run in study.runs}
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
                  for run in study.runs if is_finished(root, run)}
-    dense = {dense_name(runs[name].cfg): rounds[0]['metrics'] for name, rounds in lotteries.items()
+    dense = {runs[name].dense: rounds[0]['metrics'] for name, rounds in lotteries.items()
              # not of one that an early-bird ticket has ended
              if rounds[0]['iterations'] == rounds[0]['planned_iterations']}
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)
             if run.name in lotteries:
-                first = dense.get(dense_name(run.cfg), {})
+                first = dense.get(run.dense, {})
                 rows += [_row(run, part, metric, first, lotteries[run.name][1:])
                          for metric in run.metrics]
     return rows

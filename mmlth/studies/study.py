@@ -1,6 +1,7 @@
 """What a study is: base configs, the settings that vary, and the runs they expand to."""
 import itertools
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -9,6 +10,7 @@ from mmengine.config import Config
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 
+from .dense import dense_name
 from .settings import apply_settings, changed, fill_sources, run_name, sources_in
 
 _KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
@@ -34,6 +36,11 @@ class Run:
     base: str = ''
     metrics: List[str] = field(default_factory=list)
     sources: Dict[str, 'Run'] = field(default_factory=dict)
+
+    @cached_property
+    def dense(self) -> str:
+        """The name of its dense training; the same for runs that begin with the same one."""
+        return dense_name(self.cfg)
 
     @property
     def seed(self) -> int:

@@ -192,9 +192,9 @@ def test_what_a_process_runs(tmp_path):
     assert command[:2] == ['env', 'OMP_NUM_THREADS=2']
     text = ' '.join(command)
     assert '-m torch.distributed.run --standalone --nproc_per_node=4 -m mmlth.studies' in text
-    assert f'{os.getcwd()}/s.py --work-dir {tmp_path} --dense r --launcher pytorch' in text
+    assert f'{os.getcwd()}/s.py {tmp_path} dense r pytorch' in text
     text = ' '.join(Job('r', tmp_path, run).command('s.py', tmp_path))
-    assert text.endswith('--run r') and 'torch.distributed' not in text
+    assert text.endswith('lottery r none') and 'torch.distributed' not in text
 
 
 def test_time_left(tmp_path, monkeypatch):

@@ -126,11 +126,11 @@ def test_what_shares_a_dense_training(tmp_path):
 def test_a_dense_training_gets_no_further_rewind_points(tmp_path):
     """Those that another study's has not kept need another one; that one stays."""
     run = load(tmp_path, dict(a=dict(sparsity=[0.8])), rewind_points=['6it']).runs[0]
-    first = find(tmp_path, run.cfg, ['4it'])
+    first = find(tmp_path, run.dense, ['4it'])
     first.mkdir(parents=True)
     (first / 'dense.json').write_text(json.dumps(dict(rewind=['4it', '6it'], status='running')))
-    assert find(tmp_path, run.cfg, ['6it']) == first
-    second = find(tmp_path, run.cfg, ['6it', '8it'])
+    assert find(tmp_path, run.dense, ['6it']) == first
+    second = find(tmp_path, run.dense, ['6it', '8it'])
     assert second.name == f'{first.name}_2' and not second.exists()
 
 

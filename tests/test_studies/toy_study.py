@@ -9,13 +9,14 @@ from toy import lottery_config
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/study.py'
-ENV = dict(PYTHONPATH=f'{ROOT}{os.pathsep}{ROOT / "tests"}', PYTHONWARNINGS='ignore')
+ENV = dict(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / 'tests', ROOT / 'tests/test_studies'))),
+           PYTHONWARNINGS='ignore')
 
 
 def write_base(folder, name='base', **override):
     """A toy lottery's config; returns its file's name."""
     base = lottery_config(folder / 'unused', **override)
-    base.custom_imports = dict(imports=['toy'])
+    base.custom_imports = dict(imports=['toy', 'no_layout'])
     base.pop('work_dir')
     base.pop('experiment_name')
     base.dump(folder / f'{name}.py')

@@ -1,5 +1,5 @@
 # The digits twins of the studies: small scenes, small models, two seeds. First:
-# python tools/make_digits.py --root data/digits_small --size 96 --train 600 --val 150
+# python tools/make_digits.py --root data/digits_small --size 96 --train 2000 --val 200
 base = '../faster_rcnn_r18_digits_small_prune80.py'
 seeds = [0, 1]
 metric = dict(

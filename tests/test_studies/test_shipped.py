@@ -1,0 +1,78 @@
+"""The studies of the paper's tables and figures, and their digits twins."""
+from pathlib import Path
+
+import pytest
+
+from mmlth.core import select
+from mmlth.core.errors import UserError
+from mmlth.engine.preflight import check_config
+from mmlth.engine.preview import build_model
+from mmlth.engine.rounds import hook_config
+from mmlth.studies import load_study
+from mmlth.studies.dense import dense_name, is_shareable
+from mmlth.studies.one import dense_points
+
+STUDIES = Path(__file__).parents[2] / 'configs/lth/studies'
+ITEMS = ['fig1', 'fig2a', 'fig2b', 'fig2c', 'fig2d', 'fig2e', 'fig2f', 'fig3', 'fig4', 'fig5',
+         'table1', 'table2', 'table3', 'table4']
+
+
+@pytest.mark.parametrize('item', ITEMS)
+@pytest.mark.parametrize('twin', ['', '_digits'])
+def test_every_run_passes_the_preflight(item, twin, tmp_path):
+    """All that may be missing is the data."""
+    study = load_study(str(STUDIES / f'{item}{twin}.py'))
+    assert study.paper.replace('.', '').replace(' ', '').lower() == item
+    assert all(run.metrics for run in study.runs)
+    for run in study.all_runs:
+        cfg = run.located(tmp_path)
+        cfg.resume = True
+        try:
+            check_config(cfg)
+        except UserError as error:
+            assert 'the data set is not there' in str(error)
+
+
+def test_nothing_else_is_shipped():
+    found = {path.stem.removesuffix('_digits') for path in STUDIES.glob('*.py')}
+    assert found == {*ITEMS, 'tickets'}
+
+
+def test_sixteen_combinations_of_modules():
+    study = load_study(str(STUDIES / 'table3.py'))
+    runs = [run for run in study.runs if run.seed == 0]
+    assert len(runs) == 15      # without any module nothing is pruned: the dense model
+    scopes = {tuple(run.parts['modules']['scope']) for run in runs}
+    assert ('base', 'top', 'rpn', 'head') in scopes and len(scopes) == 15
+    assert len({dense_name(run.cfg) for run in runs}) == 1
+    assert len(study.runs) == 15 * 5
+
+
+def test_the_twins_have_the_modules_that_they_prune():
+    study = load_study(str(STUDIES / 'table3_digits.py'))
+    model = build_model(study.runs[0].cfg)
+    assert all(select(model, run.parts['modules']['scope']) for run in study.runs)
+
+
+@pytest.mark.parametrize('twin', ['', '_digits'])
+def test_studies_share_their_dense_trainings(twin):
+    """In one work dir, each model and seed is trained dense once."""
+    kept = {}
+    for item in ITEMS:
+        study = load_study(str(STUDIES / f'{item}{twin}.py'))
+        for run in study.runs:
+            if is_shareable(run.cfg) and 'faster' in run.base:
+                kept.setdefault(run.dense, set()).add(
+                    frozenset(dense_points(study, run)))
+    main = [points for points in kept.values() if len(points) > 1]
+    assert not main, main
+
+
+def test_a_transferred_ticket_replaces_what_draws_masks():
+    study = load_study(str(STUDIES / 'fig2a_digits.py'))
+    run = next(run for run in study.runs if run.sources)
+    prune = hook_config(run.cfg, 'PruneHook')
+    assert set(prune) == {'type', 'transfer'}
+    assert run.sources['crops50'].base == 'resnet18_digit_crops_prune50'
+    direct = next(run for run in study.runs if not run.sources)
+    assert dense_name(direct.cfg) == dense_name(run.cfg)
