@@ -77,7 +77,7 @@ class Evaluations:
         # Runs of a study share their dense models.
         made = self._seen.get((digest, run.training))
         if made is None:
-            self._say(f'{run.name}, round {part.index}: evaluated ...')
+            self._say(f'{run.name}, round {part.index}: is evaluated ...')
             made = self._seen[digest, run.training] = dict(
                 evaluate(read_config(part.folder), part.checkpoint), weights=digest)
         write_text(path, json.dumps(made) + '\n')

@@ -44,7 +44,7 @@ def sizes_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
                     'network sparsity (%)', f'change of {TASKS[kind]} AP (% of dense)', series))
     if not figures:
         raise UserError('no direct ticket was evaluated by object size together with its dense '
-                        f'model. {missing_text(evaluations)}'.strip())
+                        f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
     return Section('sizes', 'Object sizes', _text(rows, evaluations), rows, _COLUMNS, figures,
                    paper='Fig. 4')
 

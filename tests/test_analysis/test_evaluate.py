@@ -244,3 +244,18 @@ def test_a_metric_without_sizes_is_named(data, tmp_path):
     cfg.val_evaluator = dict(type='DumpResults', out_file_path=str(tmp_path / 'x.pkl'))
     with pytest.raises(UserError, match='DumpResults.*expected a CocoMetric'):
         evaluate(cfg, save(tmp_path / 'w.pth'))
+
+
+def test_without_an_evaluation_loop(data, tmp_path):
+    cfg = use_oracle(small_config(data, tmp_path))
+    cfg.val_dataloader = cfg.test_dataloader = None
+    with pytest.raises(UserError, match='no validation and no test loop'):
+        evaluate(cfg, save(tmp_path / 'w.pth'))
+
+
+def test_the_test_loop_serves_where_there_is_no_other(data, tmp_path):
+    cfg = use_oracle(small_config(data, tmp_path))
+    cfg.test_dataloader, cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    found = evaluate(cfg, save(tmp_path / 'w.pth'))
+    assert found['loop'] == 'test' and found['precision']['bbox']['AP'] == pytest.approx(1)
