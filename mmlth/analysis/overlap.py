@@ -70,7 +70,8 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
             slug('overlap', kind, group, *(['layers'] if layers else [])),
             'lines' if layers else 'bars',
             f'{group}: intersection over union of the surviving weights of two tickets, '
-            f'{_KINDS[kind]}, beside what two random masks with the same density in each layer would have.',
+            f'{_KINDS[kind]}, beside what two random masks with the same density in each layer '
+            'would have.',
             'layer' if layers else 'group of layers', 'IoU (fraction)', series))
     return figures
 

@@ -1,7 +1,9 @@
 """Which tickets are compared, and what two masks have in common."""
 import itertools
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from .runs import Run
 from .sparsity import main_direct
 
 ALL = 'all shared layers'
+_KEPT = 8       # masks in memory: many are compared several times
 Mask = Dict[str, Tensor]
 
 
@@ -44,7 +47,8 @@ class Comparison:
 
 def find_comparisons(groups: Sequence[Group]) -> List[Comparison]:
     """Those of tickets that differ in their seed, their rounds or their task, measured."""
-    return [comparison for comparison in _comparisons(groups) if _measure(comparison)]
+    load = lru_cache(_KEPT)(lambda path: Ticket.load(path).mask)
+    return [comparison for comparison in _comparisons(groups) if _measure(comparison, load)]
 
 
 def compare_masks(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Dict[str, tuple]:
@@ -94,7 +98,8 @@ def _comparisons(groups: Sequence[Group]) -> Iterable[Comparison]:
             yield Comparison('seeds', group.label, f'{cell.scope_sparsity:.0f} % sparsity', pairs)
         yield from _of_rounds(group)
     for one, other in itertools.combinations(groups, 2):
-        yield from _of_tasks(one, other)
+        if (one.model, one.data) != (other.model, other.data):
+            yield from _of_tasks(one, other)
     for group in groups:
         yield from _of_sources(group)
 
@@ -137,12 +142,12 @@ def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:
     return pairs or [(a.runs[0], b.runs[0])]
 
 
-def _measure(comparison: Comparison) -> bool:
+def _measure(comparison: Comparison, load: Callable[[Path], Mask]) -> bool:
     """Fill in what the pairs have in common; False if that is nothing."""
     for runs in comparison.pairs:
         if any(run.ticket.ticket is None or not run.ticket.ticket.is_file() for run in runs):
             continue
-        a, b = (Ticket.load(run.ticket.ticket).mask for run in runs)
+        a, b = (load(run.ticket.ticket) for run in runs)
         names = shared_layers(a, b)
         if not names:
             continue
