@@ -168,7 +168,7 @@ def test_mmpose(tmp_path, real_data):
 
 def test_a_real_lottery_agrees_with_what_it_noted(run):
     evaluations = Evaluations.of_runs([run], say=lambda text: None)
-    assert not evaluations.problems
+    assert not evaluations.problems and not evaluations.doubts
     for part in run.rounds:
         result = evaluations.get(part)['precision']['bbox']
         for own, noted in ((result['AP'], 'mAP'), (result['AP50'], 'mAP_50'),
@@ -200,6 +200,14 @@ def test_what_was_evaluated_is_read(copied, monkeypatch):
     assert not Evaluations.of_runs([copied], say=lambda text: None).problems
 
 
+def test_other_data_than_the_training_had_are_doubted(copied):
+    copied.ticket.metrics['coco/bbox_mAP'] = 0.42
+    evaluations = Evaluations.of_runs([copied], say=lambda text: None)
+    doubt, = evaluations.doubts.values()
+    assert 'round 1 has detection mAP (%) 0.' in doubt and 'noted 42.0' in doubt
+    assert evaluations.get(copied.ticket)
+
+
 @pytest.mark.parametrize('change', ['weights', 'version', 'damaged'])
 def test_other_weights_are_evaluated_anew(copied, monkeypatch, change):
     kept = copied.ticket.folder / paths.EVALUATION
@@ -212,7 +220,8 @@ def test_other_weights_are_evaluated_anew(copied, monkeypatch, change):
     else:
         kept.write_text('{')
     made = []
-    monkeypatch.setattr(module, 'evaluate', lambda cfg, path: made.append(path) or dict(version=1))
+    monkeypatch.setattr(module, 'evaluate', lambda cfg, path: made.append(path) or dict(
+        version=1, precision={}))
     Evaluations.of_runs([copied], say=lambda text: None)
     assert made == [copied.ticket.checkpoint]
 
