@@ -1,5 +1,6 @@
 """All analyses that apply to what is there, and the report of them."""
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Callable, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
@@ -8,6 +9,7 @@ from .ablations import allocation_section, rewinding_section, rounds_section
 from .early_bird import early_bird_section
 from .layers import layers_section
 from .modules import modules_section
+from .networks import network_sections
 from .overview import overview_section
 from .report import write_report
 from .runs import Run, find_runs
@@ -29,6 +31,9 @@ ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
 def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets') -> Path:
     """From finished work dirs to a report; nothing is trained again.
 
+    What lotteries do not note of themselves (AP by size and category, sample images, FLOPs) is
+    measured with their own evaluation loop, once, and kept in each round's folder.
+
     Args:
         work_dirs: As :func:`mmlth.analysis.runs.find_runs` takes them.
         out: Folder of the report: ``report.html``, ``report.md``, ``figures/``, ``data/``,
@@ -44,8 +49,11 @@ def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets') -> Path:
     """
     found = find_runs(work_dirs)
     sections, skipped = run_analyses(found.runs)
-    write_report([overview_section(found, sections, skipped), *sections], out, title=title)
-    return Path(out) / 'report.html'
+    with TemporaryDirectory() as pictures:      # the report has copies of its own
+        more, why_not = network_sections(found.runs, pictures)
+        sections, skipped = [*sections, *more], {**skipped, **why_not}
+        overview = overview_section(found, sections, skipped)
+        return write_report([overview, *sections], out, title=title)
 
 
 def run_analyses(runs: Sequence[Run]) -> Tuple[List[Section], Dict[str, str]]:

@@ -6,9 +6,9 @@ from scipy.stats import spearmanr
 
 from mmlth.core.errors import UserError
 
-from .changes import (TASKS, change, dense_of, kinds_of, missing_text, protocol_of, tickets_of,
+from .changes import (change, dense_of, kinds_of, missing_text, protocol_of, remarks, tickets_of,
                       values)
-from .evaluate import Evaluations
+from .evaluate import TASKS, Evaluations
 from .groups import Cell, group_runs
 from .rows import slug
 from .runs import Run
@@ -70,13 +70,11 @@ def _section(runs: Sequence[Run], evaluations: Evaluations, key: str, title: str
         raise UserError('no model with two categories that the dense model finds was evaluated'
                         + (', or its training data are not there to be counted'
                            if first_kind else '') + f'. {missing_text(evaluations)}'.rstrip())
-    missing = missing_text(evaluations)
     return Section(
         key, title, '\n\n'.join([
             f'{text} A bar is the AP of the ticket less that of the dense model of the same '
             'seed, in percent of the dense mean, mean over seeds; categories with few objects '
-            'in the evaluation data move by chance.', *notes,
-            *([f'Not evaluated: {missing}'] if missing else [])]),
+            'in the evaluation data move by chance.', *notes, *remarks(evaluations)]),
         rows, figures=figures, paper=paper)
 
 

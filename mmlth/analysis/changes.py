@@ -1,16 +1,13 @@
 """Change of an average precision from the dense model, in percent of it, over seeds."""
 from statistics import fmean
-from typing import Any, Callable, Dict, Hashable, Optional
+from typing import Any, Callable, Dict, Hashable, List, Optional
 
-from .evaluate import Evaluation, Evaluations
+from .evaluate import TASKS, Evaluation, Evaluations
 from .groups import Cell, Group
-from .metrics import DETECTION, KEYPOINTS, SEGMENTATION
 from .statistics import Spread, spread
 
 BySeed = Dict[Hashable, Evaluation]
 Pick = Callable[[Dict[str, Any]], Optional[float]]
-
-TASKS = {'bbox': DETECTION, 'segm': SEGMENTATION, 'keypoints': KEYPOINTS}
 
 
 def dense_of(group: Group, evaluations: Evaluations) -> BySeed:
@@ -49,7 +46,7 @@ def change(dense: Dict[Hashable, float], ticket: Dict[Hashable, float]) -> Optio
                    for seed, value in ticket.items()])
 
 
-def kinds_of(evaluations: BySeed) -> list:
+def kinds_of(evaluations: BySeed) -> List[str]:
     """The kinds of precision that were measured: boxes, masks, keypoints."""
     return [kind for kind in TASKS if any(kind in e['precision'] for e in evaluations.values())]
 
@@ -63,8 +60,20 @@ def protocol_of(evaluations: BySeed, kind: str) -> str:
 
 def missing_text(evaluations: Evaluations) -> str:
     """Which runs were not evaluated, and why; empty if all were."""
-    reasons: Dict[str, list] = {}
-    for name, why in evaluations.problems.items():
-        reasons.setdefault(why, []).append(name)
+    return _grouped(evaluations.problems)
+
+
+def remarks(evaluations: Evaluations) -> List[str]:
+    """Paragraphs on runs that were not evaluated or with other results than noted."""
+    missing, doubts = missing_text(evaluations), _grouped(evaluations.doubts)
+    return [*([f'Not evaluated: {missing}'] if missing else []),
+            *([f'Evaluated otherwise than noted: {doubts}'] if doubts else [])]
+
+
+def _grouped(reasons: Dict[str, str]) -> str:
+    """Names with the same reason together."""
+    found: Dict[str, List[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
     return '; '.join(f'{", ".join(names[:3])}{f" and {len(names) - 3} more" * (len(names) > 3)}: '
-                     f'{why}' for why, names in reasons.items())
+                     f'{why}' for why, names in found.items())

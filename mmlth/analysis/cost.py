@@ -76,7 +76,8 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
         'measured; they bound what special kernels or hardware could gain.',
         'FLOPs are counted with torch.utils.flop_counter, a multiplication and an addition as '
         'two, in convolutions, linear layers and attention, per input of the network (an image; '
-        'in top-down pose estimation a person), of the trained ticket'
+        'in top-down pose estimation a person) as the config evaluates it (flipped inputs count '
+        'too), of the trained ticket'
         + (f', mean of {max(inputs)} inputs of the evaluation data' if inputs else '')
         + '. Not counted: biases, norms, activations, RoI pooling, NMS, custom operators. '
         'Layers that run once per proposal count as often as there are proposals. A layer has '

@@ -13,11 +13,15 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import write_text
 
 from .examples import keep_examples
+from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, main_metrics
 from .predictions import predict
 from .runs import Round, Run
 from .truth import training_counts
 
 _VERSION = 1
+_ALIKE = 0.5        # points of AP; noted values are rounded to 0.1
+# Kinds of precision and the tasks they belong to.
+TASKS = {'bbox': DETECTION, 'segm': SEGMENTATION, 'keypoints': KEYPOINTS}
 Evaluation = Dict[str, Any]
 
 
@@ -36,6 +40,7 @@ class Evaluations:
 
     def __init__(self, say: Callable[[str], None] = print):
         self.problems: Dict[str, str] = {}      # name of the run -> why it has none
+        self.doubts: Dict[str, str] = {}        # name of the run -> what does not fit
         self._found: Dict[Path, Evaluation] = {}
         self._seen: Dict[Tuple[str, str], Evaluation] = {}
         self._say = say
@@ -60,9 +65,23 @@ class Evaluations:
             return
         try:
             self._found[part.folder] = self._evaluation(run, part)
+            self._compare(run, part)
         except (UserError, KeyError, ImportError) as error:
             self.problems[run.name] = str(error)
             self._say(f'{run.name}, round {part.index}: not evaluated: {error}')
+
+    def _compare(self, run: Run, part: Round) -> None:
+        """With what the training noted: other data may lie where its data were."""
+        precision = self._found[part.folder]['precision']
+        for metric in main_metrics(part.metrics):
+            noted = metric.of(part.metrics)
+            found = [100 * precision[kind]['AP'] for kind, task in TASKS.items()
+                     if task == metric.task and (precision.get(kind) or {}).get('AP') is not None]
+            if noted is not None and found and abs(found[0] - noted) > _ALIKE:
+                self.doubts[run.name] = (
+                    f'round {part.index} has {metric.axis} {found[0]:.1f}, its training noted '
+                    f'{noted:.1f}: are the evaluation data the same?')
+                self._say(f'{run.name}: {self.doubts[run.name]}')
 
     def _evaluation(self, run: Run, part: Round) -> Evaluation:
         path, kept = part.folder / paths.EVALUATION, read(part.folder)
@@ -77,7 +96,7 @@ class Evaluations:
         # Runs of a study share their dense models.
         made = self._seen.get((digest, run.training))
         if made is None:
-            self._say(f'{run.name}, round {part.index}: evaluated ...')
+            self._say(f'{run.name}, round {part.index}: is evaluated ...')
             made = self._seen[digest, run.training] = dict(
                 evaluate(read_config(part.folder), part.checkpoint), weights=digest)
         write_text(path, json.dumps(made) + '\n')

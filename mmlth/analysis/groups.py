@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.analysis.wording import settings_text
 
-from .labels import DIRECT, method_label, source_label
+from .labels import DIRECT, method_label
 from .metrics import Metric, main_metrics
 from .runs import Run
 from .statistics import BySeed, Comparison, compare
@@ -18,7 +18,7 @@ class Cell:
     Args:
         runs: One per seed.
         settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
-            told by its label, for each seed may have a file of its own.
+            told by its label (``transfer``), beside its ``mapping`` and ``weights``.
     """
     runs: List[Run]
     settings: Dict[str, Any]
@@ -153,7 +153,7 @@ def _cells(runs: Sequence[Run]) -> List[Cell]:
             kinds: Dict[str, List[Run]] = {}
             for run in members:
                 kinds.setdefault(run.kind, []).append(run)
-            cells += [Cell(same, same[0].settings) for same in kinds.values()]
+            cells += [Cell(same, _shared(same[0])) for same in kinds.values()]
         else:
             cells.append(Cell(members, _shared(members[0])))
     return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
@@ -162,9 +162,10 @@ def _cells(runs: Sequence[Run]) -> List[Cell]:
 def _shared(run: Run) -> Dict[str, Any]:
     """The settings with the source of a transfer told by its label."""
     settings = run.own_settings
-    if settings.get('transfer'):
-        settings['transfer'] = {**settings['transfer'],
-                                'source': source_label(settings['transfer'])}
+    transfer = settings['transfer'] or {}
+    # Its sparsity is seen in the ticket; each seed may have a source of its own.
+    settings.update({key: transfer.get(key) for key in ('mapping', 'weights')},
+                    transfer=transfer.get('label'))
     return settings
 
 

@@ -1,7 +1,7 @@
 """What a run is called: its model, its data and its method, from its config."""
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -46,7 +46,7 @@ def method_label(settings: Mapping[str, Any]) -> str:
         return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
     transfer, parts = settings.get('transfer'), []
     if transfer:
-        parts.append(source_label(transfer))
+        parts.append(transfer.get('label') or source_label(transfer))
     if settings.get('allocation', 'global') != 'global':
         parts.append(str(settings['allocation']))
     if settings.get('score', 'magnitude') != 'magnitude':
@@ -58,14 +58,23 @@ def method_label(settings: Mapping[str, Any]) -> str:
     return ', '.join(parts) or DIRECT
 
 
-def source_label(transfer: Mapping[str, Any]) -> str:
-    """Whose ticket it is: ``'ImageNet ticket'``, ``'ticket of Keypoint R-CNN R18'``, ..."""
+def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> str:
+    """Whose ticket it is: ``'ImageNet ticket'``, ``'ticket of Keypoint R-CNN R18'``, ...
+
+    Args:
+        transfer: Of a PruneHook.
+        beside: Where the source's lottery may be found if its path leads nowhere from here:
+            a folder of lotteries. Default: None.
+    """
     source = str(transfer.get('source') or '')
     path = Path(source)
-    for folder in list(path.parents)[:3]:
+    folders = list(path.parents)[:3]
+    if beside is not None:
+        folders += [beside / folder.name for folder in folders if folder.name]
+    for folder in folders:
         if (folder / paths.LOTTERY).is_file():
             try:
-                cfg = read_lottery(folder / paths.LOTTERY)['config']
+                cfg = class_names(read_lottery(folder / paths.LOTTERY)['config'])
             except UserError:
                 break
             if _type(cfg.get('model') or {}) == 'ImageClassifier':

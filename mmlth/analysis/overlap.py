@@ -1,55 +1,23 @@
 """How much tickets of different seeds, rounds and tasks have in common, against chance."""
-import itertools
-from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Sequence
 
-from torch import Tensor
-
-from mmlth.core import Ticket
 from mmlth.core.errors import UserError
-from mmlth.core.scope import groups_of
-from mmlth.core.similarity import chance_iou, iou
 
-from .groups import Cell, Group, family_labels, group_runs, varied
-from .labels import DIRECT
+from .groups import group_runs
+from .pairs import ALL, Comparison, find_comparisons
 from .rows import slug
 from .runs import Run
 from .section import Figure, Section, Series
-from .sparsity import main_direct
 
-_ALL = 'all shared layers'
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
     'weights': 'weights', 'pairs': 'pairs', 'density_a': 'density (%)',
     'density_b': 'density of the other (%)', 'iou': 'IoU', 'chance': 'IoU by chance',
     'chance_layers': 'by chance, layer by layer'}
+_KINDS = {'seeds': 'drawn with different seeds', 'rounds': 'drawn in one round and in several',
+          'tasks': 'of different tasks or origins'}
 _SHOWN = 3      # comparisons in a figure
-Mask = Dict[str, Tensor]
-
-
-@dataclass
-class Comparison:
-    """Tickets that are compared pair by pair.
-
-    Args:
-        kind: ``'seeds'``, ``'rounds'`` or ``'tasks'``.
-        group: Model and data.
-        label: Which tickets.
-        pairs: Of runs.
-        parts: Group of layers -> the numbers of :func:`compare_masks` of each pair.
-        layers: The same per layer.
-        weights: Part or layer -> how many weights it has.
-        apart: Layers that only one of the two has, or in another shape.
-    """
-    kind: str
-    group: str
-    label: str
-    pairs: List[Tuple[Run, Run]]
-    parts: Dict[str, List[tuple]] = field(default_factory=dict)
-    layers: Dict[str, List[tuple]] = field(default_factory=dict)
-    weights: Dict[str, int] = field(default_factory=dict)
-    apart: List[str] = field(default_factory=list)
 
 
 def overlap_sections(runs: Sequence[Run]) -> List[Section]:
@@ -58,7 +26,7 @@ def overlap_sections(runs: Sequence[Run]) -> List[Section]:
     Raises:
         UserError: There are no two tickets to compare.
     """
-    found = [c for c in _comparisons(group_runs(runs)) if _measure(c)]
+    found = find_comparisons(group_runs(runs))
     if not found:
         raise UserError('there are no two tickets that share layers and differ in their seed, '
                         'their number of rounds or their task alone')
@@ -70,120 +38,6 @@ def overlap_sections(runs: Sequence[Run]) -> List[Section]:
         'The same per layer, numbered from the input on; the table of data has their names.',
         _rows(found, 'layers'), figures=_figures(found, 'layers'))
     return [parts, layers]
-
-
-def compare_masks(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Dict[str, tuple]:
-    """Compare each group of layers, and all.
-
-    Args:
-        a, b: Masks with the same names and shapes.
-
-    Returns:
-        dict: Group -> IoU, its chance level, that of random masks with the densities of each
-        layer, density of ``a``, density of ``b``.
-    """
-    groups: Dict[str, List[str]] = {_ALL: list(a)}
-    for name in a:
-        groups.setdefault(groups_of(name)[0], []).append(name)
-    return {group: _numbers({n: a[n] for n in names}, {n: b[n] for n in names})
-            for group, names in groups.items()}
-
-
-def shared_layers(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> List[str]:
-    """Layers of the same name and shape, in the order of ``a``."""
-    return [name for name in a if name in b and a[name].shape == b[name].shape]
-
-
-def _numbers(a: Mask, b: Mask) -> Tuple[float, ...]:
-    return iou(a, b), chance_iou(a, b), _chance_by_layer(a, b), _density(a), _density(b)
-
-
-def _chance_by_layer(a: Mask, b: Mask) -> float:
-    """What the IoU would be, had each layer's survivors been drawn at random in it."""
-    both = either = 0.0
-    for name in a:
-        p, q, size = _density({name: a[name]}), _density({name: b[name]}), a[name].numel()
-        both, either = both + p * q * size, either + (p + q - p * q) * size
-    return both / either if either else 1.0
-
-
-def _density(mask: Mask) -> float:
-    size = sum(keep.numel() for keep in mask.values())
-    return sum(int(keep.sum()) for keep in mask.values()) / size if size else 0.0
-
-
-def _comparisons(groups: Sequence[Group]) -> Iterable[Comparison]:
-    for group in groups:
-        for cell in main_direct(group):
-            pairs = list(itertools.combinations(cell.runs, 2))
-            yield Comparison('seeds', group.label, f'{cell.scope_sparsity:.0f} % sparsity', pairs)
-        yield from _of_rounds(group)
-    for one, other in itertools.combinations(groups, 2):
-        yield from _of_tasks(one, other)
-    for group in groups:
-        yield from _of_sources(group)
-
-
-def _of_rounds(group: Group) -> Iterable[Comparison]:
-    """One-shot tickets against those that took more rounds to the same sparsity."""
-    for family in varied(group, 'rounds'):
-        family = sorted(family, key=lambda cell: cell.settings['rounds'])
-        for cell in family[1:]:
-            first, last = family[0].settings['rounds'], cell.settings['rounds']
-            label = family_labels([family[:1]], ['rounds'])[0]
-            yield Comparison(
-                'rounds', group.label, f'{label}, {cell.scope_sparsity:.0f} % sparsity: '
-                f'{first} and {last} rounds', _by_seed(family[0], cell))
-
-
-def _of_tasks(one: Group, other: Group) -> Iterable[Comparison]:
-    """Direct tickets of two models or data sets, of the same scope sparsity."""
-    for a, b in itertools.product(main_direct(one), main_direct(other)):
-        if abs(a.scope_sparsity - b.scope_sparsity) < 1:
-            yield Comparison('tasks', f'{one.label} and {other.label}',
-                             f'{a.scope_sparsity:.0f} % sparsity', _by_seed(a, b))
-
-
-def _of_sources(group: Group) -> Iterable[Comparison]:
-    """Direct tickets against those that were transferred to the same model."""
-    direct = main_direct(group)
-    for cell in group.cells:
-        if cell.settings.get('transfer') and not cell.settings.get('control') and direct:
-            own = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity))
-            yield Comparison(
-                'tasks', group.label, f'{DIRECT} ({own.scope_sparsity:.0f} %) and {cell.method} '
-                f'({cell.scope_sparsity:.0f} %)', _by_seed(own, cell))
-
-
-def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:
-    """Runs of the same seed; if there are none, the first of each."""
-    other = {run.seed: run for run in b.runs}
-    pairs = [(run, other[run.seed]) for run in a.runs if run.seed in other]
-    return pairs or [(a.runs[0], b.runs[0])]
-
-
-def _measure(comparison: Comparison) -> bool:
-    """Fill in what the pairs have in common; False if that is nothing."""
-    for runs in comparison.pairs:
-        if any(run.ticket.ticket is None or not run.ticket.ticket.is_file() for run in runs):
-            continue
-        a, b = (Ticket.load(run.ticket.ticket).mask for run in runs)
-        names = shared_layers(a, b)
-        if not names:
-            continue
-        comparison.apart = list(dict.fromkeys(
-            [*comparison.apart, *(n for n in {**a, **b} if n not in names)]))
-        a, b = {n: a[n] for n in names}, {n: b[n] for n in names}
-        for part, numbers in compare_masks(a, b).items():
-            comparison.parts.setdefault(part, []).append(numbers)
-        for name in names:
-            comparison.layers.setdefault(name, []).append(
-                _numbers({name: a[name]}, {name: b[name]}))
-            comparison.weights[name] = a[name].numel()
-        for part in comparison.parts:
-            comparison.weights[part] = sum(
-                a[n].numel() for n in names if part == _ALL or groups_of(n)[0] == part)
-    return bool(comparison.parts)
 
 
 def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
@@ -216,20 +70,17 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
             slug('overlap', kind, group, *(['layers'] if layers else [])),
             'lines' if layers else 'bars',
             f'{group}: intersection over union of the surviving weights of two tickets, '
-            f'{_KINDS[kind]}, beside what two random masks with the same density in each layer would have.',
+            f'{_KINDS[kind]}, beside what two random masks with the same density in each layer '
+            'would have.',
             'layer' if layers else 'group of layers', 'IoU (fraction)', series))
     return figures
-
-
-_KINDS = {'seeds': 'drawn with different seeds', 'rounds': 'drawn in one round and in several',
-          'tasks': 'of different tasks or origins'}
 
 
 def _text(found: Sequence[Comparison]) -> str:
     sentences = []
     for comparison in found:
-        value, chance, by_layer, *_ = (fmean(v) for v in zip(*comparison.parts[_ALL]))
-        pairs = len(comparison.parts[_ALL])
+        value, chance, by_layer, *_ = (fmean(v) for v in zip(*comparison.parts[ALL]))
+        pairs = len(comparison.parts[ALL])
         sentence = (f'{comparison.group}, {_KINDS[comparison.kind]}, {comparison.label}: IoU '
                     f'{value:.3f}, by chance {chance:.3f}, with the densities of each layer '
                     f'{by_layer:.3f} ({pairs} pair{"s" * (pairs > 1)}).')

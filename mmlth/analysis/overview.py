@@ -59,10 +59,10 @@ def _first_paragraph(section: Section) -> str:
 
 
 def _listed(reasons: Mapping[str, str]) -> str:
-    """Names by reason."""
+    """Names by reason, of which the first sentence."""
     names: Dict[str, List[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason.rstrip('.'), []).append(name)
+        names.setdefault(reason.split('. ')[0].rstrip('.'), []).append(name)
     return '; '.join(f'{", ".join(same)} ({reason})' for reason, same in names.items())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -53,9 +54,11 @@ def predict(cfg: Config, checkpoint) -> Predictions:
         UserError: The data are not where the config says, or no metric of the loop has
             ground truth by category (``CocoMetric``, ``CocoKeypointDetMetric``, ``VOCMetric``).
     """
+    name = 'val' if cfg.get('val_dataloader') else 'test'
+    if not cfg.get(f'{name}_dataloader'):
+        raise UserError('the config has no validation and no test loop')
     with quiet(), tempfile.TemporaryDirectory() as folder:
         runner = Runner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
-        name = 'val' if cfg.get('val_dataloader') else 'test'
         try:
             loop = getattr(runner, f'{name}_loop')
             watched = _watch(loop, str(Path(folder) / 'results'))
@@ -158,7 +161,6 @@ def _evaluation(metric, truth, results: List[dict], kind: str):
     results = with_results(truth, results)
     if hasattr(metric, 'coco'):
         from xtcocotools.cocoeval import COCOeval
-        import numpy as np
         evaluation = COCOeval(truth, results, metric.iou_type,
                               np.array(metric.dataset_meta['sigmas']), metric.use_area)
         evaluation.params.useSegm = None
@@ -167,7 +169,6 @@ def _evaluation(metric, truth, results: List[dict], kind: str):
     evaluation = COCOeval(truth, results, kind)
     evaluation.params.catIds, evaluation.params.imgIds = metric.cat_ids, metric.img_ids
     if kind == 'keypoints':
-        import numpy as np
         evaluation.params.kpt_oks_sigmas = np.array(metric.dataset_meta['sigmas'])
     else:
         evaluation.params.iouThrs = metric.iou_thrs

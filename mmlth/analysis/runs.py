@@ -14,7 +14,7 @@ from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
 from mmlth.engine.lottery_state import read_json, read_lottery
 from mmlth.engine.rounds import evaluation_config, hook_config
 
-from .labels import class_names, data_label, method_label, model_label
+from .labels import class_names, data_label, method_label, model_label, source_label
 from .metrics import Metric, main_metrics
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
@@ -78,7 +78,7 @@ class Run:
             :func:`mmlth.analysis.labels.method_label`.
         settings: Arguments of PruneHook and RewindHook with their defaults (``sparsity``,
             ``rounds``, ``allocation``, ``score``, ``scope``, ``floor``, ``control``,
-            ``transfer``, ``to``, ``mode``, ``schedule``, ...), and ``early_bird``, the
+            ``transfer`` with the ``label`` of its source, ``to``, ``mode``, ``schedule``, ...), and ``early_bird``, the
             arguments of EarlyBirdHook or None.
         training: Hash of the dense training apart from its seed: runs are averaged over
             seeds, and compared with a dense model, only if they agree in it.
@@ -231,6 +231,8 @@ def _read(folder: Path, study: Optional[str]):
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
     cfg = Config(class_names(lottery['config']))
     settings = read_settings(cfg)
+    if settings['transfer']:
+        settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),

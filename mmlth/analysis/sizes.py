@@ -4,8 +4,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 
-from .changes import (TASKS, change, dense_of, kinds_of, missing_text, tickets_of, values)
-from .evaluate import Evaluations
+from .changes import change, dense_of, kinds_of, missing_text, remarks, tickets_of, values
+from .evaluate import TASKS, Evaluations
 from .groups import group_runs
 from .precision import SIZES
 from .rows import BAND, BAND_TEXT, slug
@@ -44,7 +44,7 @@ def sizes_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
                     'network sparsity (%)', f'change of {TASKS[kind]} AP (% of dense)', series))
     if not figures:
         raise UserError('no direct ticket was evaluated by object size together with its dense '
-                        f'model. {missing_text(evaluations)}'.strip())
+                        f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
     return Section('sizes', 'Object sizes', _text(rows, evaluations), rows, _COLUMNS, figures,
                    paper='Fig. 4')
 
@@ -90,9 +90,7 @@ def _text(rows: List[Dict[str, Any]], evaluations: Evaluations) -> str:
     if unmoved:
         parts.append(f'Left out, for the dense AP is 0: {"; ".join(unmoved)}.')
     hit = _hardest_hit(rows)
-    missing = missing_text(evaluations)
-    return '\n\n'.join([*parts, *([hit] if hit else []),
-                        *([f'Not evaluated: {missing}'] if missing else [])])
+    return '\n\n'.join([*parts, *([hit] if hit else []), *remarks(evaluations)])
 
 
 def _hardest_hit(rows: List[Dict[str, Any]]) -> Optional[str]:

@@ -168,7 +168,7 @@ def test_mmpose(tmp_path, real_data):
 
 def test_a_real_lottery_agrees_with_what_it_noted(run):
     evaluations = Evaluations.of_runs([run], say=lambda text: None)
-    assert not evaluations.problems
+    assert not evaluations.problems and not evaluations.doubts
     for part in run.rounds:
         result = evaluations.get(part)['precision']['bbox']
         for own, noted in ((result['AP'], 'mAP'), (result['AP50'], 'mAP_50'),
@@ -200,6 +200,14 @@ def test_what_was_evaluated_is_read(copied, monkeypatch):
     assert not Evaluations.of_runs([copied], say=lambda text: None).problems
 
 
+def test_other_data_than_the_training_had_are_doubted(copied):
+    copied.ticket.metrics['coco/bbox_mAP'] = 0.42
+    evaluations = Evaluations.of_runs([copied], say=lambda text: None)
+    doubt, = evaluations.doubts.values()
+    assert 'round 1 has detection mAP (%) 0.' in doubt and 'noted 42.0' in doubt
+    assert evaluations.get(copied.ticket)
+
+
 @pytest.mark.parametrize('change', ['weights', 'version', 'damaged'])
 def test_other_weights_are_evaluated_anew(copied, monkeypatch, change):
     kept = copied.ticket.folder / paths.EVALUATION
@@ -212,7 +220,8 @@ def test_other_weights_are_evaluated_anew(copied, monkeypatch, change):
     else:
         kept.write_text('{')
     made = []
-    monkeypatch.setattr(module, 'evaluate', lambda cfg, path: made.append(path) or dict(version=1))
+    monkeypatch.setattr(module, 'evaluate', lambda cfg, path: made.append(path) or dict(
+        version=1, precision={}))
     Evaluations.of_runs([copied], say=lambda text: None)
     assert made == [copied.ticket.checkpoint]
 
@@ -244,3 +253,18 @@ def test_a_metric_without_sizes_is_named(data, tmp_path):
     cfg.val_evaluator = dict(type='DumpResults', out_file_path=str(tmp_path / 'x.pkl'))
     with pytest.raises(UserError, match='DumpResults.*expected a CocoMetric'):
         evaluate(cfg, save(tmp_path / 'w.pth'))
+
+
+def test_without_an_evaluation_loop(data, tmp_path):
+    cfg = use_oracle(small_config(data, tmp_path))
+    cfg.val_dataloader = cfg.test_dataloader = None
+    with pytest.raises(UserError, match='no validation and no test loop'):
+        evaluate(cfg, save(tmp_path / 'w.pth'))
+
+
+def test_the_test_loop_serves_where_there_is_no_other(data, tmp_path):
+    cfg = use_oracle(small_config(data, tmp_path))
+    cfg.test_dataloader, cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    found = evaluate(cfg, save(tmp_path / 'w.pth'))
+    assert found['loop'] == 'test' and found['precision']['bbox']['AP'] == pytest.approx(1)

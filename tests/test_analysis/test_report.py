@@ -153,7 +153,8 @@ def test_keys_used_twice_are_refused(tmp_path):
 
 def test_columns_have_as_many_digits_as_they_need():
     assert column_text([0.31415, None, 0.2]) == ['0.314', '–', '0.200']
-    assert column_text([68.5312, -0.004, 0.0]) == ['68.53', '-4.0e-03', '0.00']
+    assert column_text([68.5312, -0.004, 0.0]) == ['68.53', '0.00', '0.00']
+    assert column_text([0.5, 3.2e-5, 0.0]) == ['0.500', '3.2e-05', '0.000']
     assert column_text([1234567, 12, True, 'a', [1, 2], '']) == [
         '1,234,567', '12', 'yes', 'a', '1, 2', '–']
     assert column_text([float('nan'), float('inf')]) == ['nan', 'inf']
@@ -189,12 +190,27 @@ def test_html_shows_data_as_it_is(title, cell, heading):
     same = _Parser(html('t', [Section('s', 't', 'c' if cell.strip() else '', [dict(a='c')],
                                       dict(a='h'))], {}))
     assert page.tags == same.tags
-    if not re.search('-[0-9.]', cell):      # shown with a real minus sign
+    if not re.search('-[0-9.]|[0-9] %', cell):      # typeset: real minus signs, fixed spaces
         assert (cell or '–') in page.texts
     if heading and '\r' not in heading and '\0' not in heading:
         assert heading in page.texts
     if title and '\r' not in title:
         assert title in page.texts
+
+
+def test_rows_stand_under_what_they_have_in_common():
+    rows = [dict(model=model, x=x, y=-x) for model in 'AB' for x in (1, 2, 3)]
+    columns = dict(model='model', x='x', y='y')
+    page = html('t', [Section('s', 's', '', rows, columns)], {})
+    assert _cells(page) == ['x', 'y', 'model: A', '1', '−1', '2', '−2', '3', '−3',
+                            'model: B', '1', '−1', '2', '−2', '3', '−3']
+    mixed = html('t', [Section('s', 's', '', rows[::2] + rows[1::2], columns)], {})
+    assert _cells(mixed)[:6] == ['model', 'x', 'y', 'A', '1', '−1']
+
+
+def _cells(page):
+    table = page[page.index('<table>'):page.index('</table>')]
+    return [re.sub('<.*?>', '', cell) for cell in re.findall('<t[hd] .*?</t[hd]>', table)]
 
 
 @settings(max_examples=150, deadline=None)

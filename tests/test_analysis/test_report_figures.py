@@ -45,6 +45,15 @@ def test_known_methods_have_the_same_style_in_every_report():
     assert assign([_figure([], ['dense, mean of 3'])])['dense, mean of 3'] == many['dense']
 
 
+def test_chance_has_the_colour_of_what_it_is_chance_for():
+    labels = ['direct', 'layerwise', 'chance, direct', 'chance, layerwise', 'chance']
+    styles = assign([_figure(labels)])
+    for label in labels[:2]:
+        chance = styles[f'chance, {label}']
+        assert chance.colour == styles[label].colour and chance != styles[label]
+    assert len({style.colour for style in styles.values()}) == 3
+
+
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=10, unique=True),
        st.integers(0, 9))
 def test_styles_do_not_depend_on_the_order_of_labels_or_figures(labels, cut):

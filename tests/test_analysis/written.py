@@ -20,7 +20,12 @@ MAP, BOX, SEGM = 'pascal_voc/mAP', 'coco/bbox_mAP', 'coco/segm_mAP'
 
 def lottery_cfg(seed=0, model=FASTER, data=VOC, iters=100, rewind=None, early_bird=None,
                 **prune):
-    """A lottery's config; ``prune`` are arguments of its PruneHook."""
+    """A lottery's config; ``prune`` are arguments of its PruneHook.
+
+    ``scope_`` is its scope: ``scope`` is a sparsity in :func:`write_lottery`.
+    """
+    if 'scope_' in prune:
+        prune['scope'] = prune.pop('scope_')
     hooks = dict(
         prune=dict(type='mmlth.PruneHook', **prune),
         rewind=dict(type='mmlth.RewindHook', **(rewind or {})))

@@ -30,9 +30,9 @@ def layout(figure: Figure, narrow: bool) -> Layout:
     names = names_of(figure)
     at = [sum(str(name) in map(str, s.x) for s in figure.series) for name in names]
     places, longest = max(at, default=1), max(map(len, names), default=1)
-    width = 3.9 if narrow else 6.6
+    width = 3.9 if narrow else 6.0
     if len(names) * max(0.085 * longest + 0.12, 0.11 * places) < width - 0.8:
-        return Layout((width, 2.8 if narrow else 3.6), False, False, places)
+        return Layout((width, 2.8 if narrow else 3.5), False, False, places)
     if narrow or len(names) <= 24:
         bar = min(0.3, max(0.2, 0.11 * places))
         return Layout((width, 0.8 + bar * len(names)), True, False, places)
@@ -55,9 +55,10 @@ def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -
         style = styles[series.label]
         shift = 0 if plan.places == 1 else (i - (len(figure.series) - 1) / 2) * thickness
         at = [names.index(str(x)) + shift for x in series.x]
-        handles.append(bar(
-            at, numbers(series.y), thickness, color=style.colour, linewidth=0, edgecolor=PAPER,
-            hatch=style.hatch if hatched else ''))
+        hollow = dict(color=PAPER, edgecolor=style.colour, linewidth=1.2)
+        full = dict(color=style.colour, edgecolor=PAPER, linewidth=0)
+        handles.append(bar(at, numbers(series.y), thickness, hatch=style.hatch if hatched else '',
+                           **(hollow if style.hollow else full)))
         if series.error is not None:
             error = numbers(series.error)
             values = (numbers(series.y), at) if plan.horizontal else (at, numbers(series.y))

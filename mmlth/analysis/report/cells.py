@@ -29,7 +29,8 @@ def column_text(values: Sequence[Any]) -> List[str]:
     """Cells of one column: its fractions with the same number of digits after the point."""
     sizes = [abs(v) for v in values if _is_number(v) and not isinstance(v, int) and v == v]
     largest = max((s for s in sizes if s != float('inf')), default=0.0)
-    digits = 0 if largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 2 else 3
+    whole = all(s % 1 == 0 for s in sizes)
+    digits = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 2 else 3
     return [_cell(value, digits) for value in values]
 
 
@@ -42,9 +43,9 @@ def _cell(value: Any, digits: int) -> str:
         return str(value) if abs(value) < 10_000 else f'{value:,}'
     if _is_number(value):
         text = f'{value:,.{digits}f}'
-        # A small number is not zero.
-        return f'{value:.1e}' if value and value == value and not float(
-            text.replace(',', '')) else text
+        if value and not float(text.replace(',', '')):  # rounded away
+            return f'{value:.1e}' if digits > 2 else text.removeprefix('-')
+        return text
     if isinstance(value, (list, tuple)):
         return ', '.join(_cell(v, digits) for v in value) or NONE
     return str(value)
@@ -54,9 +55,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def minus(text: str) -> str:
-    """Real minus signs before numbers, for a page."""
-    return re.sub(r'(?<![\w.)])-(?=[\d.])', '−', text)
+def typeset(text: str) -> str:
+    """Real minus signs before numbers, and per cent on the line of its number, for a page."""
+    text = re.sub(r'(?<![\w.)])-(?=[\d.])', '−', text)
+    return re.sub(r'(?<=\d) %', '\N{NO-BREAK SPACE}%', text)
 
 
 def markdown(text: str) -> str:

@@ -16,7 +16,7 @@ _RC = {
     'axes.spines.top': False, 'axes.grid': True, 'axes.axisbelow': True, 'grid.color': GRID,
     'grid.linewidth': 0.6, 'xtick.color': MUTED, 'ytick.color': MUTED, 'xtick.labelcolor': INK,
     'ytick.labelcolor': INK, 'legend.frameon': False, 'hatch.linewidth': 0.6,
-    'hatch.color': PAPER, 'lines.linewidth': 1.8}
+    'lines.linewidth': 1.8}
 
 
 @dataclass
@@ -64,7 +64,7 @@ def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
     # Not pyplot: that would switch a notebook's backend and keep the figure alive.
     from matplotlib.figure import Figure as Canvas
     plan = layout(figure, narrow) if figure.kind == 'bars' else None
-    width, height = plan.size if plan else ((3.9, 2.7) if narrow else (6.6, 3.6))
+    width, height = plan.size if plan else ((3.9, 2.7) if narrow else (6.0, 3.5))
     columns, rows = _legend_shape(figure, width)
     canvas = Canvas(figsize=(width, height + rows * 0.19), layout='constrained')
     axes = canvas.add_subplot()

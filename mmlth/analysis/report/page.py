@@ -1,11 +1,13 @@
 """The report as one HTML page that needs nothing else, and as Markdown."""
 from base64 import b64encode
 from importlib.resources import files
-from typing import Dict, List, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Dict, List, Sequence, Tuple
 
 from mmlth.analysis.section import Figure, Section
 
-from .cells import markdown, markdown_table, minus, table_of
+from .cells import markdown, markdown_table, table_of, typeset
 from .data import figure_rows, to_csv
 from .draw import Drawing
 from .svg import inline
@@ -33,15 +35,28 @@ def html(title: str, sections: Sequence[Section], drawings: Dict[str, Drawing]) 
 
 def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
     headings, rows, numeric = table_of(section)
+    rows = [[typeset(cell) for cell in row] for row in rows]
+    kinds = [_kind(column, n) for column, n in zip(zip(*rows), numeric)]
+    groups = _groups(rows, kinds)
     return dict(
-        key=section.key, title=section.title, paper=section.paper, paragraphs=paragraphs(section),
-        headings=headings, rows=[[minus(cell) for cell in row] for row in rows],
-        kinds=[_kind(column, n) for column, n in zip(zip(*rows), numeric)],
+        key=section.key, title=section.title, paper=section.paper,
+        paragraphs=[typeset(text) for text in paragraphs(section)],
+        headings=headings, kinds=kinds, rows=rows, groups=groups,
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
         figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
-        pictures=[dict(key=picture.key, caption=picture.caption,
+        pictures=[dict(key=picture.key, caption=typeset(picture.caption),
                        source=_data(picture.path.read_bytes(), 'image/png'))
                   for picture in section.pictures])
+
+
+def _groups(rows: List[List[str]], kinds: Sequence[str]) -> List[Tuple[str, List[List[str]]]]:
+    """Rows under what their first column says, where it says it often; else none."""
+    if len(kinds) < 3 or kinds[0] == 'number':
+        return []
+    groups = [(name, [row[1:] for row in members])
+              for name, members in groupby(rows, key=itemgetter(0))]
+    together = len({name for name, _ in groups}) == len(groups)
+    return groups if together and len(rows) >= 3 * len(groups) else []
 
 
 def _kind(column: Sequence[str], numeric: bool) -> str:
@@ -54,7 +69,7 @@ def _figure(figure: Figure, drawing: Drawing) -> dict:
     names = [s.label for s in (*figure.series, *figure.right, *figure.references)]
     text = f'{figure.caption} Shown: {", ".join(dict.fromkeys(names))}.'
     return dict(
-        key=figure.key, caption=figure.caption, broad=drawing.broad,
+        key=figure.key, caption=typeset(figure.caption), broad=drawing.broad,
         wide=inline(drawing.wide, f'figure-{figure.key}-wide', title, text),
         narrow=inline(drawing.narrow, f'figure-{figure.key}-narrow', title, text),
         csv=_data(to_csv(figure_rows(figure)), 'text/csv'))

@@ -1,6 +1,6 @@
 """The colour, marker and line of each label: the same in every figure and every report."""
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Optional, Set
 from zlib import crc32
 
@@ -25,6 +25,8 @@ _LINES = ['-', (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1.2, 1.2)), (0, (7, 2)
 _HATCHES = ['', '///', '\\\\\\', 'xxx', '---', '|||', '+++']
 _SLOTS = [Style(PALETTE[i % 7], 'os^DvPX'[i % 7], _LINES[i % 7], _HATCHES[(i + i // 7) % 7],
                 hollow=i >= 7) for i in range(14)]
+# Before the label of what the level of chance is of.
+_CHANCE = 'chance, '
 # Lines to compare with are black or grey; the first is the dense model's.
 _REFERENCES = [Style(colour, '', line, '') for colour, line in (
     (INK, (0, (6, 2))), (MUTED, (0, (1, 1.5))), (INK, (0, (6, 2, 1, 2))),
@@ -35,6 +37,7 @@ _REFERENCES = [Style(colour, '', line, '') for colour, line in (
 _KNOWN = [
     (r'control: dense', 1), (r'fresh', 2), (r'random', 3), (r'shuffled', 4), (r'chance', 6),
     (r'transfer|imagenet|^ticket of', 5), (r'direct', 0),
+    (r'^20 ?%', 2), (r'^50 ?%', 4), (r'^80 ?%', 0), (r'^90 ?%', 5), (r'^9\d', 3),
     (r'^small', 4), (r'^medium', 1), (r'^large', 2),
     (r'^(b?box|detection)', 0), (r'^(segm|mask|instance)', 1), (r'^keypoint', 2),
     (r'global', 0), (r'layer-?wise', 1),
@@ -46,7 +49,7 @@ def assign(figures: Iterable[Figure]) -> Dict[str, Style]:
     """Give every label its style.
 
     Two labels of one figure never share one, as long as it has no more than 14 series and 6
-    references.
+    references. ``'chance, X'`` is drawn as ``'X'`` is, but dotted and hollow.
     """
     neighbours: Dict[str, Set[str]] = {}
     compared: Set[str] = set()
@@ -57,8 +60,10 @@ def assign(figures: Iterable[Figure]) -> Dict[str, Style]:
         for label in labels:
             neighbours.setdefault(label, set()).update(labels - {label})
     styles: Dict[str, Style] = {}
+    beside = {label for label in neighbours if label.removeprefix(_CHANCE) in neighbours[label]}
     # In an order that does not depend on the figures', known labels first.
-    for label in sorted(neighbours, key=lambda label: (_known(label) is None, label)):
+    for label in sorted(neighbours.keys() - beside,
+                        key=lambda label: (_known(label) is None, label)):
         taken = [styles[n] for n in neighbours[label] if n in styles]
         if label in compared or label.startswith('dense'):
             first = 0 if label.startswith('dense') else 1
@@ -69,6 +74,9 @@ def assign(figures: Iterable[Figure]) -> Dict[str, Style]:
         around = [(start + i) % 7 for i in range(7)]
         styles[label] = _other_colour(
             [_SLOTS[i] for i in around] + [_SLOTS[i + 7] for i in around], taken)
+    for label in beside:
+        styles[label] = replace(styles[label.removeprefix(_CHANCE)], line=(0, (1, 1.5)),
+                                hollow=True)
     return styles
 
 
