@@ -3,6 +3,7 @@ import json
 from typing import Any, Dict, List, Optional
 
 from mmlth import paper
+
 from .groups import Cell, Group
 from .labels import DIRECT, IMAGENET
 from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, Metric

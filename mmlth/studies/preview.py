@@ -2,12 +2,12 @@
 from pathlib import Path
 from typing import List
 
+from mmlth.analysis.wording import settings_text
 from mmlth.core import paths
 
 from .estimate import text_of, training_seconds
 from .jobs import Job, plan
 from .one import is_finished
-from mmlth.analysis.wording import settings_text
 from .study import Run, Study, run_dir
 
 

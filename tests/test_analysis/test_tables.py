@@ -2,7 +2,7 @@
 import pytest
 from written import BOX, COCO, FASTER, KEYPOINT, MAP, MASK, SEGM, VOC, write_lottery
 
-from mmlth.analysis import paper
+from mmlth import paper
 from mmlth.analysis.modules import modules_section
 from mmlth.analysis.runs import find_runs
 from mmlth.analysis.tables import imagenet_section, task_section

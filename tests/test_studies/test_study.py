@@ -4,12 +4,12 @@ import json
 import pytest
 from toy_study import write_base, write_study
 
+from mmlth.analysis.wording import settings_text
 from mmlth.core.errors import UserError
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find, is_shareable
 from mmlth.studies.description import write_description
 from mmlth.studies.one import dense_points
-from mmlth.analysis.wording import settings_text
 from mmlth.studies.results import summarise
 
 

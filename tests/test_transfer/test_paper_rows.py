@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import HOOKS
 
-from mmlth.analysis.paper import find
+from mmlth.paper import find
 from mmlth.core import draw, select, snapshot
 from mmlth.engine.config import load_config
 from mmlth.engine.preflight import check_config
