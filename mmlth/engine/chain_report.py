@@ -102,16 +102,26 @@ def settings_text(cfg: Config) -> str:
     mode, control = rewind.get('mode', 'weights'), prune.get('control')
     start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
              'finetune': 'its trained weights and the last learning rates, not'}[mode]
-    text = (
+    text = _transfer_text(prune.transfer) if prune.get('transfer') else (
         f'Scope: {prune.get("scope") or "every convolution and linear weight"}; frozen weights '
         f'are {"in" if prune.get("frozen", True) else "not in"} scope. '
         f'Allocation: {prune.get("allocation", "global")}; score: '
-        f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. '
+        f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. ')
+    text += (
         f'A ticket starts from {start} the rewind point {rewind.get("to", "0it")}; schedule: '
         f'{rewind.get("length") or rewind.get("schedule", "restart")}.\n')
     if control:
         text += f'\nThis is a control, not a ticket: the last round is {control!r}.\n'
     return text
+
+
+def _transfer_text(transfer) -> str:
+    pruned = transfer.get('sparsity')
+    here = f', pruned on the way to {pruned:.0%}' if pruned is not None else ''
+    weights = ('and weights are transferred, where it has them,'
+               if transfer.get('weights', True) else 'alone are transferred')
+    return (f'Masks {weights} from {transfer.source} (mapping '
+            f'{transfer.get("mapping", "backbone")!r}{here}). Of all else: ')
 
 
 def _iterations(entry: Dict[str, Any]) -> str:

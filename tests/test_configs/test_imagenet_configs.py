@@ -81,7 +81,8 @@ def test_both_rounds_on_images(tmp_path):
         'val_evaluator.topk': (1,), 'data_preprocessor.num_classes': 2, 'log_level': 'WARNING',
         **{f'{loader}_dataloader.{key}': value for loader in ('train', 'val')
            for key, value in (('batch_size', 8), ('num_workers', 0), ('persistent_workers', False),
-                              ('dataset.data_root', str(tmp_path / 'imagenet')))}})
+                              ('dataset.data_root', str(tmp_path / 'imagenet')),
+                              ('dataset.metainfo', dict(classes=('dark', 'light'))))}})
     cfg.train_dataloader.dataset.pipeline[1].scale = 32
     cfg.val_dataloader.dataset.pipeline[1].scale = 36
     cfg.val_dataloader.dataset.pipeline[2].crop_size = 32

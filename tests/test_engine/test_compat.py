@@ -86,6 +86,7 @@ _USE = '''
     from torchvision.transforms.functional import pil_to_tensor
     pixels = torch.randint(0, 256, (4, 5, 3), dtype=torch.uint8)
     assert torch.equal(pil_to_tensor(ToPILImage()(pixels.numpy())), pixels.permute(2, 0, 1))
+    import torchvision
     import torchvision.ops.boxes as boxes
     for use in (lambda: boxes.box_iou, lambda: torchvision.transforms.RandomResizedCrop(2)):
         try:
@@ -96,7 +97,6 @@ _USE = '''
             raise AssertionError('nothing was said')
     from mmengine.runner.checkpoint import get_torchvision_models
     assert get_torchvision_models()['resnet18'].endswith('.pth')
-    import torchvision
     print(torchvision.__doc__)
 '''
 

@@ -66,6 +66,9 @@ def test_the_ticket_is_the_transferred_one(tmp_path, source, dense, weights):
     assert all(not final['state_dict'][n][~m].any() for n, m in expected.items())
     lines = verify(tmp_path / 'w')
     assert any('overwritten by' in line and str(source) in line for line in lines)
+    report = (tmp_path / 'w/report.md').read_text()
+    assert f'transferred{", where it has them," * weights} from {source}' in report
+    assert 'Allocation' not in report
 
 
 def test_late_resetting_holds_for_what_is_not_transferred(tmp_path, source):
@@ -89,6 +92,23 @@ def test_it_goes_on_without_the_source(tmp_path, source):
     again = torch.load(tmp_path / 'w/round_1/final.pth', weights_only=True)['state_dict']
     assert all(torch.equal(final[n], again[n]) for n in final)
     assert any('not compared: it is gone' in line for line in verify(tmp_path / 'w'))
+
+
+def test_a_training_is_resumed_without_the_source(tmp_path, source):
+    own = shutil.copy(source, tmp_path / 'source.safetensors')
+    for iters in (12, 14):
+        cfg = toy_config(tmp_path / 'w', val=False, iters=iters, resume=iters > 12)
+        cfg.default_hooks.prune = dict(
+            type='mmlth.PruneHook', transfer=dict(source=str(own), mapping=RULES))
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        assert runner.iter == iters
+        ticket = Ticket.load(tmp_path / 'w' / paths.NEXT_TICKET)
+        (tmp_path / 'w' / paths.NEXT_TICKET).unlink()
+        (tmp_path / 'source.safetensors').unlink(missing_ok=True)
+    assert ticket.meta['iterations'] == 14 and len(ticket.mask) == 2
+    assert torch.equal(ticket.state['backbone.0.weight'],
+                       Ticket.load(source).state['backbone.0.weight'])
 
 
 def test_a_dense_checkpoint_is_pruned_here(tmp_path):
