@@ -1,4 +1,4 @@
-# `mask_rcnn_r18_digits.py` on small scenes, for studies: about a minute on one CPU core.
+# `mask_rcnn_r18_digits.py` on small scenes, for studies: a minute and a half on one CPU core.
 _base_ = [
     './_base_/models/mask_rcnn_r18_digits.py', './_base_/datasets/digits_small_instances.py',
     './_base_/digits_small_runtime.py', './_base_/models/digits_small.py'

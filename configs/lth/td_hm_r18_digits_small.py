@@ -1,4 +1,4 @@
-# `td_hm_r18_digits.py` on small scenes, for studies: about a minute on one CPU core.
+# `td_hm_r18_digits.py` on small scenes, for studies: 40 seconds on one CPU core.
 _base_ = [
     './_base_/models/td_hm_r18_digits.py', './_base_/datasets/digits_small_poses.py',
     './_base_/digits_small_runtime.py'

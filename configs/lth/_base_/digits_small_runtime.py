@@ -1,4 +1,4 @@
-"""The schedule for studies on small scenes: about a minute on one CPU core."""
+"""The schedule for studies on small scenes: 40 to 90 seconds on one CPU core."""
 _base_ = './digits_runtime.py'
 max_iters = 400
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
