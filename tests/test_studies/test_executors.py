@@ -65,7 +65,8 @@ def test_order_failures_and_what_needs_them(tmp_path, executor, capsys):
 def test_a_failed_job_is_tried_again(tmp_path, executor, capsys):
     jobs = make_jobs(tmp_path, a=[], b=['a'])
     # The second time there is a file.
-    script = APPEND + 'test $(basename $1) = b || test -e $1/once || { touch $1/once; echo oh; false; }'
+    script = APPEND + ('test $(basename $1) = b || test -e $1/once || '
+                       '{ touch $1/once; echo oh; false; }')
     assert run(jobs, executor, script, retries=1) == dict(a='done', b='done')
     assert (tmp_path / 'order').read_text().split() == ['a', 'a', 'b']
     assert 'a: failed, is tried again: oh' in capsys.readouterr().out

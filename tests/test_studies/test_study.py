@@ -145,8 +145,9 @@ def test_study_json(tmp_path):
     run = found['runs'][entry['run']]
     assert run['folder'] == f'../runs/{entry["run"]}' and run['base'] == 'base'
     source = run['sources']['second']
-    assert found['sources']['second'] == dict(
-        settings=dict(base='other'), runs={'0': source, '1': found['sources']['second']['runs']['1']})
+    assert found['sources']['second']['settings'] == dict(base='other')
+    assert list(found['sources']['second']['runs']) == ['0', '1']
+    assert found['sources']['second']['runs']['0'] == source
     assert found['runs'][source]['base'] == 'other' and found['runs'][source]['metrics'] == []
     direct = [found['runs'][e['run']] for e in found['parts']['direct']]
     assert len({r['dense'] for r in direct}) == 2 == len({r['seed'] for r in direct})
