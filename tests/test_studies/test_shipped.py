@@ -73,6 +73,6 @@ def test_a_transferred_ticket_replaces_what_draws_masks():
     run = next(run for run in study.runs if run.sources)
     prune = hook_config(run.cfg, 'PruneHook')
     assert set(prune) == {'type', 'transfer'}
-    assert run.sources['crops50'].base == 'resnet18_digit_crops_prune50'
+    assert run.sources['crops80'].base == 'resnet18_digit_crops_prune80'
     direct = next(run for run in study.runs if not run.sources)
     assert dense_name(direct.cfg) == dense_name(run.cfg)
