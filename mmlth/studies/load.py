@@ -27,9 +27,9 @@ def load_study(path: str) -> Study:
     * ``metric``: a name or a list of names; or one of these per base,
       ``{file name without suffix: ...}``;
     * ``seeds`` of every run. Default: ``[0]``;
-    * ``sources``: lotteries to be run first, with the seed of what needs them:
-      ``{name: dict(base=..., setting=value, ...)}``. In a setting, ``'{name}'`` stands for the
-      folder of that run, e.g. ``'{imagenet}/round_1/final.pth'``;
+    * ``sources``: lotteries to be run first, ``{name: dict(base=..., setting=value, ...)}``, with
+      the seed of what needs them unless ``seed`` is among their settings. In a setting of an
+      axis, ``'{name}'`` stands for that run's folder, e.g. ``'{imagenet}/round_1/final.pth'``;
     * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
       point, so that other studies in the same work dir can share them. Default: none;
     * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
@@ -90,7 +90,7 @@ class _Maker:
             settings = dict(self.spec.sources[name])
             if 'base' not in settings:
                 raise UserError(f'sources.{name}: it has no base')
-            found[seed] = self._make(settings['base'], {**settings, 'seed': seed}, {}, {})
+            found[seed] = self._make(settings['base'], {'seed': seed, **settings}, {}, {})
             found[seed].metrics = []
             study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
         return found[seed]
