@@ -127,14 +127,14 @@ def test_what_is_submitted_to_slurm(tmp_path, monkeypatch):
     fake_slurm(tmp_path / 'bin', monkeypatch)
     executor = SubmititExecutor('slurm', tmp_path / 'submitit', slurm=dict(
         partition='gpu', time='1-02:30:00', mem='32G', gpus_per_node=1, cpus_per_task=8,
-        reservation='lottery'))
+        reservation='lottery', exclude=['a', 'b']))
     first, second = make_jobs(tmp_path, first=[], second=['first'])
     for job in (first, second):
         executor.start(job, ['true', job.name])
         job.status = 'running'
     one, two = ((tmp_path / f'bin/{number}.sh').read_text() for number in (100, 101))
     for line in ('partition=gpu', 'time=1590', 'mem=32G', 'gpus-per-node=1', 'cpus-per-task=8',
-                 'reservation=lottery'):
+                 'reservation=lottery', 'exclude=a,b'):
         assert f'#SBATCH --{line}\n' in one and f'#SBATCH --{line}\n' in two
     assert '#SBATCH --job-name=second\n' in two
     assert 'dependency' not in one and '#SBATCH --dependency=afterok:100\n' in two
