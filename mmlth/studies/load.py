@@ -31,7 +31,8 @@ def load_study(path: str) -> Study:
       the seed of what needs them unless ``seed`` is among their settings. In a setting of an
       axis, ``'{name}'`` stands for that run's folder, e.g. ``'{imagenet}/round_1/final.pth'``;
     * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
-      point, so that other studies in the same work dir can share them. Default: none;
+      point, so that other studies in the same work dir can share them; a list, or one per base.
+      Default: none;
     * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
       dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
@@ -50,7 +51,6 @@ def load_study(path: str) -> Study:
             f'{", ".join(sorted(_KEYS - {"base", "axes", "metric"}))}; unknown: '
             f'{sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
     study = Study(Path(path).stem, slurm=dict(spec.get('slurm') or {}),
-                  rewind_points=list(spec.get('rewind_points', [])),
                   paper=spec.get('paper', ''))
     if study.name in ('dense', 'runs'):
         raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
@@ -91,7 +91,7 @@ class _Maker:
             if 'base' not in settings:
                 raise UserError(f'sources.{name}: it has no base')
             found[seed] = self._make(settings['base'], {'seed': seed, **settings}, {}, {})
-            found[seed].metrics = []
+            found[seed].metrics, found[seed].rewind_points = [], []
             study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
         return found[seed]
 
@@ -105,7 +105,7 @@ class _Maker:
         if 'lth' in options:
             options = {**options, 'lth': Path(options['lth']).stem}
         return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
-                   self._metrics(stem), sources)
+                   self._of_base('metric', stem), self._of_base('rewind_points', stem), sources)
 
     def _load(self, config: str, options: Mapping[str, Any]) -> Config:
         key = (config, bool(options))
@@ -115,11 +115,12 @@ class _Maker:
                                           options.get('cfg_options'))
         return self.bases[key]
 
-    def _metrics(self, stem: str) -> List[str]:
-        metric = self.spec.metric
-        if isinstance(metric, dict):
-            metric = metric.get(stem, [])
-        return [metric] if isinstance(metric, str) else list(metric)
+    def _of_base(self, key: str, stem: str) -> List[str]:
+        """What the study file says for that base, or for all."""
+        value = self.spec.get(key, [])
+        if isinstance(value, dict):
+            value = value.get(stem, [])
+        return [value] if isinstance(value, str) else list(value)
 
     def _beside(self, config: str) -> str:
         """A config named relative to the study file."""

@@ -23,6 +23,7 @@ class Run:
         name: Its folder's name, from what differs from the base config alone.
         base: The file name of that config, without suffix.
         metrics: What to compare, as the evaluator names them.
+        rewind_points: What its dense training keeps besides what the runs need.
         sources: The runs whose tickets or weights it starts from, by their name in the study.
     """
     parts: Dict[str, Dict[str, Any]]
@@ -30,6 +31,7 @@ class Run:
     name: str
     base: str = ''
     metrics: List[str] = field(default_factory=list)
+    rewind_points: List[str] = field(default_factory=list)
     sources: Dict[str, 'Run'] = field(default_factory=dict)
 
     @cached_property
@@ -58,7 +60,6 @@ class Study:
         runs: Every run of the parts once, though it may belong to several.
         sources: Name -> seed -> the run to be made first.
         source_settings: Name -> its settings, and ``base``.
-        rewind_points: What the dense trainings keep besides what the runs need.
         slurm: Parameters of each job on a cluster, as sbatch calls them.
         paper: The table or figure it repeats.
     """
@@ -67,7 +68,6 @@ class Study:
     runs: List[Run] = field(default_factory=list)
     sources: Dict[str, Dict[int, Run]] = field(default_factory=dict)
     source_settings: Dict[str, Dict[str, Any]] = field(default_factory=dict)
-    rewind_points: List[str] = field(default_factory=list)
     slurm: Dict[str, Any] = field(default_factory=dict)
     paper: str = ''
 
