@@ -50,7 +50,8 @@ def describe(study: Study) -> Dict[str, Any]:
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in study.runs if r.parts.get(part) == settings)
-            parts[part].append(dict(run=run.name, settings=plain(settings)))
+            parts[part].append(dict(
+                run=run.name, settings={key: plain(value) for key, value in settings.items()}))
     sources = {
         name: dict(runs={str(seed): run.name for seed, run in sorted(runs.items())},
                    settings=plain(study.source_settings[name]))
