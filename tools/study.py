@@ -57,6 +57,8 @@ def main():
             print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished: '
                   f'{root / study.name}')
             sys.exit(1 if failed else 0)
+    except KeyboardInterrupt:
+        sys.exit('Interrupted; go on with --resume.')
     except UserError as error:
         sys.exit(f'Error: {error}')
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmlth.core.errors import UserError
 
+from .load import load_study
 from .one import run_dense, run_one
-from .study import load_study
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ Content of ``study.json``, version 1:
   of ``runs``; ``settings`` holds the values of this part's axes and ``seed`` (``base``, where it
   is an axis, as the bare name of the config). A run may stand in several parts.
 * ``sources``: name -> ``{settings, runs}``: the lotteries that others start from; ``runs`` is
-  seed (as a string) -> run. A setting says ``'{name}/round_1/final.pth'``.
+  seed of what needs it (as a string) -> run. A setting says ``'{name}/round_1/final.pth'``.
 * ``runs``: run -> ``{folder, base, seed, metrics, dense, sources}``, every expected run, finished
   or not. ``folder`` is relative to ``study.json``; ``metrics`` are those to compare for this run;
   runs with the same ``dense`` have the same dense training (round 0; the one that an
@@ -50,7 +50,8 @@ def describe(study: Study) -> Dict[str, Any]:
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in study.runs if r.parts.get(part) == settings)
-            parts[part].append(dict(run=run.name, settings=plain(settings)))
+            parts[part].append(dict(
+                run=run.name, settings={key: plain(value) for key, value in settings.items()}))
     sources = {
         name: dict(runs={str(seed): run.name for seed, run in sorted(runs.items())},
                    settings=plain(study.source_settings[name]))

@@ -70,7 +70,7 @@ class SubmititExecutor:
     Args:
         cluster: ``'slurm'``, ``'submitit-local'`` or ``'debug'``, submitit's stand-ins.
         folder: Where submitit keeps its files; on a cluster, all nodes must see it.
-        jobs: Jobs at a time. Default: None, as many as the cluster takes.
+        jobs: Jobs at a time. Default: None, no limit.
         slurm: Parameters of each job under their names of sbatch (``partition``, ``mem``,
             ``gpus_per_node``, ``cpus_per_task`` ...). Default: none; ``time``: 1 hour.
     """
@@ -130,8 +130,10 @@ class SubmititExecutor:
 
     def _update(self, name: str = 'mmlth', needs: Sequence[str] = ()) -> None:
         known = self.executor._valid_parameters() - {'mem'}     # submitit has it in GB
-        given = {key: value for key, value in self.parameters.items() if key in known}
-        other = {key: value for key, value in self.parameters.items() if key not in known}
+        texts = {key: ','.join(map(str, value)) if isinstance(value, (list, tuple)) else value
+                 for key, value in self.parameters.items()}
+        given = {key: value for key, value in texts.items() if key in known}
+        other = {key: value for key, value in texts.items() if key not in known}
         given['time'] = minutes(given.get('time', 60))
         if needs:
             given['dependency'] = f'afterok:{":".join(needs)}'

@@ -46,7 +46,8 @@ def dense_points(study: Study, run: Run) -> List[str]:
     """The rewind points of the dense training that ``run`` shares with others of its study."""
     shared = [other for other in study.all_runs
               if other.dense == run.dense and dense.is_shareable(other.cfg)]
-    return sorted({dense.rewind_to(other.cfg) for other in shared} | set(study.rewind_points))
+    return sorted({point for other in shared
+                   for point in (dense.rewind_to(other.cfg), *other.rewind_points)})
 
 
 def is_finished(root: Path, run: Run) -> bool:

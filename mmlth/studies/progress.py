@@ -62,13 +62,17 @@ class Progress:
                 + ('' if left is None else f', about {text_of(left)} left'))
 
     def left(self) -> Optional[float]:
-        """Seconds until all jobs have ended; None while nothing is known."""
+        """Seconds until all jobs have ended; None while nothing is known.
+
+        A base of which no training is known is taken to be as quick as the others.
+        """
         seconds, now = 0.0, time.time()
+        everything = [s for known in self.seconds.values() for s in known]
+        if not everything:
+            return None
         for job in self.jobs:
             if job.status in ('waiting', 'running'):
-                known = self.seconds.get(job.run.base)
-                if not known:
-                    return None
+                known = self.seconds.get(job.run.base) or everything
                 seconds += sum(known) / len(known) * job.trainings
                 if job.status == 'running':
                     seconds -= min(now - job.began, sum(known) / len(known) * job.trainings)

@@ -30,7 +30,7 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
         root: The folder of ``runs``, ``dense`` and one folder per study.
         resume: Go on with a study that was begun there and is not finished. Default: False.
         executor: ``'local'``, ``'slurm'``, ``'submitit-local'`` or ``'debug'``.
-        jobs: How many at a time. Default: None, 1 on this machine, no limit on a cluster.
+        jobs: How many at a time. Default: None, 1 on this machine, no limit on Slurm.
         retries: How often a failed job is started again. Default: 1.
         nproc: Processes that train each run together. Default: 1.
         memory: GB that must be available on this machine to start a job. Default: 2.
@@ -48,17 +48,16 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
             f'{Path(root) / study.name} was begun already, {done} of {len(study.runs)} runs are '
             'finished. Go on with --resume, or choose another --work-dir; nothing there was '
             'touched.')
-    slurm = {**study.slurm, **(slurm or {})}
+    slurm, jobs = {**study.slurm, **(slurm or {})}, jobs or (None if executor == 'slurm' else 1)
     if executor == 'local':
-        where = LocalExecutor(jobs or 1, memory)
+        where = LocalExecutor(jobs, memory)
     else:
         where = SubmititExecutor(executor, Path(root) / study.name / 'submitit', jobs, slurm)
     write_description(study, root)
     cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
-             else len(os.sched_getaffinity(0)) // (jobs or 1))
+             else len(os.sched_getaffinity(0)) // jobs)
     threads = thread_limit(cores, nproc)
-    with Progress(todo, training_seconds(study, root),
-                  jobs or (1 if executor in ('local', 'debug') else None)) as progress:
+    with Progress(todo, training_seconds(study, root), jobs) as progress:
         try:
             Loop(todo, where, progress, retries,
                   lambda job: job.command(path, root, nproc, threads)).run()

@@ -26,8 +26,8 @@ def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
     cfg = copy.deepcopy(base)
     if settings.get('transfer') is not None:
         # It takes the place of what draws masks: the base's sparsity, scope and so on.
-        hook = hook_config(cfg, 'PruneHook')
-        for key in hook and [key for key in hook if key in _OWNER and key != 'dense']:
+        hook = hook_config(cfg, 'PruneHook') or {}
+        for key in [key for key in hook if key in _OWNER and key != 'dense']:
             hook.pop(key)
     for key, value in settings.items():
         apply_setting(cfg, key, value)

@@ -1,20 +1,15 @@
-"""What a study is: base configs, the settings that vary, and the runs they expand to."""
-import itertools
+"""What a study is: parts, each with its settings, and the runs that they come to."""
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Optional
 
 from mmengine.config import Config
 
 from mmlth.core.errors import UserError
-from mmlth.engine.config import load_config
 
 from .dense import dense_name
-from .settings import apply_settings, changed, fill_sources, run_name, sources_in
-
-_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
-         'slurm', 'paper'}
+from .settings import fill_sources
 
 
 @dataclass
@@ -28,6 +23,7 @@ class Run:
         name: Its folder's name, from what differs from the base config alone.
         base: The file name of that config, without suffix.
         metrics: What to compare, as the evaluator names them.
+        rewind_points: What its dense training keeps besides what the runs need.
         sources: The runs whose tickets or weights it starts from, by their name in the study.
     """
     parts: Dict[str, Dict[str, Any]]
@@ -35,6 +31,7 @@ class Run:
     name: str
     base: str = ''
     metrics: List[str] = field(default_factory=list)
+    rewind_points: List[str] = field(default_factory=list)
     sources: Dict[str, 'Run'] = field(default_factory=dict)
 
     @cached_property
@@ -63,7 +60,6 @@ class Study:
         runs: Every run of the parts once, though it may belong to several.
         sources: Name -> seed -> the run to be made first.
         source_settings: Name -> its settings, and ``base``.
-        rewind_points: What the dense trainings keep besides what the runs need.
         slurm: Parameters of each job on a cluster, as sbatch calls them.
         paper: The table or figure it repeats.
     """
@@ -72,7 +68,6 @@ class Study:
     runs: List[Run] = field(default_factory=list)
     sources: Dict[str, Dict[int, Run]] = field(default_factory=dict)
     source_settings: Dict[str, Dict[str, Any]] = field(default_factory=dict)
-    rewind_points: List[str] = field(default_factory=list)
     slurm: Dict[str, Any] = field(default_factory=dict)
     paper: str = ''
 
@@ -86,129 +81,9 @@ class Study:
         return list(found.values())
 
 
-def load_study(path: str) -> Study:
-    """Read a study file and expand its axes.
-
-    A study file is a Python config with
-
-    * ``base``: a config file, relative to the study file, or ``mmdet::...``;
-    * ``axes``: per part of the study, ``{setting: [values]}``; all combinations are run. A
-      setting is an argument of ``PruneHook`` or ``RewindHook`` by its name, any dotted config
-      key, or ``base``, for several models in one part;
-    * ``metric``: a name or a list of names; or one of these per base,
-      ``{file name without suffix: ...}``;
-    * ``seeds`` of every run. Default: ``[0]``;
-    * ``sources``: lotteries to be run first, with the seed of what needs them:
-      ``{name: dict(base=..., setting=value, ...)}``. In a setting, ``'{name}'`` stands for the
-      folder of that run, e.g. ``'{imagenet}/round_1/final.pth'``;
-    * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
-      point, so that other studies in the same work dir can share them. Default: none;
-    * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
-      dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
-
-    Raises:
-        UserError: A key is missing or unknown, or a value is no list.
-    """
-    if not Path(path).is_file():
-        raise UserError(f'there is no study {path}')
-    spec = Config.fromfile(path)
-    unknown, missing = set(spec.keys()) - _KEYS, {'axes', 'metric'} - set(spec.keys())
-    if 'base' not in spec and not all('base' in part for part in spec.get('axes', {}).values()):
-        missing.add('base')
-    if unknown or missing:
-        raise UserError(
-            f'{path}: a study has base, axes and metric, and may have '
-            f'{", ".join(sorted(_KEYS - {"base", "axes", "metric"}))}; unknown: '
-            f'{sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
-    study = Study(Path(path).stem, slurm=dict(spec.get('slurm') or {}),
-                  rewind_points=list(spec.get('rewind_points', [])),
-                  paper=spec.get('paper', ''))
-    if study.name in ('dense', 'runs'):
-        raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
-    maker, found = _Maker(spec, Path(path).parent), {}
-    for part, axes in spec.axes.items():
-        study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
-        for settings in study.parts[part]:
-            run = maker.run(settings, study)
-            found.setdefault(run.name, run).parts[part] = settings
-    # Seed by seed: what an unfinished study has, it has for all settings.
-    study.runs = sorted(found.values(), key=lambda run: run.seed)
-    return study
-
-
 def run_dir(root: Path, run: Run) -> Path:
     """Where a run's lottery is."""
     return Path(root) / 'runs' / run.name
-
-
-class _Maker:
-    """Makes the runs of one study file."""
-
-    def __init__(self, spec: Config, folder: Path):
-        self.spec, self.folder = spec, folder
-        self.bases: Dict[Any, Config] = {}
-
-    def run(self, settings: Dict[str, Any], study: Study) -> Run:
-        """The run that sets ``settings``; a base among them is replaced by its bare name."""
-        config = settings.get('base', self.spec.get('base'))
-        if 'base' in settings:
-            settings['base'] = Path(config).stem
-        options = {key: self.spec[key] for key in ('lth', 'cfg_options') if self.spec.get(key)}
-        known = self.spec.get('sources') or {}
-        sources = {name: self.source(name, settings['seed'], study)
-                   for name in sources_in(settings, known)}
-        return self._make(config, settings, options, sources)
-
-    def source(self, name: str, seed: int, study: Study) -> Run:
-        """The run of a source with that seed."""
-        found = study.sources.setdefault(name, {})
-        if seed not in found:
-            settings = dict(self.spec.sources[name])
-            if 'base' not in settings:
-                raise UserError(f'sources.{name}: it has no base')
-            found[seed] = self._make(settings['base'], {**settings, 'seed': seed}, {}, {})
-            found[seed].metrics = []
-            study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
-        return found[seed]
-
-    def _make(self, config: str, settings: Mapping[str, Any], options: Mapping[str, Any],
-              sources: Dict[str, Run]) -> Run:
-        stem = Path(config).stem
-        base = self._load(config, options)
-        settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
-                                {name: f'{{{run.name}}}' for name, run in sources.items()})
-        own = changed(base, settings)
-        if 'lth' in options:
-            options = {**options, 'lth': Path(options['lth']).stem}
-        return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
-                   self._metrics(stem), sources)
-
-    def _load(self, config: str, options: Mapping[str, Any]) -> Config:
-        key = (config, bool(options))
-        if key not in self.bases:
-            lth = options.get('lth')
-            self.bases[key] = load_config(self._beside(config), lth and self._beside(lth),
-                                          options.get('cfg_options'))
-        return self.bases[key]
-
-    def _metrics(self, stem: str) -> List[str]:
-        metric = self.spec.metric
-        if isinstance(metric, dict):
-            metric = metric.get(stem, [])
-        return [metric] if isinstance(metric, str) else list(metric)
-
-    def _beside(self, config: str) -> str:
-        """A config named relative to the study file."""
-        absolute = '::' in config or Path(config).is_absolute()
-        return config if absolute else str(self.folder / config)
-
-
-def _combinations(axes: Mapping[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
-    axes = {**axes, 'seed': axes.get('seed', seeds)}
-    for key, values in axes.items():
-        if not isinstance(values, (list, tuple)) or not values:
-            raise UserError(f'{where}.{key}: expected a list of values, got {values!r}')
-    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
 
 def find_run(study: Study, name: str) -> Run:

@@ -65,7 +65,8 @@ def test_order_failures_and_what_needs_them(tmp_path, executor, capsys):
 def test_a_failed_job_is_tried_again(tmp_path, executor, capsys):
     jobs = make_jobs(tmp_path, a=[], b=['a'])
     # The second time there is a file.
-    script = APPEND + 'test $(basename $1) = b || test -e $1/once || { touch $1/once; echo oh; false; }'
+    script = APPEND + ('test $(basename $1) = b || test -e $1/once || '
+                       '{ touch $1/once; echo oh; false; }')
     assert run(jobs, executor, script, retries=1) == dict(a='done', b='done')
     assert (tmp_path / 'order').read_text().split() == ['a', 'a', 'b']
     assert 'a: failed, is tried again: oh' in capsys.readouterr().out
@@ -126,14 +127,14 @@ def test_what_is_submitted_to_slurm(tmp_path, monkeypatch):
     fake_slurm(tmp_path / 'bin', monkeypatch)
     executor = SubmititExecutor('slurm', tmp_path / 'submitit', slurm=dict(
         partition='gpu', time='1-02:30:00', mem='32G', gpus_per_node=1, cpus_per_task=8,
-        reservation='lottery'))
+        reservation='lottery', exclude=['a', 'b']))
     first, second = make_jobs(tmp_path, first=[], second=['first'])
     for job in (first, second):
         executor.start(job, ['true', job.name])
         job.status = 'running'
     one, two = ((tmp_path / f'bin/{number}.sh').read_text() for number in (100, 101))
     for line in ('partition=gpu', 'time=1590', 'mem=32G', 'gpus-per-node=1', 'cpus-per-task=8',
-                 'reservation=lottery'):
+                 'reservation=lottery', 'exclude=a,b'):
         assert f'#SBATCH --{line}\n' in one and f'#SBATCH --{line}\n' in two
     assert '#SBATCH --job-name=second\n' in two
     assert 'dependency' not in one and '#SBATCH --dependency=afterok:100\n' in two

@@ -85,6 +85,13 @@ def test_sources_are_runs_of_the_same_seed(tmp_path):
     assert next(r for r in study.runs if r.name == one).parts['direct']['sparsity'] == 0.9
 
 
+def test_one_source_may_serve_all_seeds(tmp_path):
+    study = sourced(tmp_path, sources=dict(first=dict(base='base.py', sparsity=0.9),
+                                           second=dict(base='other.py', seed=5)))
+    assert {run.sources['second'].seed for run in study.runs if 'second' in run.sources} == {5}
+    assert len(study.all_runs) == 8 + 1
+
+
 def test_a_run_is_named_after_what_its_source_is(tmp_path):
     moved = [r.name for r in sourced(tmp_path).runs if r.sources]
     renamed = load(tmp_path, dict(moved={'load_from': ['{x}/round_1/final.pth']}), seeds=[0],
@@ -146,8 +153,9 @@ def test_study_json(tmp_path):
     run = found['runs'][entry['run']]
     assert run['folder'] == f'../runs/{entry["run"]}' and run['base'] == 'base'
     source = run['sources']['second']
-    assert found['sources']['second'] == dict(
-        settings=dict(base='other'), runs={'0': source, '1': found['sources']['second']['runs']['1']})
+    assert found['sources']['second']['settings'] == dict(base='other')
+    assert list(found['sources']['second']['runs']) == ['0', '1']
+    assert found['sources']['second']['runs']['0'] == source
     assert found['runs'][source]['base'] == 'other' and found['runs'][source]['metrics'] == []
     direct = [found['runs'][e['run']] for e in found['parts']['direct']]
     assert len({r['dense'] for r in direct}) == 2 == len({r['seed'] for r in direct})

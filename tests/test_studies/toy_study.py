@@ -9,8 +9,8 @@ from toy import lottery_config
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/study.py'
-ENV = dict(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / 'tests', ROOT / 'tests/test_studies'))),
-           PYTHONWARNINGS='ignore')
+_FOLDERS = (ROOT, ROOT / 'tests', ROOT / 'tests/test_studies')
+ENV = dict(PYTHONPATH=os.pathsep.join(map(str, _FOLDERS)), PYTHONWARNINGS='ignore')
 
 
 def write_base(folder, name='base', **override):

@@ -1,10 +1,11 @@
-"""Direct pruning against a classifier's tickets: boxes, masks and keypoints of digits."""
+"""Direct pruning against a classifier's ticket: boxes, masks and keypoints of digits."""
 _base_ = ['./_base_/digits.py', './_base_/digit_crops.py']
 paper = 'Fig. 1'
-models = ['../mask_rcnn_r18_digits_small_prune80.py', '../keypoint_rcnn_r18_digits_small_prune80.py']
+seeds = [0]
+models = ['../mask_rcnn_r18_digits_small_prune80.py',
+          '../keypoint_rcnn_r18_digits_small_prune80.py']
 axes = dict(
-    direct=dict(base=models, sparsity=[0.5, 0.8, 0.9]),
+    direct=dict(base=models, sparsity=[0.8, 0.9]),
     transferred=dict(base=models, transfer=[
-        dict(source='{crops50}/round_1/final.pth', mapping='backbone'),
-        dict(source='{crops90}/round_1/final.pth', mapping='backbone')]))
+        dict(source='{crops80}/round_1/final.pth', mapping='backbone')]))
 del models

@@ -1,8 +1,7 @@
-"""mAP against sparsity, direct pruning and a classifier's tickets, on digits."""
+"""mAP against sparsity, direct pruning and a classifier's ticket, on digits."""
 _base_ = ['./_base_/digits.py', './_base_/digit_crops.py']
 paper = 'Fig. 2a'
 axes = dict(
-    direct=dict(sparsity=[0.3, 0.5, 0.7, 0.8, 0.9]),
+    direct=dict(sparsity=[0.3, 0.5, 0.8, 0.9]),
     transferred=dict(transfer=[
-        dict(source='{crops50}/round_1/final.pth', mapping='backbone'),
-        dict(source='{crops90}/round_1/final.pth', mapping='backbone')]))
+        dict(source='{crops80}/round_1/final.pth', mapping='backbone')]))

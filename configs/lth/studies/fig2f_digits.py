@@ -1,4 +1,4 @@
-"""Early-bird tickets on digits: masks of various stages, their IoU with the last one, their mAP."""
+"""Early-bird tickets on digits: masks of various stages, their IoU with the last, their mAP."""
 _base_ = './_base_/digits.py'
 paper = 'Fig. 2f'
 axes = dict(

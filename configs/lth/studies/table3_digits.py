@@ -2,4 +2,4 @@
 _base_ = './_base_/digits.py'
 paper = 'Table 3'
 axes = dict(modules=dict(scope=[
-    ['base'], ['rpn'], ['head'], ['base', 'rpn'], ['base', 'rpn', 'head']]))
+    ['base'], ['rpn'], ['head'], ['base', 'rpn', 'head']]))

@@ -1,6 +1,7 @@
 """Tickets across tasks on digits: Mask R-CNN's for keypoints, and the other way round."""
 _base_ = './_base_/digits.py'
 paper = 'Table 4'
+seeds = [0]
 mask = '../mask_rcnn_r18_digits_small_prune80.py'
 keypoint = '../keypoint_rcnn_r18_digits_small_prune80.py'
 sources = dict(det_seg=dict(base=mask), keypoint=dict(base=keypoint))

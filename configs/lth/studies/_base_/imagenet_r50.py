@@ -1,5 +1,5 @@
-# Tickets of the ResNet-50 classifier on ImageNet.
+# Tickets of the ResNet-50 classifier on ImageNet: one for all seeds.
 sources = dict(
-    imagenet50=dict(base='../resnet50_imagenet_prune50.py'),
-    imagenet80=dict(base='../resnet50_imagenet_prune80.py'),
-    imagenet90=dict(base='../resnet50_imagenet_prune90.py'))
+    imagenet50=dict(base='../resnet50_imagenet_prune50.py', seed=0),
+    imagenet80=dict(base='../resnet50_imagenet_prune80.py', seed=0),
+    imagenet90=dict(base='../resnet50_imagenet_prune90.py', seed=0))

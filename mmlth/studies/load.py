@@ -1,0 +1,136 @@
+"""Read a study file: base configs, the settings that vary, and the runs they expand to."""
+import itertools
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+from mmengine.config import Config
+
+from mmlth.core.errors import UserError
+from mmlth.engine.config import load_config
+
+from .settings import apply_settings, changed, fill_sources, run_name, sources_in
+from .study import Run, Study
+
+_KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
+         'slurm', 'paper'}
+
+
+def load_study(path: str) -> Study:
+    """Read a study file and expand its axes.
+
+    A study file is a Python config with
+
+    * ``base``: a config file, relative to the study file, or ``mmdet::...``;
+    * ``axes``: per part of the study, ``{setting: [values]}``; all combinations are run. A
+      setting is an argument of ``PruneHook`` or ``RewindHook`` by its name, any dotted config
+      key, or ``base``, for several models in one part;
+    * ``metric``: a name or a list of names; or one of these per base,
+      ``{file name without suffix: ...}``;
+    * ``seeds`` of every run. Default: ``[0]``;
+    * ``sources``: lotteries to be run first, ``{name: dict(base=..., setting=value, ...)}``, with
+      the seed of what needs them unless ``seed`` is among their settings. In a setting of an
+      axis, ``'{name}'`` stands for that run's folder, e.g. ``'{imagenet}/round_1/final.pth'``;
+    * ``rewind_points``: further values of ``to`` for which the dense trainings keep a rewind
+      point, so that other studies in the same work dir can share them; a list, or one per base.
+      Default: none;
+    * optionally ``lth`` (an override merged over each base), ``cfg_options``, ``slurm`` (a
+      dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
+
+    Raises:
+        UserError: A key is missing or unknown, or a value is no list.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'there is no study {path}')
+    spec = Config.fromfile(path)
+    unknown, missing = set(spec.keys()) - _KEYS, {'axes', 'metric'} - set(spec.keys())
+    if 'base' not in spec and not all('base' in part for part in spec.get('axes', {}).values()):
+        missing.add('base')
+    if unknown or missing:
+        raise UserError(
+            f'{path}: a study has base, axes and metric, and may have '
+            f'{", ".join(sorted(_KEYS - {"base", "axes", "metric"}))}; unknown: '
+            f'{sorted(unknown) or "none"}, missing: {sorted(missing) or "none"}')
+    study = Study(Path(path).stem, slurm=dict(spec.get('slurm') or {}),
+                  paper=spec.get('paper', ''))
+    if study.name in ('dense', 'runs'):
+        raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
+    maker, found = _Maker(spec, Path(path).parent), {}
+    for part, axes in spec.axes.items():
+        study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
+        for settings in study.parts[part]:
+            run = maker.run(settings, study)
+            found.setdefault(run.name, run).parts[part] = settings
+    # Seed by seed: what an unfinished study has, it has for all settings.
+    study.runs = sorted(found.values(), key=lambda run: run.seed)
+    return study
+
+
+class _Maker:
+    """Makes the runs of one study file."""
+
+    def __init__(self, spec: Config, folder: Path):
+        self.spec, self.folder = spec, folder
+        self.bases: Dict[Any, Config] = {}
+
+    def run(self, settings: Dict[str, Any], study: Study) -> Run:
+        """The run that sets ``settings``; a base among them is replaced by its bare name."""
+        config = settings.get('base', self.spec.get('base'))
+        if 'base' in settings:
+            settings['base'] = Path(config).stem
+        options = {key: self.spec[key] for key in ('lth', 'cfg_options') if self.spec.get(key)}
+        known = self.spec.get('sources') or {}
+        sources = {name: self.source(name, settings['seed'], study)
+                   for name in sources_in(settings, known)}
+        return self._make(config, settings, options, sources)
+
+    def source(self, name: str, seed: int, study: Study) -> Run:
+        """The run of a source with that seed."""
+        found = study.sources.setdefault(name, {})
+        if seed not in found:
+            settings = dict(self.spec.sources[name])
+            if 'base' not in settings:
+                raise UserError(f'sources.{name}: it has no base')
+            found[seed] = self._make(settings['base'], {'seed': seed, **settings}, {}, {})
+            found[seed].metrics, found[seed].rewind_points = [], []
+            study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
+        return found[seed]
+
+    def _make(self, config: str, settings: Mapping[str, Any], options: Mapping[str, Any],
+              sources: Dict[str, Run]) -> Run:
+        stem = Path(config).stem
+        base = self._load(config, options)
+        settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
+                                {name: f'{{{run.name}}}' for name, run in sources.items()})
+        own = changed(base, settings)
+        if 'lth' in options:
+            options = {**options, 'lth': Path(options['lth']).stem}
+        return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
+                   self._of_base('metric', stem), self._of_base('rewind_points', stem), sources)
+
+    def _load(self, config: str, options: Mapping[str, Any]) -> Config:
+        key = (config, bool(options))
+        if key not in self.bases:
+            lth = options.get('lth')
+            self.bases[key] = load_config(self._beside(config), lth and self._beside(lth),
+                                          options.get('cfg_options'))
+        return self.bases[key]
+
+    def _of_base(self, key: str, stem: str) -> List[str]:
+        """What the study file says for that base, or for all."""
+        value = self.spec.get(key, [])
+        if isinstance(value, dict):
+            value = value.get(stem, [])
+        return [value] if isinstance(value, str) else list(value)
+
+    def _beside(self, config: str) -> str:
+        """A config named relative to the study file."""
+        absolute = '::' in config or Path(config).is_absolute()
+        return config if absolute else str(self.folder / config)
+
+
+def _combinations(axes: Mapping[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
+    axes = {**axes, 'seed': axes.get('seed', seeds)}
+    for key, values in axes.items():
+        if not isinstance(values, (list, tuple)) or not values:
+            raise UserError(f'{where}.{key}: expected a list of values, got {values!r}')
+    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
