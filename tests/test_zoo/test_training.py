@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import RUNNERS
 from real_configs import COCO, PERSON, tiny_config
-from test_ways_of_training import check_files
+from toy_ticket import check_files
 
 from mmlth.core import paths
 
