@@ -68,6 +68,7 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         loader.pop('prefetch_factor', None)
         dataset = loader.dataset.get('dataset', loader.dataset)
+        dataset.pop('bbox_file', None)      # boxes of a person detector; else the annotated ones
         dataset.update(data_root=str(root), ann_file=file, data_prefix=dict(img=folder), indices=6)
     cfg.train_cfg = dict(by_epoch=by_epoch, val_interval=length,
                          **{'max_epochs' if by_epoch else 'max_iters': length})

@@ -157,6 +157,8 @@ def _data_paths(dataset) -> Iterator[str]:
     local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
     if isinstance(ann_file, str) and ann_file and local:
         yield os.path.join(root, ann_file)
+        if isinstance(dataset.get('bbox_file'), str):   # MMPose: the boxes of a person detector
+            yield dataset['bbox_file']
         panoptic = 'Panoptic' in _name(dataset.get('type'))
         for key, prefix in (dataset.get('data_prefix') or {}).items():
             # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.

@@ -273,6 +273,17 @@ def test_instance_data_needs_no_panoptic_folder(tmp_path):
         check_config(cfg)
 
 
+def test_the_boxes_of_a_person_detector_must_be_there(tmp_path):
+    (tmp_path / 'a.json').touch()
+    cfg = lottery_config(tmp_path)
+    cfg.val_dataloader.dataset = dict(type='mmpose.CocoDataset', data_root=str(tmp_path),
+                                      ann_file='a.json', bbox_file=None)
+    check_config(cfg)
+    cfg.val_dataloader.dataset.bbox_file = 'data/boxes.json'
+    with pytest.raises(UserError, match='val_dataloader.*data/boxes.json does not exist'):
+        check_config(cfg)
+
+
 def check_refused(cfg, messages):
     with pytest.raises(UserError) as error:
         RUNNERS.build(cfg).train()
