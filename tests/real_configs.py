@@ -65,7 +65,7 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
     for key in set(cfg) - USED:     # half of the time would go into writing them down
         cfg.pop(key)
     for loader, (file, folder) in ((cfg.train_dataloader, train), (cfg.val_dataloader, val)):
-        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.update(batch_size=min(2, loader.batch_size), num_workers=0, persistent_workers=False)
         loader.pop('prefetch_factor', None)
         dataset = loader.dataset.get('dataset', loader.dataset)
         dataset.pop('bbox_file', None)      # boxes of a person detector; else the annotated ones

@@ -162,12 +162,13 @@ def test_a_crash_ends_one_check_and_not_all():
 
 
 RESULTS = [
-    Result('mmdet', 'a/one.py', PASSED, checked='a/one.py', scope_weights=8, network_weights=10),
-    Result('mmdet', 'a/two.py', FAILED, 'it moves', 'a/one.py'),
+    Result('mmdet', 'a/one.py', PASSED, checked='a/one.py', scope_weights=8, network_weights=10,
+           in_scope=['Linear.weight']),
+    Result('mmdet', 'a/two.py', FAILED, 'it moves', 'a/one.py', in_scope=['Linear.weight']),
     Result('mmdet', 'b/three.py', NOT_BUILT, 'ImportError: no lap in /x/y/z.py'),
     Result('mmdet', 'b/four.py', NOT_BUILT, 'ImportError: no lap in /q/z.py'),
     Result('mmdet', 'b/parts.py', NO_MODEL, 'has no model'),
-    Result('mmpose', 'c/d/five.py', PASSED, checked='c/d/five.py')]
+    Result('mmpose', 'c/d/five.py', PASSED, checked='c/d/five.py', in_scope=['Linear.weight'])]
 
 
 def test_the_report_counts_what_stock_can_build():
@@ -178,8 +179,13 @@ def test_the_report_counts_what_stock_can_build():
     assert '  2 x ImportError: no lap in z.py' in text      # paths make no other reason
     assert 'mmpose: 1/1 configs passed (100.0%)' in text
     assert [r.name for r in failures(RESULTS)] == ['a/two.py']
-    assert '| mmdet | a | 1 | 2 | 1 |' in to_markdown(RESULTS)
-    assert '| mmpose | c/d | 1 | 1 | 1 |' in to_markdown(RESULTS)
+    document = to_markdown(RESULTS)
+    assert '| mmdet | 5 | 2 | 1 | 1 | 1 | 2 | 0 | 0 | 1 |' in document
+    assert '* `mmdet::a/two.py`: it moves' in document
+    assert '| mmdet | a | 1 | 2 | 1 | 0 | 0 | 0 |' in document
+    assert '| mmpose | c/d | 1 | 1 | 1 | 0 | 0 | 0 |' in document
+    assert '**mmdet, 2**: ImportError: no lap in z.py\n\n* `b/three.py`' in document
+    assert '`Linear.weight` 2.' in document
     data = to_dict(RESULTS)
     assert data['totals']['mmdet'] == {
         'passed': 1, 'failed': 1, 'not built': 2, 'no model': 1, 'buildable': 2}
