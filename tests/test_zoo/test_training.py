@@ -15,8 +15,10 @@ RCNN = {**FPN, 'model.train_cfg.rpn_proposal.max_per_img': 50,
         'model.test_cfg.rpn.max_per_img': 50, 'model.test_cfg.rcnn.score_thr': 0.0,
         'model.test_cfg.rcnn.max_per_img': 10}
 SMALL_FC = {f'model.roi_head.bbox_head.{i}.fc_out_channels': 64 for i in range(3)}
-HRNET = {f'model.backbone.extra.stage{stage}.num_channels': tuple(8 * 2**i for i in range(stage))
-         for stage in (2, 3, 4)}
+HRNET = {
+    **{f'model.backbone.extra.stage{stage}.num_channels': tuple(8 * 2**i for i in range(stage))
+       for stage in (2, 3, 4)},
+    'model.backbone.extra.stage3.num_modules': 1, 'model.backbone.extra.stage4.num_modules': 1}
 MASK2FORMER = {
     **R18, 'model.panoptic_head.in_channels': [64, 128, 256, 512],
     'model.panoptic_head.num_queries': 10, 'model.test_cfg.max_per_image': 10, 'model.train_cfg.num_points': 64,
