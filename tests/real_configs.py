@@ -6,7 +6,7 @@ from mmengine.registry import HOOKS
 from toy_ticket import WatchZeros
 
 from mmlth.engine.config import load_config
-from mmlth.engine.rounds import _remove_pretrained
+from mmlth.engine.rounds import remove_pretrained
 
 OVERRIDE = str(Path(__file__).parents[1] / 'configs/lth/overrides/prune80.py')
 SIZES = {(640, 640): (96, 96), (416, 416): (96, 96), (1280, 1280): (192, 192),
@@ -57,7 +57,7 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
     cfg = load_config(name, OVERRIDE, {
         'default_hooks.rewind.to': '1it', 'val_evaluator.ann_file': str(root / val[0]),
         'model.test_cfg.score_thr': 0.0})
-    _remove_pretrained(cfg.model)
+    remove_pretrained(cfg.model)
     cfg.merge_from_dict(options or {})
     by_epoch = 'max_iters' not in cfg.train_cfg
     length = epochs if by_epoch else 3 * epochs
@@ -65,9 +65,12 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
     for key in set(cfg) - USED:     # half of the time would go into writing them down
         cfg.pop(key)
     for loader, (file, folder) in ((cfg.train_dataloader, train), (cfg.val_dataloader, val)):
-        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.update(batch_size=min(2, loader.batch_size), num_workers=0, persistent_workers=False)
         loader.pop('prefetch_factor', None)
+        if loader.dataset.type == 'RepeatDataset':
+            loader.dataset.times = 1
         dataset = loader.dataset.get('dataset', loader.dataset)
+        dataset.pop('bbox_file', None)      # boxes of a person detector; else the annotated ones
         dataset.update(data_root=str(root), ann_file=file, data_prefix=dict(img=folder), indices=6)
     cfg.train_cfg = dict(by_epoch=by_epoch, val_interval=length,
                          **{'max_epochs' if by_epoch else 'max_iters': length})

@@ -39,3 +39,19 @@ def ticket_config(tmp_path, **kwargs):
         type='mmlth.TicketHook', ticket=str(tmp_path / 'ticket.safetensors'))
     cfg.custom_hooks = [dict(type='WatchZeros'), *cfg.get('custom_hooks', [])]
     return cfg
+
+
+def check_files(folder):
+    """No checkpoint in ``folder``, nor its averaged weights, may hold a pruned weight."""
+    mask = Ticket.load(folder / 'ticket.safetensors').mask
+    paths = sorted(folder.glob('*.pth'))
+    assert paths
+    for path in paths:
+        checkpoint = torch.load(path, weights_only=True, map_location='cpu')
+        averaged = checkpoint.get('ema_state_dict', {})
+        for name, keep in mask.items():
+            assert not checkpoint['state_dict'][name][~keep].any(), (path, name)
+            assert checkpoint['state_dict'][name][keep].any(), (path, name)
+            if averaged:
+                assert not averaged[f'module.{name}'][~keep].any(), (path, name)
+    return paths

@@ -28,7 +28,7 @@ def parse_args():
                         help='write all results there, now and then and at the end')
     parser.add_argument('--resume', action='store_true',
                         help='do not check again what the file of --json says has passed')
-    parser.add_argument('--markdown', metavar='FILE', help='write the table per family there')
+    parser.add_argument('--markdown', metavar='FILE', help='write the document there')
     return parser.parse_args()
 
 

@@ -25,7 +25,8 @@ def load_config(config: str, lth: Optional[str] = None,
     cfg = _read(config)
     if lth is not None:
         override = _read(lth)
-        amp = (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper'
+        kind = (cfg.get('optim_wrapper') or {}).get('type')     # a name, scoped or not, or a class
+        amp = getattr(kind, '__name__', str(kind)).split('.')[-1] == 'AmpOptimWrapper'
         cfg.merge_from_dict(override.to_dict())
         if amp:     # the override names the fp32 wrapper, the model is trained with AMP
             use_masked_amp(cfg)

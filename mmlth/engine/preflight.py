@@ -33,7 +33,6 @@ def check_config(cfg: Config) -> None:
 
 def check_settings(cfg: Config) -> None:
     """Raise a UserError for settings that a lottery cannot be run with."""
-    check_training(cfg)
     for name, why in (('PruneHook', 'to draw tickets'),
                       ('RewindHook', 'to save what they are rewound to')):
         hook = hook_config(cfg, name)
@@ -54,9 +53,10 @@ def check_settings(cfg: Config) -> None:
         raise UserError(
             f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
             f"{rewind.to!r}: set RewindHook(to='0it')")
+    check_optim_wrapper(cfg)
+    check_training(cfg)
     if rewind.get('mode') == 'finetune':
         shorten(copy.deepcopy(cfg), rewind.length)
-    check_optim_wrapper(cfg)
     check_parallel(cfg)
 
 
@@ -176,6 +176,8 @@ def _data_paths(dataset) -> Iterator[str]:
         yield root      # one folder per class
     if isinstance(ann_file, str) and ann_file and local:
         yield os.path.join(root, ann_file)
+        if isinstance(dataset.get('bbox_file'), str):   # MMPose: the boxes of a person detector
+            yield dataset['bbox_file']
         panoptic = 'Panoptic' in _name(dataset.get('type'))
         for key, prefix in (dataset.get('data_prefix') or {}).items():
             # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.

@@ -126,10 +126,11 @@ def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path, rewind) -> Non
 def _start_afresh(cfg: Config) -> None:
     """Initialise the model anew, with nothing learnt: no rewind point, no pretraining."""
     cfg.load_from, cfg.resume = None, False
-    _remove_pretrained(cfg.model)
+    remove_pretrained(cfg.model)
 
 
-def _remove_pretrained(node: Any) -> None:
+def remove_pretrained(node: Any) -> None:
+    """Remove pretrained weights from a model's config, at any depth and in place."""
     if isinstance(node, dict):
         init = node.get('init_cfg')
         if isinstance(init, dict) and _is_pretrained(init):
@@ -140,12 +141,13 @@ def _remove_pretrained(node: Any) -> None:
             node['pretrained'] = None
     for child in node.values() if isinstance(node, dict) else node:
         if isinstance(child, (dict, list)):
-            _remove_pretrained(child)
+            remove_pretrained(child)
 
 
 def _is_pretrained(init) -> bool:
-    kind = init.get('type')
-    return getattr(kind, '__name__', kind) in ('Pretrained', 'PretrainedInit')
+    kind = init.get('type')     # MMDetection's PVT needs none beside a checkpoint
+    return (getattr(kind, '__name__', kind) in ('Pretrained', 'PretrainedInit')
+            or init.get('checkpoint') is not None)
 
 
 def _is(hook, name: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
+from .result import reason_of
+
 MEMORY = 11 << 30       # bytes of one process; two at a time fit 24 GiB
 
 
@@ -23,7 +25,7 @@ def run_each(function: Callable, tasks: Sequence[tuple], jobs: int,
     """Call ``function(*task)`` for each task in a forked process.
 
     What the parent has imported need not be imported again. As each ends, yields the
-    task's number, the function's value, what ended the process early (or ''), and the
+    task's number, the function's value (or None), what kept it from one (or ''), and the
     seconds that it took.
 
     Args:
@@ -59,13 +61,16 @@ def _work(sender, function: Callable, task: tuple) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)      # libraries print what they build and load
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    sender.send(function(*task))
+    try:
+        sender.send((function(*task), ''))
+    except Exception as error:
+        sender.send((None, reason_of(error)))
 
 
 def _end(job: _Job, timeout: float) -> Tuple[Any, str]:
     try:
-        value = job.receiver.recv() if job.receiver.poll() else None
-        problem = '' if value is not None else f'stopped after {timeout:.0f} s'
+        value, problem = (job.receiver.recv() if job.receiver.poll() else
+                          (None, f'stopped after {timeout:.0f} s'))
     except EOFError:
         job.process.join()
         code = job.process.exitcode

@@ -1,9 +1,33 @@
-"""The outcome of all configs as text, as plain data, and as a table per family."""
+"""The outcome of all configs as text, as plain data, and as a document."""
 from collections import Counter, defaultdict
 from dataclasses import asdict, fields
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 from .result import FAILED, NO_MODEL, NOT_BUILT, NOT_TRAINED, PASSED, REFUSED, Result
+
+_METHOD = '''Does the lottery work on every config that MMDetection and MMPose ship? Written by
+
+```bash
+python tools/zoo_coverage.py --markdown docs/zoo_coverage.md
+```
+
+For every config that the stock library reads: `configs/lth/overrides/prune80.py` is merged
+over it, the settings are checked as before a lottery, and the configs of both rounds are
+derived; they must keep the model, data, loops, schedules, hooks and optimizer of the config.
+
+For every distinct pair of model and optimizer (settings of the inference and pretrained
+weights aside), in a process of its own: the stock model and optim wrapper are built; the
+scope must hold every convolution, linear layer and attention projection, and no norm, bias,
+embedding, position or teacher; the PruneHook draws and saves the ticket; the TicketHook loads
+and binds it to a model of other weights, and to its EMA copy, which must start as drawn; one
+update by the config's own optimizer and wrapper, with a gradient of 1 everywhere, must move
+weights and leave every pruned one at exactly 0.
+
+Weights and gradients are synthetic: nothing is downloaded, initialised or trained, and a
+config's AMP runs with PyTorch's scaler for CPUs. Paths inside configs start at the folder of
+the library's configs. torchvision is not installed; `mmlth.compat` stands in for it.
+"Stock cannot build" is what the stock config fails with by itself, extra packages that are not
+installed among it.'''
 
 _APART = {
     NOT_BUILT: 'stock cannot build here',
@@ -80,14 +104,55 @@ def by_family(results: Sequence[Result]) -> List[Dict[str, Any]]:
 
 
 def to_markdown(results: Sequence[Result]) -> str:
-    """The table per family."""
-    lines = ['| library | family | passed | buildable | distinct models | not built by stock '
-             '| no training | no model config |', '|---|---|---:|---:|---:|---:|---:|---:|']
-    keys = ('library', 'family', 'passed', 'buildable', 'models', 'not_built', 'refused',
-            'no_model')
-    lines += ['| ' + ' | '.join(str(row[key] or '') for key in keys) + ' |'
-              for row in by_family(results)]
-    return '\n'.join(lines) + '\n'
+    """The document: totals, how they were measured, failures, families, what is apart."""
+    parts = ['# The model zoo', _METHOD, '## Totals', _table(
+        ('library', 'config files', 'buildable', 'passed', 'failed', 'distinct models',
+         *_APART), (_total(results, library) for library in _libraries(results)))]
+    failed = failures(results)
+    parts += ['## Failures', '\n'.join(f'* `{r.library}::{r.name}`: {r.reason}' for r in failed)
+              or 'None.']
+    columns = ('library', 'family', 'passed', 'buildable', 'models', 'not_built', 'refused',
+               'no_model')
+    parts += ['## By family', 'Configs that passed, of those that stock can build and train; and '
+              'what is counted apart.',
+              _table(columns, ([row[key] for key in columns] for row in by_family(results)))]
+    for status, text in _APART.items():
+        groups = [(library, reason, names) for library in _libraries(results)
+                  for reason, names in by_reason([r for r in results if r.library == library
+                                                  and r.status == status]).items()]
+        parts += [f'## Config files that {text}'] if groups else []
+        parts += [f'**{library}, {len(names)}**: {reason}\n\n'
+                  + '\n'.join(f'* `{name}`' for name in names) for library, reason, names in groups]
+    parts += ['## What the default scope holds', _kinds(results)]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _libraries(results: Sequence[Result]) -> List[str]:
+    return list(dict.fromkeys(r.library for r in results))
+
+
+def _total(results: Sequence[Result], library: str) -> List[Any]:
+    own = [r for r in results if r.library == library]
+    status = Counter(r.status for r in own)
+    models = len({r.checked for r in counted(own)})
+    return [library, len(own), status[PASSED] + status[FAILED], status[PASSED], status[FAILED],
+            models, *(status[key] for key in _APART)]
+
+
+def _kinds(results: Sequence[Result]) -> str:
+    """Which parameters of which modules are in scope, and which matrices are not."""
+    lines = []
+    for title, key in (('In scope', 'in_scope'), ('Left out', 'left_out')):
+        models = {(r.library, r.checked): getattr(r, key) for r in counted(results)}
+        found = Counter(kind for kinds in models.values() for kind in kinds)
+        lines.append(f'{title} (of how many models): ' + ', '.join(
+            f'`{kind}` {count}' for kind, count in found.most_common()) + '.')
+    return '\n\n'.join(lines)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [columns, ['---'] * len(columns), *rows]
+    return '\n'.join('| ' + ' | '.join(str(cell) for cell in line) + ' |' for line in lines)
 
 
 def to_dict(results: Sequence[Result]) -> Dict[str, Any]:

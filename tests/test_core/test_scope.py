@@ -163,6 +163,15 @@ def test_a_linear_layer_is_no_norm_for_its_name():
     assert 'norm' not in available_groups(model)
 
 
+def test_a_teacher_is_left_out():
+    """It is fixed, or the average of its student."""
+    model = tree(student=tree(fc=nn.Linear(2, 2)), teacher=tree(fc=nn.Linear(2, 2)),
+                 loss=tree(teacher_head=nn.Linear(2, 2), teachers=nn.Linear(2, 2)))
+    assert set(prunable(model)) == {'student.fc.weight', 'loss.teachers.weight'}
+    with pytest.raises(UserError, match="unknown group.*'teacher'"):
+        select(model, ['teacher'])
+
+
 def test_no_scope_is_all_prunable_weights():
     model = c4_detector()
     assert list(select(model)) == list(prunable(model))

@@ -127,10 +127,12 @@ def test_control_fresh_weights(tmp_path):
     assert first['meta']['seed'] != last['meta']['seed']
     cfg.model.init_cfg = [dict(type='Pretrained', checkpoint='w.pth'), dict(type='Normal')]
     cfg.model.backbone = dict(init_cfg=dict(type='Pretrained', checkpoint='w.pth'))
+    cfg.model.neck = dict(init_cfg=dict(checkpoint='w.pth'))    # as MMDetection's PVT has it
     cfg.load_from = 'w.pth'
     fresh = round_config(cfg, tmp_path / 'none', 2, 2, seed=3)
     assert fresh.model.init_cfg == [dict(type='Normal')] and fresh.load_from is None
-    assert fresh.model.backbone.init_cfg is None and not fresh.resume
+    assert fresh.model.backbone.init_cfg is fresh.model.neck.init_cfg is None
+    assert not fresh.resume
     assert round_config(cfg, tmp_path / 'none', 0, 2, seed=3).load_from == 'w.pth'
 
 

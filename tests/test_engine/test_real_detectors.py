@@ -6,7 +6,7 @@ import pytest
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from real_configs import COCO, OVERRIDE, PERSON, tiny_config
-from test_ways_of_training import check_files
+from toy_ticket import check_files
 
 from mmlth.core import Ticket, paths
 from mmlth.engine.config import load_config

@@ -11,7 +11,7 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import HOOKS, MODELS, RUNNERS
 from test_masked_training import OPTIMIZERS, train
 from toy import ToyModel, lottery_config
-from toy_ticket import make_ticket, ticket_config
+from toy_ticket import check_files, make_ticket, ticket_config
 
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError
@@ -28,21 +28,6 @@ def train_ticket(folder, **kwargs):
     runner = train(ticket_config(folder, **kwargs))
     check_files(folder)
     return runner
-
-
-def check_files(folder):
-    mask = Ticket.load(folder / 'ticket.safetensors').mask
-    paths = sorted(folder.glob('*.pth'))
-    assert paths
-    for path in paths:
-        checkpoint = torch.load(path, weights_only=True, map_location='cpu')
-        averaged = checkpoint.get('ema_state_dict', {})
-        for name, keep in mask.items():
-            assert not checkpoint['state_dict'][name][~keep].any(), (path, name)
-            assert checkpoint['state_dict'][name][keep].any(), (path, name)
-            if averaged:
-                assert not averaged[f'module.{name}'][~keep].any(), (path, name)
-    return paths
 
 
 def weights(runner):
@@ -267,6 +252,36 @@ def test_optim_wrappers_are_refused_by_name(tmp_path, optim_wrapper, messages):
 ], ids=lambda value: str(value)[:50])
 def test_model_wrappers_and_strategies_are_refused_by_name(tmp_path, change, name):
     check_refused(lottery_config(tmp_path, **change), [name, 'MMDistributedDataParallel only'])
+
+
+@pytest.mark.parametrize('key', ['train_cfg', 'train_dataloader', 'optim_wrapper.optimizer'])
+def test_a_config_without_a_training_is_refused(tmp_path, key):
+    """Trackers that join a detector and a re-identification model are only evaluated."""
+    check_refused(lottery_config(tmp_path, **{key: None}), [f'no training: {key} is not set'])
+
+
+def test_instance_data_needs_no_panoptic_folder(tmp_path):
+    """MMDetection's Mask2Former for instances inherits a folder that its data set never reads."""
+    data = dict(type='CocoDataset', data_root=str(tmp_path), ann_file='a.json',
+                data_prefix=dict(img='', seg='panoptic/'))
+    (tmp_path / 'a.json').touch()
+    cfg = lottery_config(tmp_path)
+    cfg.train_dataloader.dataset = data
+    check_config(cfg)
+    cfg.train_dataloader.dataset.type = 'mmdet.CocoPanopticDataset'
+    with pytest.raises(UserError, match='panoptic/ does not exist'):
+        check_config(cfg)
+
+
+def test_the_boxes_of_a_person_detector_must_be_there(tmp_path):
+    (tmp_path / 'a.json').touch()
+    cfg = lottery_config(tmp_path)
+    cfg.val_dataloader.dataset = dict(type='mmpose.CocoDataset', data_root=str(tmp_path),
+                                      ann_file='a.json', bbox_file=None)
+    check_config(cfg)
+    cfg.val_dataloader.dataset.bbox_file = 'data/boxes.json'
+    with pytest.raises(UserError, match='val_dataloader.*data/boxes.json does not exist'):
+        check_config(cfg)
 
 
 def check_refused(cfg, messages):

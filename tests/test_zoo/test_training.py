@@ -5,18 +5,23 @@ from pathlib import Path
 import pytest
 from mmengine.registry import RUNNERS
 from real_configs import COCO, PERSON, tiny_config
-from test_ways_of_training import check_files
+from toy_ticket import check_files
 
 from mmlth.core import paths
 
 R18 = {'model.backbone.depth': 18}
 FPN = {**R18, 'model.neck.in_channels': [64, 128, 256, 512]}
+RCNN = {**FPN, 'model.train_cfg.rpn_proposal.max_per_img': 50,
+        'model.test_cfg.rpn.max_per_img': 50, 'model.test_cfg.rcnn.score_thr': 0.0,
+        'model.test_cfg.rcnn.max_per_img': 10}
 SMALL_FC = {f'model.roi_head.bbox_head.{i}.fc_out_channels': 64 for i in range(3)}
-HRNET = {f'model.backbone.extra.stage{stage}.num_channels': tuple(8 * 2**i for i in range(stage))
-         for stage in (2, 3, 4)}
+HRNET = {
+    **{f'model.backbone.extra.stage{stage}.num_channels': tuple(8 * 2**i for i in range(stage))
+       for stage in (2, 3, 4)},
+    'model.backbone.extra.stage3.num_modules': 1, 'model.backbone.extra.stage4.num_modules': 1}
 MASK2FORMER = {
     **R18, 'model.panoptic_head.in_channels': [64, 128, 256, 512],
-    'model.panoptic_head.num_queries': 10, 'model.train_cfg.num_points': 64,
+    'model.panoptic_head.num_queries': 10, 'model.test_cfg.max_per_image': 10, 'model.train_cfg.num_points': 64,
     'model.panoptic_head.transformer_decoder.num_layers': 2,
     'model.panoptic_head.num_transformer_feat_level': 3,
     'model.panoptic_head.pixel_decoder.encoder.num_layers': 1}
@@ -25,11 +30,12 @@ POSE = 'body_2d_keypoint/'
 MODELS = {
     'one stage': ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', COCO, {}),
     'two stages': ('mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', COCO, {
-        **FPN, 'model.roi_head.bbox_head.fc_out_channels': 64}),
-    'cascade': ('mmdet::cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py', COCO, {
-        **FPN, **SMALL_FC}),
+        **RCNN, 'model.roi_head.bbox_head.fc_out_channels': 64}),
+    'cascade': ('mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py', COCO, {
+        **RCNN, **SMALL_FC}),
     'DETR': ('mmdet::detr/detr_r18_8xb2-500e_coco.py', COCO, {
-        'model.encoder.num_layers': 1, 'model.decoder.num_layers': 2, 'model.num_queries': 10}),
+        'model.encoder.num_layers': 1, 'model.decoder.num_layers': 2, 'model.num_queries': 10,
+        'model.test_cfg.max_per_img': 10}),
     'YOLO': ('mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py', COCO, {}),
     'mask transformer': ('mmdet::mask2former/mask2former_r50_8xb2-lsj-50e_coco.py', COCO,
                          MASK2FORMER),
