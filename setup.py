@@ -45,10 +45,14 @@ if __name__ == '__main__':
         license='Apache-2.0',
         packages=find_packages(include=['mmlth', 'mmlth.*']),
         include_package_data=True,
-        package_data={'mmlth': ['.mim/**/*']},
+        package_data={'mmlth': ['.mim/**/*', 'report/*.j2', 'report/*.css']},
         python_requires='>=3.9',
         # No torch, mmcv, mmdet or mmpose here: pip would replace the builds that a
         # working OpenMMLab environment was compiled against.
-        install_requires=['safetensors>=0.4'],
-        extras_require={'digits': ['scikit-learn>=1.0'], 'test': ['pytest', 'hypothesis']},
+        install_requires=['safetensors>=0.4', 'jinja2>=3.0'],
+        extras_require={
+            'digits': ['scikit-learn>=1.0'],
+            'imagenet': ['mmpretrain>=1.2'],
+            'studies': ['submitit>=1.5'],
+            'test': ['pytest', 'hypothesis', 'playwright']},
         zip_safe=False)
