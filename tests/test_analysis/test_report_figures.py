@@ -151,7 +151,8 @@ def test_bars_are_as_long_as_their_values_and_stand_where_their_names_are(figure
                min_size=1, max_size=20).filter(str.strip))
 def test_any_label_can_be_drawn(label):
     figure = _figure([label], ['<script> & $x$'], key='any')
-    svg = inline(draw(figure, assign([figure])).narrow, 'p', label, label)
+    svg = drawing._svg(drawing._plot(figure, assign([figure]), narrow=True))
+    svg = inline(svg, 'p', label, label)
     root = ElementTree.fromstring(svg.replace('xlink:', ''))
     assert not [e for e in root.iter() if e.tag.endswith('script')]
     assert '<script> & $x$' in [e.text for e in root.iter()]

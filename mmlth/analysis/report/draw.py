@@ -126,7 +126,7 @@ def _number_ticks(axes, values: Sequence[float]) -> None:
     from matplotlib import rcParams
     if all(float(x).is_integer() for x in values):
         axes.xaxis.get_major_locator().set_params(integer=True)
-    labels = [f'{x:g}' for x in values]
+    labels = [f'{x:.3g}' if abs(x) < 100 else f'{x:.0f}' for x in values]
     span = values[-1] - values[0] if values else 0
     need = 0.65 * rcParams['font.size'] * max(map(len, labels), default=0) + 5
     room = 72 * (axes.figure.get_figwidth() - 0.9)
