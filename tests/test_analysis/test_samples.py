@@ -116,3 +116,5 @@ def test_only_images_that_were_evaluated_are_chosen(examples, tmp_path):
     found = evaluate(cfg, save(tmp_path / 'w.pth'))['examples']
     ids = [image['id'] for image in examples[1]['images']]
     assert {example['image_id'] for example in found} == {ids[1], ids[4]}
+    # A detector has boxes and nothing else.
+    assert all(set(o) == {'category', 'bbox', 'score'} for e in found for o in e['predictions'])
