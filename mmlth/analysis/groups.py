@@ -7,7 +7,7 @@ from mmlth.studies.results import settings_text
 
 from .labels import DIRECT, method_label
 from .metrics import Metric, main_metrics
-from .runs import Run
+from .runs import Run, training_settings
 from .statistics import BySeed, Comparison, compare
 
 
@@ -94,8 +94,20 @@ def group_runs(runs: Iterable[Run]) -> List[Group]:
     for group in groups:
         same = [g for g in groups if (g.model, g.data) == (group.model, group.data)]
         if len(same) > 1:
-            group.label += f' (training {same.index(group) + 1})'
+            group.label += f' ({_difference(group, same)})'
     return groups
+
+
+def _difference(group: Group, same: Sequence[Group]) -> str:
+    """In what its training differs from others of the same model and data, if that is short."""
+    settings = [training_settings(g.runs[0].cfg) for g in same]
+    keys = sorted({key for one in settings for key in one
+                   if len({json.dumps(other.get(key)) for other in settings}) > 1})
+    own = settings[same.index(group)]
+    text = ', '.join(f'{key}={own.get(key)}' for key in keys)
+    texts = {', '.join(f'{key}={other.get(key)}' for key in keys) for other in settings}
+    short = 0 < len(text) <= 60 and len(texts) == len(same)
+    return text if short else f'training {same.index(group) + 1}'
 
 
 def families(cells: Iterable[Cell], *vary: str) -> List[List[Cell]]:

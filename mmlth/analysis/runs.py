@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
-from mmlth.engine.lottery_state import read_json, read_lottery
+from mmlth.engine.lottery_state import plain_config, read_json, read_lottery
 from mmlth.engine.rounds import evaluation_config, hook_config
 
 from .labels import class_names, data_label, method_label, model_label, source_label
@@ -266,13 +266,31 @@ def read_settings(cfg: Config) -> Dict[str, Any]:
 
 def training_hash(cfg: Config) -> str:
     """Equal for lotteries with the same dense training and evaluation, but for the seed."""
-    plain = evaluation_config(cfg).to_dict()
-    hooks = {key: hook for key, hook in (plain.get('default_hooks') or {}).items()
-             if key not in _BYSTANDERS}
-    parts = [plain.get(key) for key in _TRAINING]
-    text = json.dumps([*parts, hooks, plain.get('custom_hooks') or []], sort_keys=True,
-                      default=str)
+    text = json.dumps(training_settings(cfg), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def training_settings(cfg: Config) -> Dict[str, Any]:
+    """All of the config that decides the dense training and its evaluation: dotted key -> value.
+
+    Without seed, lottery, and hooks that only look on.
+    """
+    plain = plain_config(evaluation_config(cfg))
+    found: Dict[str, Any] = {}
+    for key in (*_TRAINING, 'custom_hooks'):
+        found.update(_flat(plain.get(key), key))
+    for key, hook in (plain.get('default_hooks') or {}).items():
+        if key not in _BYSTANDERS:
+            found.update(_flat(hook, f'default_hooks.{key}'))
+    return found
+
+
+def _flat(value: Any, key: str) -> Dict[str, Any]:
+    """The leaves of nested settings; an empty dict or list is one."""
+    if not value or not isinstance(value, (dict, list)):
+        return {key: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {k: v for name, inner in items for k, v in _flat(inner, f'{key}.{name}').items()}
 
 
 def _arguments(hook: type, given: Mapping[str, Any]) -> Dict[str, Any]:
