@@ -7,7 +7,8 @@ from mmlth.studies.results import settings_text
 
 from .labels import DIRECT, method_label
 from .metrics import Metric, main_metrics
-from .runs import Run, training_settings
+from .runs import Run
+from .settings import training_settings
 from .statistics import BySeed, Comparison, compare
 
 

@@ -37,7 +37,8 @@ def imagenet_section(runs: Sequence[Run]) -> Section:
     return Section(
         'imagenet-tickets', 'ImageNet tickets in other tasks',
         'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: of '
-        f'the weights that have a mask. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
+        f'the weights that have a mask. {NOTE}', rows,
+        {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
 
 
 def task_section(runs: Sequence[Run]) -> Section:
@@ -60,7 +61,8 @@ def task_section(runs: Sequence[Run]) -> Section:
     return Section(
         'task-tickets', 'Tickets of other tasks',
         'The ticket of one task trained for another; beside it the ticket drawn of the task '
-        f'itself (direct), and the dense model. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
+        f'itself (direct), and the dense model. {NOTE}', rows,
+        {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:

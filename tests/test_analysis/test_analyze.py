@@ -103,7 +103,8 @@ def test_the_overview_says_what_is_missing(tmp_path):
     found = find_runs([tmp_path])
     sections, skipped = run_analyses(found.runs)
     text = overview_section(found, sections, skipped).text
-    assert text.startswith('1 finished lottery of 1 dense model (Faster R-CNN R18, VOC), 1 seed (0)')
+    assert text.startswith(
+        '1 finished lottery of 1 dense model (Faster R-CNN R18, VOC), 1 seed (0)')
     assert 'No verdict is possible' in text
     assert '/b (not finished: round 1 of 1 is to be done)' in text
     assert 'rounds (no two lotteries differ in their rounds of pruning alone)' in text

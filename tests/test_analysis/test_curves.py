@@ -147,8 +147,8 @@ def test_rounds(study):
     figure, = rounds_section(study.runs).figures
     assert figure.series[0].x == [1, 3, 5] and figure.series[0].y == pytest.approx([70, 65, 60])
     assert rounds_section(study.runs).text.startswith(
-        'Faster R-CNN R18, VOC, detection, direct: highest with rounds of pruning 1 (70.00), lowest '
-        'with 5 (60.00), dense 71.00.')
+        'Faster R-CNN R18, VOC, detection, direct: highest with rounds of pruning 1 (70.00), '
+        'lowest with 5 (60.00), dense 71.00.')
 
 
 def test_allocations(study):

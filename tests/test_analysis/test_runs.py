@@ -8,7 +8,8 @@ from written import BOX, COCO, FASTER, KEYPOINT, MAP, MASK, SEGM, lottery_cfg, w
 
 from mmlth.analysis.labels import class_names, data_label, method_label, model_label
 from mmlth.analysis.metrics import main_metrics, metric_of
-from mmlth.analysis.runs import find_runs, read_run, read_settings, training_hash
+from mmlth.analysis.runs import find_runs, read_run
+from mmlth.analysis.settings import read_settings, training_hash
 from mmlth.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
