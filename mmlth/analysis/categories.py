@@ -166,8 +166,8 @@ def _correlations(rows: List[Row], order: _Order) -> str:
         most = f', most {worst["category"]} ({worst["change"]:+.1f} %)' if losing else ''
         parts.append(
             f'at {_label(sparsity)}, {losing} of {len(own)} categories lose{most}' + (
-                '' if test is None else f'; rank correlation of the change with the {order.measure} '
-                f'{test.statistic:+.2f} (p = {test.pvalue:.2g})'))
+                '' if test is None else '; rank correlation of the change with the '
+                f'{order.measure} {test.statistic:+.2f} (p = {test.pvalue:.2g})'))
     return '; '.join(parts) + '.'
 
 
