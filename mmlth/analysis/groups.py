@@ -143,6 +143,8 @@ def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
         reference = usual or {key: _most([s.get(key) for s in same]) for key in same[0]}
         differs = {key: value for key, value in family[0].settings.items() if key not in vary
                    and _key({key: value}) != _key({key: reference.get(key)})}
+        if 'early_bird' in differs:     # how often it looked does not matter
+            differs['stop'] = (differs.pop('early_bird') or {}).get('stop')
         result.append(f'{label}, {settings_text(differs)}' if differs else label)
     return result
 

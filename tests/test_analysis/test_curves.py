@@ -1,7 +1,6 @@
 """The series behind the figures."""
 import pytest
-from written import (BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, lottery_cfg, write_curve,
-                     write_lottery)
+from written import BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, write_curve, write_lottery
 
 from mmlth.analysis.ablations import allocation_section, rewinding_section, rounds_section
 from mmlth.analysis.early_bird import early_bird_section
@@ -260,4 +259,12 @@ def test_labels_say_what_is_unusual(study):
     labels = family_labels([[c] for c in group.cells], ['sparsity'])
     assert sorted(labels) == ['direct', 'direct', 'direct, rounds 3',
                               'direct, rounds 3, floor 0.1']
-    assert VOC['type'] == lottery_cfg().train_dataloader.dataset.type
+
+
+def test_early_birds_are_told_apart_by_when_they_stopped(study):
+    for patience, at in ((1, 40), (2, 60)):
+        study.add((.4, .7), dense_iterations=at,
+                  early_bird=dict(interval=10, stop=dict(iou=.9, patience=patience)))
+    group, = group_runs(study.runs)
+    labels = family_labels([[c] for c in group.cells], ['sparsity'])
+    assert labels == ['early-bird', 'early-bird, stop iou=0.9+patience=2']
