@@ -19,7 +19,7 @@ class Cell:
     Args:
         runs: One per seed.
         settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
-            told by its label (``transfer``), beside its ``mapping`` and ``weights``.
+            told by its label (``transfer``), beside ``mapping`` and ``masks_only``.
     """
     runs: List[Run]
     settings: Dict[str, Any]
@@ -150,9 +150,9 @@ def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
 
 
 def _most(values: Sequence[Any]) -> Any:
-    """The value that most have; of several the first."""
+    """The value that most have; of several one that is off or none, else the first."""
     texts = [_key({'': value}) for value in values]
-    return values[texts.index(max(texts, key=texts.count))]
+    return max(values, key=lambda value: (texts.count(_key({'': value})), not value))
 
 
 def _cells(runs: Sequence[Run]) -> List[Cell]:
@@ -179,8 +179,8 @@ def _shared(run: Run) -> Dict[str, Any]:
     settings = run.own_settings
     transfer = settings['transfer'] or {}
     # Its sparsity is seen in the ticket; each seed may have a source of its own.
-    settings.update({key: transfer.get(key) for key in ('mapping', 'weights')},
-                    transfer=transfer.get('label'))
+    settings.update(transfer=transfer.get('label'), mapping=transfer.get('mapping'),
+                    masks_only=not transfer.get('weights', True))
     return settings
 
 
