@@ -83,6 +83,11 @@ class Group:
         """The cell's tickets against the dense model; None if either was not measured."""
         return compare(self.dense(metric), cell.values(metric))
 
+    @staticmethod
+    def labels(cells: Sequence[Cell]) -> List[str]:
+        """What each cell is called beside the others, apart from its sparsity."""
+        return family_labels([[cell] for cell in cells], ['sparsity'])
+
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:
     """Groups in the order of their labels."""

@@ -1,7 +1,7 @@
 """What the report is made of, and what came out, in counted sentences."""
 from typing import Any, Dict, List, Mapping, Sequence
 
-from .groups import Cell, Group, family_labels, group_runs
+from .groups import Cell, Group, group_runs
 from .runs import Found
 from .section import Section
 
@@ -44,7 +44,7 @@ def _counts(found: Found, groups: Sequence[Group]) -> str:
 
 
 def _rows(group: Group) -> List[Dict[str, Any]]:
-    labels = family_labels([[cell] for cell in group.cells], ['sparsity'])
+    labels = group.labels(group.cells)
     return [_row(group, cell, label) for cell, label in zip(group.cells, labels)]
 
 

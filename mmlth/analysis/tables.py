@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 
 from . import paper
-from .groups import Cell, Group, family_labels, group_runs
+from .groups import Cell, Group, group_runs
 from .labels import DIRECT, IMAGENET
 from .metrics import Metric
 from .runs import Run
@@ -78,7 +78,7 @@ def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
 
 def _rows(group: Group, cells: Sequence[Cell], metric: Metric, tables) -> List[Dict[str, Any]]:
     """A row per cell, then the dense model's."""
-    labels = family_labels([[cell] for cell in cells], ['sparsity'])
+    labels = group.labels(cells)
     return [*(_row(group, cell, metric, tables, label) for cell, label in zip(cells, labels)),
             _row(group, None, metric, tables, 'dense')]
 
