@@ -1,11 +1,12 @@
 """One setting at a time: rewinding point, rounds, allocation (Figs. 2b, 2d and 2e)."""
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
 from .groups import Cell, Group, family_labels, group_runs, varied
-from .rows import BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from .rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
+                   ticket_spread)
 from .runs import Run
 from .section import Figure, Section, Series
 
@@ -68,9 +69,29 @@ def allocation_section(runs: Sequence[Run]) -> Section:
         raise UserError('no two lotteries differ in the allocation of sparsity')
     return Section(
         'allocation', 'Layerwise against global pruning',
-        'The same sparsity in every layer (layerwise) against one threshold for all weights '
-        f'(global), all else equal. {BAND_TEXT}', rows,
+        '\n\n'.join(filter(None, [
+            _allocations(rows), 'The same sparsity in every layer (layerwise) against one '
+            f'threshold for all weights (global), all else equal. {BAND_TEXT}'])), rows,
         {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')
+
+
+def _allocations(rows: Sequence[dict]) -> str:
+    """Each allocation less the global one of the same sparsity, where both were measured."""
+    reference = {_place(r): r['mean'] for r in rows
+                 if r['method'].split(',')[0] == 'global' and r['mean'] is not None}
+    found: Dict[tuple, List[str]] = {}
+    for r in sorted(rows, key=lambda r: r['scope_sparsity']):
+        if r['method'].split(',')[0] != 'global' and None not in (
+                r['mean'], reference.get(_place(r))):
+            found.setdefault((r['group'], r['task'], r['method']), []).append(
+                f'{r["mean"] - reference[_place(r)]:+.2f} at {r["scope_sparsity"]:.0f} %')
+    return ' '.join(f'{group}, {task}, {method} less global: {", ".join(differences)} sparsity.'
+                    for (group, task, method), differences in found.items())
+
+
+def _place(r: dict) -> tuple:
+    """What two rows share that differ in their allocation alone."""
+    return (r['group'], r['task'], r['method'].partition(',')[2], round(r['scope_sparsity'], 1))
 
 
 def rewound_to(cell: Cell) -> Optional[float]:
@@ -108,7 +129,9 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
                     dense_line(group, metric)))
     if not figures:
         raise UserError(f'no two lotteries differ in their {title.lower()} alone')
-    return Section(name, title, f'{text} {BAND_TEXT}', rows, columns(at=xlabel), figures)
+    found = best_and_worst(rows, 'setting', title.lower())
+    return Section(name, title, '\n\n'.join(filter(None, [found, f'{text} {BAND_TEXT}'])), rows,
+                   columns(at=xlabel), figures)
 
 
 def _rows(group: Group, metric, members, labels, key, x) -> List[dict]:

@@ -1,4 +1,5 @@
 """Change of AP from the dense model by category: rare and frequent, easy and hard (Fig. 5)."""
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -19,6 +20,40 @@ _WANTED = (80, 90)      # the paper's sparsities in percent; the nearest are tak
 Row = Dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Order:
+    """One way to sort categories.
+
+    Args:
+        key, title, paper: Of the section.
+        of: What a row is sorted by, the highest first; rows without it are left out.
+        measure: What that is.
+        text: The order in words.
+        caution: What to mind. Default: nothing.
+        kinds: How many of boxes, masks and keypoints have a figure. Default: all.
+    """
+    key: str
+    title: str
+    paper: str
+    of: Callable[[Row], Optional[float]]
+    measure: str
+    text: str
+    caution: str = ''
+    kinds: Optional[int] = None
+
+
+_FREQUENCY = _Order(
+    'frequency', 'Rare and frequent categories', 'Fig. 5a',
+    lambda row: row['training_annotations'], 'number of training annotations',
+    'Categories from the one most frequent in the training data to the rarest.', kinds=1)
+_DIFFICULTY = _Order(
+    'difficulty', 'Easy and hard categories', 'Figs. 5b and 5c',
+    lambda row: row['dense'], 'AP of the dense model',
+    'Categories from the one that the dense model finds easiest (highest AP) to the hardest.',
+    ' The dense AP is also what the change is divided by: chance alone makes a category that '
+    'the dense model happened to find hard look as if it gained.')
+
+
 def frequency_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
     """Categories by the number of training annotations, of boxes or what there is (Fig. 5a).
 
@@ -26,11 +61,7 @@ def frequency_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
         UserError: No model with several categories was evaluated, or the training data
             were not there to be counted.
     """
-    return _section(
-        runs, evaluations, 'frequency', 'Rare and frequent categories',
-        'Categories from the one most frequent in the training data to the rarest.',
-        lambda row: row['training_annotations'], 'number of training annotations', 'Fig. 5a',
-        first_kind=True)
+    return _section(runs, evaluations, _FREQUENCY)
 
 
 def difficulty_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
@@ -39,43 +70,40 @@ def difficulty_section(runs: Sequence[Run], evaluations: Evaluations) -> Section
     Raises:
         UserError: No model with several categories was evaluated.
     """
-    return _section(
-        runs, evaluations, 'difficulty', 'Easy and hard categories',
-        'Categories from the one that the dense model finds easiest (highest AP) to the hardest.',
-        lambda row: row['dense'], 'AP of the dense model', 'Figs. 5b and 5c')
+    return _section(runs, evaluations, _DIFFICULTY)
 
 
-def _section(runs: Sequence[Run], evaluations: Evaluations, key: str, title: str, text: str,
-             order: Callable[[Row], Optional[float]], measure: str, paper: str,
-             first_kind: bool = False) -> Section:
+def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Section:
     figures, rows, notes = [], [], []
     for group in group_runs(runs):
         dense = dense_of(group, evaluations)
         cells = [(cell, tickets_of(cell, evaluations)) for cell in _cells(main_direct(group))]
-        for kind in kinds_of(dense)[:1 if first_kind else None]:
+        for kind in kinds_of(dense)[:order.kinds]:
             own, left_out = _rows(dense, cells, kind)
-            own = [row for row in own if order(row) is not None]
+            own = [row for row in own if order.of(row) is not None]
             if len({row['category'] for row in own}) < 2:
                 continue
-            own.sort(key=lambda row: (-order(row), row['category']))
+            own.sort(key=lambda row: (-order.of(row), row['category']))
             name = f'{group.label}, {TASKS[kind]}'
             figures.append(Figure(
-                slug(key, group.label, TASKS[kind]), 'bars',
-                f'{name}: change of AP per category, mean over seeds. {text}', 'category',
+                slug(order.key, group.label, TASKS[kind]), 'bars',
+                f'{name}: change of AP per category, mean over seeds. {order.text}', 'category',
                 f'change of {TASKS[kind]} AP (% of dense)', _series(own)))
             notes.append(f'{name} ({protocol_of(dense, kind)}): '
-                         f'{_correlations(own, order, measure)}{left_out}')
+                         f'{_correlations(own, order)}{left_out}')
             rows += [dict(group=group.label, task=TASKS[kind], **row) for row in own]
     if not figures:
         raise UserError('no model with two categories that the dense model finds was evaluated'
                         + (', or its training data are not there to be counted'
-                           if first_kind else '') + f'. {missing_text(evaluations)}'.rstrip())
+                           if order is _FREQUENCY else '')
+                        + f'. {missing_text(evaluations)}'.rstrip())
     return Section(
-        key, title, '\n\n'.join([
-            f'{text} A bar is the AP of the ticket less that of the dense model of the same '
+        order.key, order.title, '\n\n'.join([
+            f'{order.text} A bar is the AP of the ticket less that of the dense model of the same '
             'seed, in percent of the dense mean, mean over seeds; categories with few objects '
-            'in the evaluation data move by chance.', *notes, *remarks(evaluations)]),
-        rows, figures=figures, paper=paper)
+            f'in the evaluation data move by chance.{order.caution}', *notes,
+            *remarks(evaluations)]),
+        rows, figures=figures, paper=order.paper)
 
 
 def _cells(cells: Sequence[Cell]) -> List[Cell]:
@@ -126,20 +154,20 @@ def _series(rows: List[Row]) -> List[Series]:
             for own in [[r for r in rows if r['scope_sparsity'] == sparsity]]]
 
 
-def _correlations(rows: List[Row], order, measure: str) -> str:
+def _correlations(rows: List[Row], order: _Order) -> str:
     """How the change goes with the order of the categories."""
     parts = []
     for sparsity in sorted({r['scope_sparsity'] for r in rows}):
         own = [r for r in rows if r['scope_sparsity'] == sparsity]
-        test = spearmanr([order(r) for r in own], [r['change'] for r in own]) if (
-            len(own) > 2 and len({order(r) for r in own}) > 1
+        test = spearmanr([order.of(r) for r in own], [r['change'] for r in own]) if (
+            len(own) > 2 and len({order.of(r) for r in own}) > 1
             and len({r['change'] for r in own}) > 1) else None
-        worst = min(own, key=lambda r: r['change'])
+        worst, losing = min(own, key=lambda r: r['change']), sum(r['change'] < 0 for r in own)
+        most = f', most {worst["category"]} ({worst["change"]:+.1f} %)' if losing else ''
         parts.append(
-            f'at {_label(sparsity)}, {sum(r["change"] < 0 for r in own)} of {len(own)} categories '
-            f'lose, most {worst["category"]} ({worst["change"]:+.1f} %)' + (
-                '' if test is None else f'; rank correlation of the change with the {measure} '
-                f'{test.statistic:+.2f} (p = {test.pvalue:.2g})'))
+            f'at {_label(sparsity)}, {losing} of {len(own)} categories lose{most}' + (
+                '' if test is None else '; rank correlation of the change with the '
+                f'{order.measure} {test.statistic:+.2f} (p = {test.pvalue:.2g})'))
     return '; '.join(parts) + '.'
 
 

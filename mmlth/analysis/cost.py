@@ -67,8 +67,8 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
             rows += _network_row(group, cell, name, evaluations)
     if not rows:
         raise UserError('no run has a readable sparsity.json')
-    inputs = {e['flops']['inputs'] for run in runs
-              for e in [evaluations.get(run.ticket)] if e is not None}
+    inputs = {e['flops']['inputs'] for run in runs for r in run.rounds
+              for e in [evaluations.get(r)] if e is not None}
     text = [
         'Zeros in weights are no speed-up: dense hardware and libraries multiply with them as '
         'with any number. The operations left are those that would remain if every '
@@ -77,7 +77,8 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
         'FLOPs are counted with torch.utils.flop_counter, a multiplication and an addition as '
         'two, in convolutions, linear layers and attention, per input of the network (an image; '
         'in top-down pose estimation a person) as the config evaluates it (flipped inputs count '
-        'too), of the trained ticket'
+        'too), of the trained ticket, or of another network of the same model if it was not '
+        'evaluated'
         + (f', mean of {max(inputs)} inputs of the evaluation data' if inputs else '')
         + '. Not counted: biases, norms, activations, RoI pooling, NMS, custom operators. '
         'Layers that run once per proposal count as often as there are proposals. A layer has '
@@ -139,23 +140,32 @@ def _dense_iterations(group: Group, run: Run) -> Optional[int]:
 
 def _network_row(group: Group, cell: Cell, name: str,
                  evaluations: Evaluations) -> List[Dict[str, Any]]:
-    found = [row for row in (_of_run(run.ticket, evaluations) for run in cell.runs) if row]
+    found = [row for row in (_of_run(run.ticket, _flops(group, run, evaluations))
+                             for run in cell.runs) if row]
     if not found:
         return []
     return [dict(group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
                  seeds=len(found), **{key: _mean(row[key] for row in found) for key in found[0]})]
 
 
-def _of_run(entry: Round, evaluations: Evaluations) -> Optional[Dict[str, Optional[float]]]:
-    report, evaluation = sparsity_report(entry), evaluations.get(entry)
+def _flops(group: Group, run: Run, evaluations: Evaluations) -> Optional[Dict[str, Any]]:
+    """Of the ticket, or of another network of its model that was evaluated."""
+    for entry in (run.ticket, *(e for other in group.runs for e in other.rounds)):
+        evaluation = evaluations.get(entry)
+        if evaluation is not None:
+            return evaluation['flops']
+    return None
+
+
+def _of_run(entry: Round, flops: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    report = sparsity_report(entry)
     if report is None:
         return None
     weights, zeros = report['network']['weights'], report['network']['zeros']
     total = left = None
-    if evaluation is not None:
-        total = evaluation['flops']['total']
-        left = sparse_flops(evaluation['flops'],
-                            {row['name']: row['sparsity'] for row in report['layers']})
+    if flops is not None:
+        total = flops['total']
+        left = sparse_flops(flops, {row['name']: row['sparsity'] for row in report['layers']})
     return dict(
         network_sparsity=100 * entry.network_sparsity, parameters=weights / 1e6,
         left=(weights - zeros) / 1e6, flops=total and total / 1e9, flops_left=left and left / 1e9,

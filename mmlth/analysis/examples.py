@@ -1,7 +1,7 @@
 """A few images of the evaluation data with what is on them and what was predicted."""
 import base64
 import io
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -28,15 +28,15 @@ def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
         and, where there are any, ``score``, ``mask`` (COCO's run lengths) and ``keypoints``
         (K triples x, y, visibility or score).
     """
-    chosen = choose(predictions.truth)
-    paths = image_paths(predictions.dataset, chosen)
-    return [_example(predictions, image, paths[image]) for image in chosen if image in paths]
+    paths = image_paths(predictions.dataset)
+    return [_example(predictions, image, paths[image])
+            for image in choose(predictions.truth, paths)]
 
 
-def choose(truth) -> List[Any]:
+def choose(truth, images: Iterable[Any]) -> List[Any]:
     """Ids of the first :data:`IMAGES` images with enough objects, else of those with most."""
     number = {image: sum(not o.get('iscrowd') for o in truth.imgToAnns.get(image, ()))
-              for image in (info['id'] for info in truth.dataset['images'])}
+              for image in images}
     enough = [image for image, objects in number.items() if objects >= OBJECTS]
     return (enough if len(enough) >= IMAGES else
             sorted(number, key=number.get, reverse=True))[:IMAGES]

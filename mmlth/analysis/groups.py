@@ -8,6 +8,7 @@ from mmlth.analysis.wording import settings_text
 from .labels import DIRECT, method_label
 from .metrics import Metric, main_metrics
 from .runs import Run
+from .settings import training_settings
 from .statistics import BySeed, Comparison, compare
 
 
@@ -18,7 +19,7 @@ class Cell:
     Args:
         runs: One per seed.
         settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
-            told by its label (``transfer``), beside its ``mapping`` and ``weights``.
+            told by its label (``transfer``), beside ``mapping`` and ``masks_only``.
     """
     runs: List[Run]
     settings: Dict[str, Any]
@@ -82,6 +83,11 @@ class Group:
         """The cell's tickets against the dense model; None if either was not measured."""
         return compare(self.dense(metric), cell.values(metric))
 
+    @staticmethod
+    def labels(cells: Sequence[Cell]) -> List[str]:
+        """What each cell is called beside the others, apart from its sparsity."""
+        return family_labels([[cell] for cell in cells], ['sparsity'])
+
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:
     """Groups in the order of their labels."""
@@ -94,8 +100,20 @@ def group_runs(runs: Iterable[Run]) -> List[Group]:
     for group in groups:
         same = [g for g in groups if (g.model, g.data) == (group.model, group.data)]
         if len(same) > 1:
-            group.label += f' (training {same.index(group) + 1})'
+            group.label += f' ({_difference(group, same)})'
     return groups
+
+
+def _difference(group: Group, same: Sequence[Group]) -> str:
+    """In what its training differs from others of the same model and data, if that is short."""
+    settings = [training_settings(g.runs[0].cfg) for g in same]
+    keys = sorted({key for one in settings for key in one
+                   if len({json.dumps(other.get(key)) for other in settings}) > 1})
+    own = settings[same.index(group)]
+    text = ', '.join(f'{key}={own.get(key)}' for key in keys)
+    texts = {', '.join(f'{key}={other.get(key)}' for key in keys) for other in settings}
+    short = 0 < len(text) <= 60 and len(texts) == len(same)
+    return text if short else f'training {same.index(group) + 1}'
 
 
 def families(cells: Iterable[Cell], *vary: str) -> List[List[Cell]]:
@@ -130,14 +148,16 @@ def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
         reference = usual or {key: _most([s.get(key) for s in same]) for key in same[0]}
         differs = {key: value for key, value in family[0].settings.items() if key not in vary
                    and _key({key: value}) != _key({key: reference.get(key)})}
+        if 'early_bird' in differs:     # how often it looked does not matter
+            differs['stop'] = (differs.pop('early_bird') or {}).get('stop')
         result.append(f'{label}, {settings_text(differs)}' if differs else label)
     return result
 
 
 def _most(values: Sequence[Any]) -> Any:
-    """The value that most have; of several the first."""
+    """The value that most have; of several one that is off or none, else the first."""
     texts = [_key({'': value}) for value in values]
-    return values[texts.index(max(texts, key=texts.count))]
+    return max(values, key=lambda value: (texts.count(_key({'': value})), not value))
 
 
 def _cells(runs: Sequence[Run]) -> List[Cell]:
@@ -164,8 +184,8 @@ def _shared(run: Run) -> Dict[str, Any]:
     settings = run.own_settings
     transfer = settings['transfer'] or {}
     # Its sparsity is seen in the ticket; each seed may have a source of its own.
-    settings.update({key: transfer.get(key) for key in ('mapping', 'weights')},
-                    transfer=transfer.get('label'))
+    settings.update(transfer=transfer.get('label'), mapping=transfer.get('mapping'),
+                    masks_only=not transfer.get('weights', True))
     return settings
 
 

@@ -1,13 +1,16 @@
 """What the report is made of, and what came out, in counted sentences."""
 from typing import Any, Dict, List, Mapping, Sequence
 
-from .groups import Cell, Group, family_labels, group_runs
+from .groups import Cell, Group, group_runs
 from .runs import Found
 from .section import Section
 
 COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
            'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',
            'network_sparsity': 'network sparsity (%)', 'iterations': 'iterations per round'}
+
+# Sections whose first paragraph is what was found, computed from their rows.
+_FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation')
 
 
 def overview_section(found: Found, sections: Sequence[Section],
@@ -22,7 +25,7 @@ def overview_section(found: Found, sections: Sequence[Section],
     groups = group_runs(found.runs)
     rows = [row for group in groups for row in _rows(group)]
     paragraphs = [_counts(found, groups)]
-    paragraphs += [_first_paragraph(s) for s in sections if s.key == 'verdict']
+    paragraphs += [_first_paragraph(s) for s in sections if s.key in _FINDINGS]
     if found.left_out:
         paragraphs.append(f'Left out: {_listed(found.left_out)}.')
     if skipped:
@@ -41,7 +44,7 @@ def _counts(found: Found, groups: Sequence[Group]) -> str:
 
 
 def _rows(group: Group) -> List[Dict[str, Any]]:
-    labels = family_labels([[cell] for cell in group.cells], ['sparsity'])
+    labels = group.labels(group.cells)
     return [_row(group, cell, label) for cell, label in zip(group.cells, labels)]
 
 
@@ -55,7 +58,8 @@ def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
 
 
 def _first_paragraph(section: Section) -> str:
-    return section.text.split('\n\n')[0]
+    found = section.text.split('\n\n')[0]
+    return found if section.key == 'verdict' else f'{section.title}. {found}'
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

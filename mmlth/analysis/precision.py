@@ -19,7 +19,7 @@ def with_results(truth, results: List[dict]):
     """
     with quiet():
         if results:
-            return truth.loadRes(results)
+            return truth.loadRes([dict(r) for r in results])    # it adds outlines to them
         empty = type(truth)()
         empty.dataset = dict(images=truth.dataset['images'], annotations=[],
                              categories=truth.dataset['categories'])

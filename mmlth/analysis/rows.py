@@ -86,3 +86,27 @@ def slug(*parts: Any) -> str:
     """A key of a figure: lower case letters, digits and dashes."""
     text = '-'.join(map(str, parts)).lower()
     return '-'.join(filter(None, ''.join(c if c.isalnum() else '-' for c in text).split('-')))
+
+
+def best_and_worst(rows: Sequence[Dict[str, Any]], key: str, title: str) -> str:
+    """Where the mean is highest and lowest, per model, task and method: a sentence each.
+
+    Args:
+        rows: Of :func:`row`, with a setting under ``key``.
+        key: What differs.
+        title: What it is called.
+    """
+    sentences = []
+    lines = dict.fromkeys((r['group'], r['task'], r['method']) for r in rows)
+    for line_of in lines:
+        own = [r for r in rows if (r['group'], r['task'], r['method']) == line_of
+               and r['mean'] is not None]
+        if len(own) < 2:
+            continue
+        best, worst = (pick(own, key=lambda r: r['mean']) for pick in (max, min))
+        dense = best['dense_mean']
+        sentences.append(
+            f'{", ".join(line_of)}: highest with {title} {best[key]} ({best["mean"]:.2f}), lowest '
+            f'with {worst[key]} ({worst["mean"]:.2f})'
+            + ('.' if dense is None else f', dense {dense:.2f}.'))
+    return ' '.join(sentences)

@@ -1,6 +1,4 @@
 """Read finished lotteries: what each was, and what came out of each round."""
-import hashlib
-import inspect
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,21 +8,13 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
 from mmlth.engine.lottery_state import read_json, read_lottery
-from mmlth.engine.rounds import evaluation_config, hook_config
 
 from .labels import class_names, data_label, method_label, model_label, source_label
 from .metrics import Metric, main_metrics
+from .settings import read_settings, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
-# Arguments that a LotteryRunner sets, and a file's name: no settings of an experiment.
-_NOT_SETTINGS = {'self', 'round', 'rewind', 'out'}
-# Hooks that only look on.
-_BYSTANDERS = {'logger', 'checkpoint', 'timer', 'visualization', 'runtime_info', 'badcase',
-               'random_state'}
-_TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler',
-             'auto_scale_lr', 'val_dataloader', 'val_evaluator', 'load_from')
 
 
 @dataclass
@@ -78,8 +68,8 @@ class Run:
             :func:`mmlth.analysis.labels.method_label`.
         settings: Arguments of PruneHook and RewindHook with their defaults (``sparsity``,
             ``rounds``, ``allocation``, ``score``, ``scope``, ``floor``, ``control``,
-            ``transfer`` with the ``label`` of its source, ``to``, ``mode``, ``schedule``, ...), and ``early_bird``, the
-            arguments of EarlyBirdHook or None.
+            ``transfer`` with the ``label`` of its source, ``to``, ``mode``, ``schedule``, ...),
+            and ``early_bird``, the arguments of EarlyBirdHook or None.
         training: Hash of the dense training apart from its seed: runs are averaged over
             seeds, and compared with a dense model, only if they agree in it.
         rounds: All of them, the dense one first.
@@ -250,36 +240,3 @@ def _round(folder: Path, entry: Mapping[str, Any]) -> Round:
         planned_iterations=entry.get('planned_iterations', 0),
         seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
         ticket_bytes=entry.get('ticket_bytes'))
-
-
-def read_settings(cfg: Config) -> Dict[str, Any]:
-    """The settings of a lottery's hooks, as :class:`Run` has them."""
-    settings: Dict[str, Any] = {}
-    for hook in (PruneHook, RewindHook):
-        settings.update(_arguments(hook, hook_config(cfg, hook.__name__) or {}))
-    early_bird = hook_config(cfg, 'EarlyBirdHook')
-    settings.setdefault('transfer', None)
-    settings['early_bird'] = None if early_bird is None else _arguments(
-        EarlyBirdHook, early_bird)
-    return settings
-
-
-def training_hash(cfg: Config) -> str:
-    """Equal for lotteries with the same dense training and evaluation, but for the seed."""
-    plain = evaluation_config(cfg).to_dict()
-    hooks = {key: hook for key, hook in (plain.get('default_hooks') or {}).items()
-             if key not in _BYSTANDERS}
-    parts = [plain.get(key) for key in _TRAINING]
-    text = json.dumps([*parts, hooks, plain.get('custom_hooks') or []], sort_keys=True,
-                      default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _arguments(hook: type, given: Mapping[str, Any]) -> Dict[str, Any]:
-    """A hook's arguments, those not given with their defaults."""
-    defaults = {name: argument.default
-                for name, argument in inspect.signature(hook.__init__).parameters.items()}
-    values = {**defaults, **given}
-    return {key: value.to_dict() if hasattr(value, 'to_dict') else value
-            for key, value in values.items()
-            if key not in _NOT_SETTINGS and key not in ('type', 'priority')}

@@ -31,13 +31,14 @@ def imagenet_section(runs: Sequence[Run]) -> Section:
         cells = [c for c in group.cells if c.method == IMAGENET]
         cells.sort(key=lambda c: -c.network_sparsity)
         for metric in group.metrics if cells else ():
-            rows += [_row(group, cell, metric, (1, 2)) for cell in [*cells, None]]
+            rows += _rows(group, cells, metric, (1, 2))
     if not rows:
         raise UserError('no ImageNet ticket was transferred')
     return Section(
         'imagenet-tickets', 'ImageNet tickets in other tasks',
         'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: of '
-        f'the weights that have a mask. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
+        f'the weights that have a mask. {NOTE}', rows,
+        {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
 
 
 def task_section(runs: Sequence[Run]) -> Section:
@@ -54,13 +55,14 @@ def task_section(runs: Sequence[Run]) -> Section:
             continue
         cells += _nearest(main_direct(group), cells)
         for metric in group.metrics:
-            rows += [_row(group, cell, metric, (4,)) for cell in [*cells, None]]
+            rows += _rows(group, cells, metric, (4,))
     if not rows:
         raise UserError('no ticket of another task was transferred')
     return Section(
         'task-tickets', 'Tickets of other tasks',
         'The ticket of one task trained for another; beside it the ticket drawn of the task '
-        f'itself (direct), and the dense model. {NOTE}', rows, {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
+        f'itself (direct), and the dense model. {NOTE}', rows,
+        {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
@@ -74,7 +76,15 @@ def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
     return found
 
 
-def _row(group: Group, cell: Optional[Cell], metric: Metric, tables) -> Dict[str, Any]:
+def _rows(group: Group, cells: Sequence[Cell], metric: Metric, tables) -> List[Dict[str, Any]]:
+    """A row per cell, then the dense model's."""
+    labels = group.labels(cells)
+    return [*(_row(group, cell, metric, tables, label) for cell, label in zip(cells, labels)),
+            _row(group, None, metric, tables, 'dense')]
+
+
+def _row(group: Group, cell: Optional[Cell], metric: Metric, tables,
+         label: str) -> Dict[str, Any]:
     """A ticket's row, or without a cell the dense model's."""
     values = _values(group, cell, metric)
     at_50 = _values(group, cell, metric, metric.at_50) if metric.at_50 else {}
@@ -83,7 +93,7 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables) -> Dict[str
     run = (cell.runs if cell else group.runs)[0]
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
-        source=cell.method if cell else 'dense',
+        source=label,
         prune=cell.scope_sparsity if cell else 0.0,
         network_sparsity=cell.network_sparsity if cell else 0.0,
         seeds=len(values), mean=value and value.mean, std=value and value.std,

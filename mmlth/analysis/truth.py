@@ -1,6 +1,6 @@
 """Ground truth of a data set: how often a category was trained on, and a form for COCO."""
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, Optional
 
 from mmengine.registry import DATASETS
 from pycocotools.coco import COCO
@@ -56,15 +56,9 @@ def to_coco(dataset) -> COCO:
     return coco
 
 
-def image_paths(dataset, wanted: List[Any]) -> Dict[Any, str]:
-    """The files of some images, by id."""
-    found: Dict[Any, str] = {}
-    for info in _infos(dataset):
-        if info['img_id'] in wanted:
-            found[info['img_id']] = info['img_path']
-            if len(found) == len(wanted):
-                break
-    return found
+def image_paths(dataset) -> Dict[Any, str]:
+    """The files of the images, by id."""
+    return {info['img_id']: info['img_path'] for info in _infos(dataset)}
 
 
 def _infos(dataset) -> Iterator[dict]:

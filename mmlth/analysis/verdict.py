@@ -3,7 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 
-from .groups import Cell, Group, family_labels, group_runs
+from .groups import Cell, Group, group_runs
 from .labels import DIRECT
 from .metrics import Metric
 from .runs import Run
@@ -26,7 +26,7 @@ def verdict_section(runs: Sequence[Run]) -> Section:
     """
     rows = []
     for group in group_runs(runs):
-        labels = family_labels([[cell] for cell in group.cells], ['sparsity'])
+        labels = group.labels(group.cells)
         for metric in group.metrics:
             for cell, label in zip(group.cells, labels):
                 comparison = group.compare(cell, metric)

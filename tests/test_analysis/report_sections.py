@@ -28,16 +28,16 @@ def sparsity_section() -> Section:
                      [0.9 + 0.1 * i for i in range(5)]) for label, drop in METHODS.items()]
     figure = Figure(
         'map_sparsity', 'lines', 'mAP of tickets on VOC against their sparsity: mean of five '
-        'seeds, the band is ±3 standard deviations. The dashed line is the dense model, its band one '
-        'standard deviation.', 'sparsity of the weights in scope (%)', 'mAP (%)', series,
+        'seeds, the band is ±3 standard deviations. The dashed line is the dense model, its band '
+        'one standard deviation.', 'sparsity of the weights in scope (%)', 'mAP (%)', series,
         [Reference('dense, mean of 5', 68.53, 0.29)])
     rows = [dict(method=s.label, sparsity=x, mean=y, std=e / 3, seeds=5, p=10.0 ** -(i + 1),
                  winning=bool(i % 2)) for s in series
             for i, (x, y, e) in enumerate(zip(s.x, s.y, s.error))][:15]
     return Section(
         'sparsity', 'mAP against sparsity', 'Each ticket was trained with five seeds; the dense '
-        'model of the same seed is its round 0.\n\nThe band is wide where seeds disagree: a ticket '
-        'inside the dense band wins by the paper\'s rule.', rows,
+        'model of the same seed is its round 0.\n\nThe band is wide where seeds disagree: a '
+        'ticket inside the dense band wins by the paper\'s rule.', rows,
         dict(method='method', sparsity='sparsity (%)', mean='mAP (%)', std='σ (%)', seeds='seeds',
              p='p', winning='winning'), [figure], paper='Fig. 2a')
 

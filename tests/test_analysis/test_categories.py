@@ -70,3 +70,10 @@ def test_one_category_is_no_comparison(tmp_path):
     runs = [write_run(tmp_path / 'a', kinds(dict(person=0.5)), kinds(dict(person=0.4)))]
     with pytest.raises(UserError, match='no model with two categories'):
         difficulty_section(runs, evaluations(runs))
+
+
+def test_nobody_loses(tmp_path):
+    better = {name: ap and ap + 0.1 for name, ap in DENSE.items()}
+    runs = [write_run(tmp_path / 'a', kinds(DENSE), kinds(better), counts=COUNTS)]
+    text = frequency_section(runs, evaluations(runs)).text
+    assert '0 of 3 categories lose; rank' in text and 'most ' not in text.split('lose')[1]

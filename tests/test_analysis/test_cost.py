@@ -81,6 +81,16 @@ def test_networks_dense_and_sparse(tmp_path):
     assert 'no speed-up' in section.text and 'mean of 2 inputs' in section.text
 
 
+def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_path):
+    flops, kinds = dict(inputs=2, total=10e9, layers={'a': 8e9}), dict(bbox=precision(0.1))
+    runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops, layers=dict(a=(100, 50))),
+            write_run(tmp_path / 'y', kinds, kinds, flops=flops, layers=dict(a=(100, 25)),
+                      allocation='layerwise')]
+    section = network_cost_section(runs, evaluations(runs[:1]))
+    assert {r['method']: r['flops_left'] for r in section.rows} == {
+        'direct': pytest.approx(6), 'layerwise': pytest.approx(8)}
+
+
 def test_without_evaluations_there_are_sizes_and_a_reason(tmp_path):
     runs = [read_run(write_lottery(tmp_path / 'x', {}, {}, layers=dict(a=(1000, 500))))]
     found = Evaluations(say=print)

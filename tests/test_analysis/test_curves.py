@@ -1,7 +1,6 @@
 """The series behind the figures."""
 import pytest
-from written import (BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, lottery_cfg, write_curve,
-                     write_lottery)
+from written import BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, write_curve, write_lottery
 
 from mmlth.analysis.ablations import allocation_section, rewinding_section, rounds_section
 from mmlth.analysis.early_bird import early_bird_section
@@ -101,7 +100,8 @@ def test_trainings_are_not_averaged_with_others(study):
     study.add((.10, .11), sparsity=0.5, scope=0.5, network=0.44, iters=10)
     first, second = group_runs(study.runs)
     assert [g.label for g in (first, second)] == [
-        'Faster R-CNN R18, VOC (training 1)', 'Faster R-CNN R18, VOC (training 2)']
+        'Faster R-CNN R18, VOC (train_cfg.max_iters=100)',
+        'Faster R-CNN R18, VOC (train_cfg.max_iters=10)']
     assert {round(v) for g in (first, second) for v in g.dense(metric_of(MAP)).values()} == {
         70, 10}
 
@@ -145,6 +145,9 @@ def test_rounds(study):
         study.add((.70, ap), (.72, ap), rounds=rounds)
     figure, = rounds_section(study.runs).figures
     assert figure.series[0].x == [1, 3, 5] and figure.series[0].y == pytest.approx([70, 65, 60])
+    assert rounds_section(study.runs).text.startswith(
+        'Faster R-CNN R18, VOC, detection, direct: highest with rounds of pruning 1 (70.00), '
+        'lowest with 5 (60.00), dense 71.00.')
 
 
 def test_allocations(study):
@@ -155,6 +158,17 @@ def test_allocations(study):
     series = {s.label: s for s in allocation_section(study.runs).figures[0].series}
     assert set(series) == {'global', 'layerwise'}
     assert series['layerwise'].y == pytest.approx([60, 54])
+    assert allocation_section(study.runs).text.startswith(
+        'Faster R-CNN R18, VOC, detection, layerwise less global: -10.00 at 50 %, -16.00 at 80 % '
+        'sparsity.')
+
+
+def test_trainings_that_differ_in_much_are_numbered(study):
+    study.add((.70, .71))
+    study.add((.70, .71), iters=10, data={**VOC, 'ann_file': 'a/long/name/of/another/file.txt',
+                                          'metainfo': dict(classes=('a',))})
+    assert [g.label for g in group_runs(study.runs)] == [
+        'Faster R-CNN R18, VOC (training 1)', 'Faster R-CNN R18, VOC (training 2)']
 
 
 @pytest.mark.parametrize('section', [rewinding_section, rounds_section, allocation_section,
@@ -245,4 +259,12 @@ def test_labels_say_what_is_unusual(study):
     labels = family_labels([[c] for c in group.cells], ['sparsity'])
     assert sorted(labels) == ['direct', 'direct', 'direct, rounds 3',
                               'direct, rounds 3, floor 0.1']
-    assert VOC['type'] == lottery_cfg().train_dataloader.dataset.type
+
+
+def test_early_birds_are_told_apart_by_when_they_stopped(study):
+    for patience, at in ((1, 40), (2, 60)):
+        study.add((.4, .7), dense_iterations=at,
+                  early_bird=dict(interval=10, stop=dict(iou=.9, patience=patience)))
+    group, = group_runs(study.runs)
+    labels = family_labels([[c] for c in group.cells], ['sparsity'])
+    assert labels == ['early-bird', 'early-bird, stop iou=0.9+patience=2']

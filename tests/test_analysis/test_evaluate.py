@@ -268,3 +268,18 @@ def test_the_test_loop_serves_where_there_is_no_other(data, tmp_path):
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     found = evaluate(cfg, save(tmp_path / 'w.pth'))
     assert found['loop'] == 'test' and found['precision']['bbox']['AP'] == pytest.approx(1)
+
+
+def test_training_data_and_images_may_be_gone(data, tmp_path):
+    root = tmp_path / 'digits'
+    shutil.copytree(data, root)
+    (root / 'annotations/instances_train.json').unlink()
+    cfg, weights = use_oracle(small_config(root, tmp_path)), save(tmp_path / 'w.pth')
+    found = evaluate(cfg, weights)
+    assert found['training_counts'] is None
+    assert found['precision']['bbox']['AP'] == pytest.approx(1)
+    next((root / 'val').glob('*.jpg')).unlink()
+    cfg.val_dataloader.num_workers = 1      # its errors come with a traceback
+    with pytest.raises(UserError, match=r'^the evaluation data.*\.jpg') as error:
+        evaluate(cfg, weights)
+    assert '\n' not in str(error.value)

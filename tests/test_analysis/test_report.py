@@ -71,6 +71,12 @@ def test_the_page_holds_the_same_csv_files_and_pictures(report):
     assert b64decode(picture) == (report / 'pictures' / 'sample_1.png').read_bytes()
 
 
+def test_text_that_starts_with_a_number_is_no_number():
+    columns = dict(a='a', b='b', c='c')
+    rows = [dict(a='80 % sparsity', b='68.4 ± 0.3', c='-0.2 to +0.4')] * 2
+    assert r'{lrr}' in latex_table(Section('s', 's', '', rows, columns))
+
+
 def test_the_same_sections_give_the_same_bytes(report, sections, tmp_path):
     write_report(sections, tmp_path, 'A & B <i>')
     assert _files(tmp_path) == _files(report)
@@ -204,6 +210,10 @@ def test_rows_stand_under_what_they_have_in_common():
     page = html('t', [Section('s', 's', '', rows, columns)], {})
     assert _cells(page) == ['x', 'y', 'model: A', '1', '−1', '2', '−2', '3', '−3',
                             'model: B', '1', '−1', '2', '−2', '3', '−3']
+    one = [dict(data='D', task='t', **row) for row in rows[:2] + rows[:2]]
+    deep = dict(data='data', task='task', x='x', y='y')
+    both = html('t', [Section('s', 's', '', one, deep)], {})
+    assert _cells(both)[:4] == ['x', 'y', 'data: D · task: t', '1']
     mixed = html('t', [Section('s', 's', '', rows[::2] + rows[1::2], columns)], {})
     assert _cells(mixed)[:6] == ['model', 'x', 'y', 'A', '1', '−1']
 

@@ -113,8 +113,9 @@ def test_svgs_say_what_is_drawn(figures, drawings):
 def test_the_legend_hides_no_data_and_no_name_hides_another(figures, narrow):
     styles = assign(figures.values())
     for figure in figures.values():
-        canvas = drawing._plot(figure, styles, narrow=narrow)
-        FigureCanvasAgg(canvas).draw()
+        with drawing._settings(figure, narrow):
+            canvas = drawing._plot(figure, styles, narrow=narrow)
+            FigureCanvasAgg(canvas).draw()
         legend, axes = canvas.legends[0].get_window_extent(), canvas.axes[0]
         assert legend.y0 >= axes.get_window_extent().y1
         assert legend.x1 <= canvas.bbox.x1
@@ -151,7 +152,9 @@ def test_bars_are_as_long_as_their_values_and_stand_where_their_names_are(figure
                min_size=1, max_size=20).filter(str.strip))
 def test_any_label_can_be_drawn(label):
     figure = _figure([label], ['<script> & $x$'], key='any')
-    svg = inline(draw(figure, assign([figure])).narrow, 'p', label, label)
+    with drawing._settings(figure, narrow=True):
+        svg = drawing._svg(drawing._plot(figure, assign([figure]), narrow=True))
+    svg = inline(svg, 'p', label, label)
     root = ElementTree.fromstring(svg.replace('xlink:', ''))
     assert not [e for e in root.iter() if e.tag.endswith('script')]
     assert '<script> & $x$' in [e.text for e in root.iter()]

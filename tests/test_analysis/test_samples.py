@@ -106,3 +106,15 @@ def test_nothing_to_show(tmp_path):
     runs = [write_run(tmp_path / 'a', *[dict(bbox=precision(0.1))] * 2, dense_iterations=5)]
     with pytest.raises(UserError, match='no direct ticket'):
         samples_section(runs, evaluations(runs), tmp_path)
+
+
+def test_only_images_that_were_evaluated_are_chosen(examples, tmp_path):
+    """``indices`` evaluates a part of the images; the annotation file has them all."""
+    folder = small_digits(tmp_path / 'digits')
+    cfg = use_oracle(small_config(folder, tmp_path))
+    cfg.val_dataloader.dataset.indices = [1, 4]
+    found = evaluate(cfg, save(tmp_path / 'w.pth'))['examples']
+    ids = [image['id'] for image in examples[1]['images']]
+    assert {example['image_id'] for example in found} == {ids[1], ids[4]}
+    # A detector has boxes and nothing else.
+    assert all(set(o) == {'category', 'bbox', 'score'} for e in found for o in e['predictions'])

@@ -93,6 +93,16 @@ def test_task_to_task_beside_table_4(tmp_path):
         ('direct', pytest.approx(59), 59.34, 82.36), ('dense', pytest.approx(58), None, None)]
 
 
+def test_masks_alone_are_told_from_masks_with_weights(tmp_path):
+    source = write_lottery(tmp_path / 'runs' / 'mask', {}, {}, model=MASK, data=COCO)
+    transfer = dict(source=str(source / 'round_1' / 'final.pth'), mapping='till_heads')
+    for weights in (False, True):
+        write_lottery(tmp_path / 'runs' / f'weights_{weights}', {OKS: .5}, {OKS: .5},
+                      model=KEYPOINTS, data=COCO, transfer={**transfer, 'weights': weights})
+    labels = [row['source'] for row in task_section(read(tmp_path)).rows]
+    assert len(set(labels)) == 3 and 'ticket of Mask R-CNN R18, masks_only True' in labels
+
+
 def test_modules_beside_table_3(tmp_path):
     layers = {'backbone.layer1.0.conv1.weight': (1000, 800)}
     for scope, ap in ((['base'], .69), (['top', 'base'], .68), (['rpn'], .70)):

@@ -50,7 +50,9 @@ def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -
     names = names_of(figure)
     thickness = 0.8 / plan.places
     bar = axes.barh if plan.horizontal else axes.bar
-    hatched = len(names) * plan.places <= 48
+    # Hatches need room to be seen.
+    room = plan.size[1] - 0.8 if plan.horizontal else plan.size[0] - 0.9
+    hatched = room / max(1, len(names)) * thickness >= 0.16
     for i, series in enumerate(figure.series):
         style = styles[series.label]
         shift = 0 if plan.places == 1 else (i - (len(figure.series) - 1) / 2) * thickness

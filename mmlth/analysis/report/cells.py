@@ -6,7 +6,8 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 from mmlth.analysis.section import Section
 
 NONE = '–'
-_NUMBER = re.compile(r'^\s*[-+−±<>≤≥~]?\s*[\d.]')
+# One or several numbers, as in '68.4 ± 0.3', '-0.2 to +0.4', '0, 1, 2', '80 %'.
+_NUMBER = re.compile(r'[-+−±<>≤≥~(\s]*\.?\d(?:[-+−±\d.,;:%×e()\s]|to)*')
 
 
 def table_of(section: Section) -> Tuple[List[str], List[List[str]], List[bool]]:
@@ -21,7 +22,7 @@ def table_of(section: Section) -> Tuple[List[str], List[List[str]], List[bool]]:
         columns.append(column_text(values))
         given = [v for v in values if v is not None and v != '']
         numeric.append(bool(given) and all(_is_number(v) or isinstance(v, str)
-                                           and bool(_NUMBER.match(v)) for v in given))
+                                           and bool(_NUMBER.fullmatch(v)) for v in given))
     return headings, [list(row) for row in zip(*columns)], numeric
 
 

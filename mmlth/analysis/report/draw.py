@@ -50,14 +50,18 @@ def draw(figure: Figure, styles: Mapping[str, Style]) -> Drawing:
     if figure.kind not in ('lines', 'bars') or figure.kind == 'bars' and figure.right:
         raise ValueError(f'Figure {figure.key}: {figure.kind!r} with {len(figure.right)} series '
                          "on the right axis; kinds are 'lines' and 'bars', and bars have one axis")
-    from matplotlib import rc_context
-    with rc_context({**_RC, 'svg.hashsalt': figure.key, 'font.size': 10}):
-        wide = _plot(figure, styles, narrow=False)
-        broad = wide.get_figwidth() > 8
-        svg, png = _svg(wide), _png(wide)
-    with rc_context({**_RC, 'svg.hashsalt': figure.key + '-narrow', 'font.size': 9}):
+    with _settings(figure, narrow=False):
+        canvas = _plot(figure, styles, narrow=False)
+        wide, png = _svg(canvas), _png(canvas)
+    with _settings(figure, narrow=True):
         narrow = _svg(_plot(figure, styles, narrow=True))
-    return Drawing(svg, narrow, png, broad)
+    return Drawing(wide, narrow, png, broad=canvas.get_figwidth() > 8)
+
+
+def _settings(figure: Figure, narrow: bool):
+    from matplotlib import rc_context
+    return rc_context({**_RC, 'svg.hashsalt': f'{figure.key}{"-narrow" * narrow}',
+                       'font.size': 9 if narrow else 10})
 
 
 def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
@@ -126,7 +130,7 @@ def _number_ticks(axes, values: Sequence[float]) -> None:
     from matplotlib import rcParams
     if all(float(x).is_integer() for x in values):
         axes.xaxis.get_major_locator().set_params(integer=True)
-    labels = [f'{x:g}' for x in values]
+    labels = [f'{x:.3g}' if abs(x) < 100 else f'{x:.0f}' for x in values]
     span = values[-1] - values[0] if values else 0
     need = 0.65 * rcParams['font.size'] * max(map(len, labels), default=0) + 5
     room = 72 * (axes.figure.get_figwidth() - 0.9)

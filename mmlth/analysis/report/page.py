@@ -2,8 +2,7 @@
 from base64 import b64encode
 from importlib.resources import files
 from itertools import groupby
-from operator import itemgetter
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 from mmlth.analysis.section import Figure, Section
 
@@ -37,11 +36,13 @@ def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
     headings, rows, numeric = table_of(section)
     rows = [[typeset(cell) for cell in row] for row in rows]
     kinds = [_kind(column, n) for column, n in zip(zip(*rows), numeric)]
-    groups = _groups(rows, kinds)
+    common = _common(rows, kinds)
+    groups = [(list(zip(headings, head)), [row[common:] for row in members])
+              for head, members in groupby(rows, key=lambda row: row[:common])]
     return dict(
         key=section.key, title=section.title, paper=section.paper,
         paragraphs=[typeset(text) for text in paragraphs(section)],
-        headings=headings, kinds=kinds, rows=rows, groups=groups,
+        headings=headings, kinds=kinds, common=common, groups=groups,
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
         figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
         pictures=[dict(key=picture.key, caption=typeset(picture.caption),
@@ -49,19 +50,22 @@ def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
                   for picture in section.pictures])
 
 
-def _groups(rows: List[List[str]], kinds: Sequence[str]) -> List[Tuple[str, List[List[str]]]]:
-    """Rows under what their first column says, where it says it often; else none."""
-    if len(kinds) < 3 or kinds[0] == 'number':
-        return []
-    groups = [(name, [row[1:] for row in members])
-              for name, members in groupby(rows, key=itemgetter(0))]
-    together = len({name for name, _ in groups}) == len(groups)
-    return groups if together and len(rows) >= 3 * len(groups) else []
+def _common(rows: List[List[str]], kinds: Sequence[str]) -> int:
+    """How many first columns say the same in many rows: the rows stand under what they say."""
+    best = 0
+    for count in range(1, len(kinds) - 1):
+        heads = [tuple(row[:count]) for row in rows]
+        groups = [head for head, _ in groupby(heads)]
+        if kinds[count - 1] == 'number' or len(set(groups)) < len(groups):
+            break
+        if len(rows) >= (2 if count == 1 else 4) * len(groups):
+            best = count
+    return best
 
 
 def _kind(column: Sequence[str], numeric: bool) -> str:
     """Class of a column: of numbers, or of text too short to be worth a line break."""
-    return 'number' if numeric else 'short' if max(map(len, column), default=0) <= 32 else 'text'
+    return 'number' if numeric else 'short' if max(map(len, column), default=0) <= 40 else 'text'
 
 
 def _figure(figure: Figure, drawing: Drawing) -> dict:

@@ -37,7 +37,8 @@ _REFERENCES = [Style(colour, '', line, '') for colour, line in (
 _KNOWN = [
     (r'control: dense', 1), (r'fresh', 2), (r'random', 3), (r'shuffled', 4), (r'chance', 6),
     (r'transfer|imagenet|^ticket of', 5), (r'direct', 0),
-    (r'^20 ?%', 2), (r'^50 ?%', 4), (r'^80 ?%', 0), (r'^90 ?%', 5), (r'^9\d', 3),
+    (r'^[1-4]0 ?%', 2), (r'^[67]0 ?%', 1), (r'^50 ?%', 4), (r'^80 ?%', 0), (r'^90 ?%', 5),
+    (r'^9\d', 3),
     (r'^small', 4), (r'^medium', 1), (r'^large', 2),
     (r'^(b?box|detection)', 0), (r'^(segm|mask|instance)', 1), (r'^keypoint', 2),
     (r'global', 0), (r'layer-?wise', 1),
