@@ -3,12 +3,11 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
+from mmlth.report import Figure, Section, Series
 
 from .groups import Cell, Group, family_labels, group_runs, varied
-from .rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
-                   ticket_spread)
+from .rows import BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug, ticket_spread
 from .runs import Run
-from .section import Figure, Section, Series
 
 
 def rewinding_section(runs: Sequence[Run]) -> Section:

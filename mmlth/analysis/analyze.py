@@ -4,6 +4,7 @@ from tempfile import TemporaryDirectory
 from typing import Callable, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .ablations import allocation_section, rewinding_section, rounds_section
 from .early_bird import early_bird_section
@@ -13,7 +14,6 @@ from .networks import network_sections
 from .overview import overview_section
 from .report import write_report
 from .runs import Run, find_runs
-from .section import Section
 from .sparsity import backbone_section, sparsity_section
 from .tables import imagenet_section, task_section
 from .verdict import verdict_section

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from scipy.stats import spearmanr
 
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
 
 from .changes import (change, dense_of, kinds_of, missing_text, protocol_of, remarks, tickets_of,
                       values)
@@ -13,7 +14,6 @@ from .evaluate import TASKS, Evaluations
 from .groups import Cell, group_runs
 from .rows import slug
 from .runs import Run
-from .section import Figure, Section, Series
 from .sparsity import main_direct
 
 _WANTED = (80, 90)      # the paper's sparsities in percent; the nearest are taken

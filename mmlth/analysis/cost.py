@@ -3,6 +3,7 @@ from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .ablations import rewound_to
 from .changes import missing_text
@@ -11,7 +12,6 @@ from .flops import sparse_flops
 from .groups import Cell, Group, family_labels, group_runs
 from .layers import sparsity_report
 from .runs import Round, Run
-from .section import Section
 
 _TRAINING = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',

@@ -5,12 +5,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Reference, Section, Series
 
 from .groups import Cell, Group, families, group_runs
 from .metrics import Metric
 from .rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
 from .runs import Run
-from .section import Figure, Reference, Section, Series
 from .statistics import spread
 
 IOU, CHANCE = 'IoU with the final mask', 'IoU by chance'

@@ -5,11 +5,11 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.lottery_state import read_json
+from mmlth.report import Figure, Section, Series
 
 from .groups import Cell, group_runs
 from .rows import BAND, BAND_TEXT, slug
 from .runs import Round, Run
-from .section import Figure, Section, Series
 from .sparsity import main_direct
 from .statistics import spread
 

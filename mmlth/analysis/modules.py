@@ -2,15 +2,15 @@
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth import paper
-from mmlth.core.errors import UserError
 from mmlth.analysis.wording import value_text
+from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .groups import Cell, Group, group_runs, varied
 from .layers import sparsity_report
 from .metrics import Metric
 from .runs import Run
 from .same import NOTE, is_plain, paper_cells, paper_columns, same_as_paper
-from .section import Section
 from .statistics import spread
 
 MODULES = ('base', 'top', 'rpn', 'head')

@@ -2,6 +2,7 @@
 from typing import Callable, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .categories import difficulty_section, frequency_section
 from .cost import network_cost_section, training_cost_section
@@ -10,7 +11,6 @@ from .groups import group_runs
 from .overlap import overlap_sections
 from .runs import Run
 from .samples import samples_section
-from .section import Section
 from .sizes import sizes_section
 from .sparsity import main_direct
 

@@ -3,12 +3,12 @@ from statistics import fmean
 from typing import Any, Dict, List, Sequence
 
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
 
 from .groups import group_runs
 from .pairs import ALL, Comparison, find_comparisons
 from .rows import slug
 from .runs import Run
-from .section import Figure, Section, Series
 
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',

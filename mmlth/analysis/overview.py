@@ -1,9 +1,10 @@
 """What the report is made of, and what came out, in counted sentences."""
 from typing import Any, Dict, List, Mapping, Sequence
 
+from mmlth.report import Section
+
 from .groups import Cell, Group, group_runs
 from .runs import Found
-from .section import Section
 
 COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
            'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',

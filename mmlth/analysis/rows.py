@@ -2,10 +2,10 @@
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from mmlth.analysis.wording import value_text
+from mmlth.report import Reference, Series
 
 from .groups import Cell, Group
 from .metrics import Metric
-from .section import Reference, Series
 from .statistics import Spread, spread
 
 # The paper's figures: "error bands are within 3 times the standard deviation".

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
+from mmlth.report import Picture, Section
 
 from .changes import missing_text
 from .evaluate import Evaluation, Evaluations
@@ -12,7 +13,6 @@ from .groups import Cell, Group, group_runs
 from .picture import draw_columns
 from .rows import slug
 from .runs import Run
-from .section import Picture, Section
 from .sparsity import main_direct
 
 SCORE = 0.3         # predictions of a lower score are not drawn

@@ -3,6 +3,7 @@ from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
 
 from .changes import change, dense_of, kinds_of, missing_text, remarks, tickets_of, values
 from .evaluate import TASKS, Evaluations
@@ -10,7 +11,6 @@ from .groups import group_runs
 from .precision import SIZES
 from .rows import BAND, BAND_TEXT, slug
 from .runs import Run
-from .section import Figure, Section, Series
 from .sparsity import main_direct
 
 _COLUMNS = {

@@ -2,13 +2,13 @@
 from typing import Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
 
 from .groups import Cell, Group, families, family_labels, group_runs
 from .labels import DIRECT
 from .metrics import Metric
 from .rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
 from .runs import Run
-from .section import Figure, Section, Series
 
 
 def sparsity_section(runs: Sequence[Run]) -> Section:

@@ -3,14 +3,13 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth import paper
 from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .groups import Cell, Group, group_runs
 from .labels import DIRECT, IMAGENET
 from .metrics import Metric
 from .runs import Run
-from .same import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
-                   source_of)
-from .section import Section
+from .same import NOTE, is_plain, paper_cells, paper_columns, same_as_paper, source_of
 from .sparsity import main_direct
 from .statistics import spread
 

@@ -2,12 +2,12 @@
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
+from mmlth.report import Section
 
 from .groups import Cell, Group, group_runs
 from .labels import DIRECT
 from .metrics import Metric
 from .runs import Run
-from .section import Section
 from .statistics import Comparison
 
 COLUMNS = {

@@ -4,8 +4,8 @@ from typing import Dict, List, Mapping, Optional
 
 from torch import Tensor, nn
 
-from mmlth.paper import Row, find
 from mmlth.core import mask as masks
+from mmlth.paper import Row, find
 
 # The paper's models, told from their class and their number of classes: (task, data set).
 _MODELS = {('MaskRCNN', 80, False): ('detection', 'coco'),

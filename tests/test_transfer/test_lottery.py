@@ -9,8 +9,9 @@ from mmengine.runner import Runner
 from toy import ToyModel, lottery_config, toy_config
 from toy_ticket import make_ticket, ticket_config
 
-from mmlth.core import Ticket, draw, paths, select
+from mmlth.core import Ticket, draw
 from mmlth.core import mask as masks
+from mmlth.core import paths, select
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
 from mmlth.engine.preview import preview

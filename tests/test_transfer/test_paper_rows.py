@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from mmengine.registry import HOOKS
 
-from mmlth.paper import find
 from mmlth.core import draw, select, snapshot
 from mmlth.engine.config import load_config
 from mmlth.engine.preflight import check_config
 from mmlth.engine.preview import build_model
+from mmlth.paper import find
 from mmlth.transfer import Source, transfer
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'lth'

@@ -2,9 +2,8 @@
 from dataclasses import dataclass
 from typing import Mapping, Sequence, Tuple
 
-from mmlth.analysis.section import Figure
-
 from .data import names_of, numbers
+from .section import Figure
 from .style import INK, PAPER, Style
 
 

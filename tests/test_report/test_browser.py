@@ -5,7 +5,7 @@ import shutil
 import pytest
 from report_sections import all_sections
 
-from mmlth.analysis.report import write_report
+from mmlth.report import write_report
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 

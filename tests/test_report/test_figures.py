@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from report_sections import all_sections
 
-from mmlth.analysis.report import draw as drawing
-from mmlth.analysis.report.data import figure_rows, to_csv
-from mmlth.analysis.report.draw import draw
-from mmlth.analysis.report.style import assign
-from mmlth.analysis.report.svg import inline
-from mmlth.analysis.section import Figure, Reference, Series
+from mmlth.report import Figure, Reference, Series
+from mmlth.report import draw as drawing
+from mmlth.report.data import figure_rows, to_csv
+from mmlth.report.draw import draw
+from mmlth.report.style import assign
+from mmlth.report.svg import inline
 
 
 def _figure(labels, references=(), kind='lines', key='f', **more):

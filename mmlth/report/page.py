@@ -4,11 +4,10 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Dict, List, Sequence
 
-from mmlth.analysis.section import Figure, Section
-
 from .cells import markdown, markdown_table, table_of, typeset
 from .data import figure_rows, to_csv
 from .draw import Drawing
+from .section import Figure, Section
 from .svg import inline
 
 PICTURES = 'pictures'

@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_sections import all_sections, layer_section, sparsity_section
 
-from mmlth.analysis.report import write_report
-from mmlth.analysis.report.cells import (column_text, latex, latex_table, markdown,
-                                         markdown_table)
-from mmlth.analysis.report.page import html, to_markdown
-from mmlth.analysis.section import Figure, Picture, Section, Series
 from mmlth.core.errors import UserError
+from mmlth.report import Figure, Picture, Section, Series, write_report
+from mmlth.report.cells import column_text, latex, latex_table, markdown, markdown_table
+from mmlth.report.page import html, to_markdown
 
 TEXT = st.text(st.characters(codec='utf-8', exclude_categories=('Cc', 'Cs', 'Cn', 'Co', 'Zl',
                                                                 'Zp')), max_size=30)
@@ -128,7 +126,7 @@ def test_a_failed_run_leaves_the_report_as_it_was(tmp_path):
 
 
 def test_a_killed_run_can_be_followed_by_another(tmp_path, monkeypatch, sections):
-    from mmlth.analysis.report import write
+    from mmlth.report import write
 
     def killed(path):
         if str(path).endswith('.md'):

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Optional, Set
 from zlib import crc32
 
-from mmlth.analysis.section import Figure
 from mmlth.core.figures import PALETTE
+
+from .section import Figure
 
 INK, MUTED, GRID, PAPER = '#1f2328', '#57606a', '#d8dee4', '#ffffff'
 

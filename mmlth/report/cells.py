@@ -3,7 +3,7 @@ import re
 from numbers import Real
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from mmlth.analysis.section import Section
+from .section import Section
 
 NONE = '–'
 # One or several numbers, as in '68.4 ± 0.3', '-0.2 to +0.4', '0, 1, 2', '80 %'.

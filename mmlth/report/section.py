@@ -1,6 +1,7 @@
-"""What an analysis finds, as plain data: a section of the report and its figures.
+"""A section of a report and its figures, as plain data: what is shown, not how.
 
-The modules beside this one make sections of finished runs; ``report`` draws and writes them.
+What is found is worked out elsewhere (``mmlth.analysis``); the modules beside this one draw and
+write it.
 """
 from dataclasses import dataclass, field
 from pathlib import Path

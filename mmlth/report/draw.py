@@ -3,10 +3,9 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import List, Mapping, Sequence, Tuple
 
-from mmlth.analysis.section import Figure, Series
-
 from .bars import draw_bars, layout
 from .data import names_of, numbers
+from .section import Figure, Series
 from .style import GRID, INK, MUTED, PAPER, Style
 
 _RC = {
@@ -42,7 +41,7 @@ def draw(figure: Figure, styles: Mapping[str, Style]) -> Drawing:
 
     Args:
         figure: What to draw.
-        styles: From :func:`mmlth.analysis.report.style.assign`.
+        styles: From :func:`mmlth.report.style.assign`.
 
     Raises:
         ValueError: The kind of figure is unknown, or bars have a right axis.

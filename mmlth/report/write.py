@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
-from mmlth.analysis.section import Section
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_json
 
 from . import cells, page
 from .data import figure_rows, to_csv
 from .draw import draw
+from .section import Section
 from .style import assign
 
 # What a report has written, so that the next one may replace it.

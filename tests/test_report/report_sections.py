@@ -1,7 +1,7 @@
 """Sections of every kind, as an analysis makes them; the numbers are made up."""
 from math import sin
 
-from mmlth.analysis.section import Figure, Picture, Reference, Section, Series
+from mmlth.report import Figure, Picture, Reference, Section, Series
 
 SPARSITIES = [20, 50, 80, 90, 95]
 CATEGORIES = (

@@ -4,7 +4,7 @@ import io
 from math import isfinite, nan
 from typing import Any, Dict, List, Mapping, Sequence
 
-from mmlth.analysis.section import Figure
+from .section import Figure
 
 
 def names_of(figure: Figure) -> List[str]:

@@ -1,0 +1,5 @@
+"""Sections drawn and written: one HTML page, Markdown, figures, their data, tables."""
+from .section import Figure, Picture, Reference, Section, Series
+from .write import write_report
+
+__all__ = ['Figure', 'Picture', 'Reference', 'Section', 'Series', 'write_report']
