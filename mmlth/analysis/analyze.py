@@ -4,7 +4,7 @@ from tempfile import TemporaryDirectory
 from typing import Callable, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
-from mmlth.report import Section
+from mmlth.report import Section, write_report
 
 from .ablations import allocation_section, rewinding_section, rounds_section
 from .early_bird import early_bird_section
@@ -12,7 +12,6 @@ from .layers import layers_section
 from .modules import modules_section
 from .networks import network_sections
 from .overview import overview_section
-from .report import write_report
 from .runs import Run, find_runs
 from .sparsity import backbone_section, sparsity_section
 from .tables import imagenet_section, task_section
