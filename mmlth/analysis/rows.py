@@ -1,7 +1,6 @@
 """Rows of tables and lines of figures that several analyses share."""
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from mmlth.analysis.wording import value_text
 from mmlth.report import Reference, Series
 
 from .groups import Cell, Group
@@ -75,11 +74,6 @@ def dense_line(group: Group, metric: Metric) -> List[Reference]:
         return []
     dense = spread(values.values())
     return [Reference('dense', dense.mean, dense.std)]
-
-
-def setting_text(value: Any) -> str:
-    """One value of a setting, as tables have it."""
-    return value_text(value)
 
 
 def slug(*parts: Any) -> str:
