@@ -7,7 +7,7 @@ from mmlth.core.files import whole_file
 from mmlth.report import Picture, Section
 
 from .changes import missing_text
-from .evaluate import Evaluation, Evaluations
+from .evaluate import Evaluations
 from .examples import IMAGES, OBJECTS
 from .groups import Cell, Group, group_runs
 from .picture import draw_columns

@@ -1,7 +1,7 @@
 """Cells of a table as text, and the text escaped for Markdown and LaTeX."""
 import re
 from numbers import Real
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from .section import Section
 

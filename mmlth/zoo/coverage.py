@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections import Counter, defaultdict
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, List, Sequence
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
