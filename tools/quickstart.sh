@@ -14,4 +14,4 @@ echo "About 15 minutes on 2 cores; ETA is in the log lines."
 .venv/bin/python -W ignore tools/train.py "configs/lth/$NAME.py" --resume ||
     { echo "The demo failed: see the last lines above. If the config was changed since the" \
            "last start, delete work_dirs/$NAME and run again." >&2; exit 1; }
-echo "Report: work_dirs/$NAME/report.md"
+echo "Report: work_dirs/$NAME/report.html"

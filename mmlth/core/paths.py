@@ -2,7 +2,7 @@
 from pathlib import Path
 
 LOTTERY = 'lottery.json'            # the chain: one entry per round
-REPORT = 'report.md'
+REPORT = 'report.html'              # beside it report.md, figures and tables
 REPORT_JSON = 'report.json'
 FIGURES = 'figures'
 SPARSITY = 'sparsity.json'         # of one round: per layer, group, network

@@ -39,14 +39,3 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
 def _row(name: str, weights: int, zeros: int) -> Dict[str, Any]:
     return dict(name=name, weights=weights, zeros=zeros,
                 sparsity=zeros / weights if weights else 0.0)
-
-
-def to_markdown(report: Mapping[str, Any]) -> str:
-    """The report as one Markdown table, the whole first and the layers last."""
-    rows = [report['network'], report['scope'],
-            *({**r, 'name': f'group {r["name"]}'} for r in report['groups']),
-            *({**r, 'name': f'`{r["name"]}`'} for r in report['layers'])]
-    lines = ['| | weights | zeros | sparsity |', '|---|---:|---:|---:|']
-    lines += [f'| {r["name"]} | {r["weights"]:,} | {r["zeros"]:,} | {r["sparsity"]:.2%} |'
-              for r in rows]
-    return '\n'.join(lines) + '\n'

@@ -1,15 +1,15 @@
 """The report of a finished chain: dense against tickets."""
-import json
+import csv
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Mapping, Sequence
 
 from mmengine.config import Config
 
 from mmlth.core import paths
-from mmlth.core.files import write_json, write_text
-from mmlth.core.figures import plot_layers
-from mmlth.core.report import to_markdown
+from mmlth.core.files import write_json
+from mmlth.report import Figure, Reference, Section, Series, write_report
 
+from .lottery_state import read_json
 from .rounds import hook_config
 
 # What mmdet's and mmpose's metrics call their main figures.
@@ -33,29 +33,43 @@ def one_line(entry: Dict[str, Any]) -> str:
 
 
 def table(rounds: Sequence[Dict[str, Any]]) -> str:
-    """Round, both sparsities, metrics with their change from dense, sizes and time."""
-    names = main_metrics(rounds)
-    header = ['round', 'scope sparsity', 'network sparsity']
-    header += [column for name in names for column in (name, 'change')]
-    header += ['checkpoint', 'ticket', 'iterations', 'time']
-    rows = [header]
-    for entry in rounds:
-        if entry['status'] != 'done':
-            continue
-        row = [f'{entry["round"]}{" (dense)" if entry["round"] == 0 else ""}',
-               f'{entry["scope_sparsity"]:.2%}', f'{entry["network_sparsity"]:.2%}']
-        for name in names:
-            value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
-            change = None if None in (value, dense) else value - dense
-            row.append('-' if value is None else f'{value:.4f}')
-            row.append('-' if change is None or not entry['round'] else f'{change:+.4f}')
-        row += [_size(entry['checkpoint_bytes']), _size(entry['ticket_bytes']),
-                _iterations(entry), f'{entry["seconds"] / 60:.1f} min']
-        rows.append(row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    """The finished rounds as a table for the terminal."""
+    names = headings(rounds)
+    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
     lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
     return '\n'.join(lines)
+
+
+def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
+    """Key of each column of :func:`round_rows` -> its heading."""
+    columns = ['round', 'scope sparsity', 'network sparsity']
+    for name in main_metrics(rounds):
+        columns += [name, f'{name} change']
+    columns += ['checkpoint', 'ticket', 'iterations', 'time']
+    return {name: 'change' if name.endswith(' change') else name for name in columns}
+
+
+def round_rows(rounds: Sequence[Dict[str, Any]]) -> List[Dict[str, str]]:
+    """Per finished round: both sparsities, metrics with their change from dense, sizes, time."""
+    rows = []
+    for entry in rounds:
+        if entry['status'] != 'done':
+            continue
+        row = {'round': f'{entry["round"]}{" (dense)" if entry["round"] == 0 else ""}',
+               'scope sparsity': f'{entry["scope_sparsity"]:.2%}',
+               'network sparsity': f'{entry["network_sparsity"]:.2%}'}
+        for name in main_metrics(rounds):
+            value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
+            change = None if None in (value, dense) else value - dense
+            row[name] = '-' if value is None else f'{value:.4f}'
+            row[f'{name} change'] = (
+                '-' if change is None or not entry['round'] else f'{change:+.4f}')
+        rows.append({**row, 'checkpoint': _size(entry['checkpoint_bytes']),
+                     'ticket': _size(entry['ticket_bytes']), 'iterations': _iterations(entry),
+                     'time': f'{entry["seconds"] / 60:.1f} min'})
+    return rows
 
 
 def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path) -> str:
@@ -65,35 +79,77 @@ def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path) -> str:
 
 
 def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None:
-    """Write ``report.md``, ``report.json`` and the figures of all finished rounds."""
-    parts = [
-        f'# Lottery of {Path(cfg.filename).name if cfg.filename else work_dir.name}\n',
-        table(rounds) + '\n',
-        'Scope sparsity counts the weights in scope, network sparsity all parameters. '
-        + settings_text(cfg)]
+    """Write the report of all finished rounds: ``report.html``, figures, ``report.json``."""
+    reports = {entry['round']: read_json(
+        paths.round_dir(work_dir, entry['round']) / paths.SPARSITY) for entry in rounds[1:]}
+    write_json(work_dir / paths.REPORT_JSON, dict(
+        rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
+    sections = [Section(
+        'rounds', 'Dense against ticket', '\n\n'.join(_texts(rounds, cfg)), round_rows(rounds),
+        headings(rounds))]
+    curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
+    if curve.exists():
+        sections.append(early_bird_section(curve))
+    sections += [layers_section(k, report) for k, report in reports.items()]
+    name = Path(cfg.filename).name if cfg.filename else work_dir.name
+    write_report(sections, work_dir, f'Lottery of {name}')
+
+
+def _texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
+    texts = ['Scope sparsity counts the weights in scope, network sparsity all parameters. '
+             + settings_text(cfg)]
     saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
     if not rounds[0]['iterations']:
-        parts.append('The dense model was not trained: the mask was drawn before.\n')
+        texts.append('The dense model was not trained: the mask was drawn before.')
     elif saved > 0:
-        parts.append(
+        texts.append(
             f'The early-bird ticket ended the dense training after {rounds[0]["iterations"]} '
             f'of {rounds[0]["planned_iterations"]} iterations: {saved} saved '
-            f'({saved / rounds[0]["planned_iterations"]:.0%} of round 0).\n')
-    if (paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_FIGURE).exists():
-        curve = f'round_0/{paths.EARLY_BIRD}/{paths.EARLY_BIRD_FIGURE}'
-        parts.append(f'![Agreement of early masks with the final one]({curve})\n')
-    reports = {}
-    for entry in rounds[1:]:
-        index = entry['round']
-        report = json.loads(
-            (paths.round_dir(work_dir, index) / paths.SPARSITY).read_text(encoding='utf-8'))
-        reports[f'round_{index}'] = report
-        figure = f'{paths.FIGURES}/layer_sparsity_round_{index}.png'
-        plot_layers(report, work_dir / figure, f'Sparsity of each layer, round {index}')
-        parts += [f'## Round {index}\n', f'![Sparsity of each layer]({figure})\n',
-                  to_markdown(report)]
-    write_json(work_dir / paths.REPORT_JSON, dict(rounds=list(rounds), sparsity=reports))
-    write_text(work_dir / paths.REPORT, '\n'.join(parts))
+            f'({saved / rounds[0]["planned_iterations"]:.0%} of round 0).')
+    return texts
+
+
+def early_bird_section(curve: Path) -> Section:
+    """The agreement of early masks with the final one (the paper, Fig. 2f)."""
+    with open(curve, newline='', encoding='utf-8') as file:
+        rows = [{key: float(value) if value else None for key, value in row.items()}
+                for row in csv.DictReader(file)]
+    at = [row['iteration'] for row in rows]
+    series = [Series(label, at, [row[key] for row in rows]) for label, key in (
+        ('with the final mask', 'iou_final'), ('with the mask before', 'iou_previous'),
+        ('chance, random masks', 'chance'))]
+    return Section(
+        'early_bird', 'Early-bird masks', 'How far masks drawn while the dense model trained agree '
+        'with the one drawn at its end: intersection over union of the surviving weights.', rows,
+        figures=[Figure('early_bird', 'lines', 'Masks drawn in round 0.', 'iteration',
+                        'IoU of surviving weights', series)])
+
+
+def layers_section(index: int, report: Mapping[str, Any]) -> Section:
+    """The sparsity of each layer, input to output (the paper, Fig. 2c).
+
+    Args:
+        index: The round.
+        report: From :func:`mmlth.core.sparsity_report`.
+    """
+    layers, scope = report['layers'], report['scope']
+    series = []
+    for group in dict.fromkeys(row['group'] for row in layers):
+        own = [row for row in layers if row['group'] == group]
+        series.append(Series(group, [row['name'].removesuffix('.weight') for row in own],
+                             [100 * row['sparsity'] for row in own]))
+    rows = [dict(what='network', **report['network']), dict(what='scope', **scope),
+            *(dict(what='group', **row) for row in report['groups']),
+            *(dict(what='layer', **{k: v for k, v in row.items() if k != 'group'})
+              for row in layers)]
+    for row in rows:
+        row['sparsity'] *= 100
+    return Section(
+        f'round_{index}', f'Round {index}', '', rows,
+        dict(what='', name='name', weights='weights', zeros='pruned', sparsity='sparsity (%)'),
+        [Figure(f'layer_sparsity_round_{index}', 'bars', 'Sparsity of each layer.', '',
+                'weights pruned (%)', series,
+                [Reference(f'all in scope, {scope["sparsity"]:.1%}', 100 * scope['sparsity'])])])
 
 
 def settings_text(cfg: Config) -> str:
@@ -109,9 +165,9 @@ def settings_text(cfg: Config) -> str:
         f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. ')
     text += (
         f'A ticket starts from {start} the rewind point {rewind.get("to", "0it")}; schedule: '
-        f'{rewind.get("length") or rewind.get("schedule", "restart")}.\n')
+        f'{rewind.get("length") or rewind.get("schedule", "restart")}.')
     if control:
-        text += f'\nThis is a control, not a ticket: the last round is {control!r}.\n'
+        text += f' This is a control, not a ticket: the last round is {control!r}.'
     return text
 
 

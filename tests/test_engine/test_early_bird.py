@@ -40,7 +40,8 @@ def test_candidates_are_what_the_final_pruning_would_draw(tmp_path):
         assert {'iou_final/backbone', 'iou_final/head'} <= set(row)
     assert (tmp_path / 'round_0/early_bird/curve.png').read_bytes().startswith(b'\x89PNG')
     assert not (tmp_path / 'round_1' / paths.EARLY_BIRD).exists()
-    assert 'round_0/early_bird/curve.png' in (tmp_path / paths.REPORT).read_text()
+    assert (tmp_path / 'figures/early_bird.png').read_bytes().startswith(b'\x89PNG')
+    assert 'with the final mask' in (tmp_path / paths.REPORT).read_text()
 
 
 @pytest.mark.parametrize('by_epoch', [False, True])

@@ -1,4 +1,5 @@
 """The chain of rounds, on real Runners."""
+import csv
 import json
 import shutil
 import subprocess
@@ -138,6 +139,10 @@ def test_report(tmp_path):
     assert 'frozen weights are in scope' in text
     figure = tmp_path / 'figures/layer_sparsity_round_1.png'
     assert figure.read_bytes().startswith(b'\x89PNG')
+    with open(tmp_path / 'tables/round_1.csv', newline='') as file:
+        rows = {row['name']: row for row in csv.DictReader(file)}
+    assert int(rows['scope']['zeros']) == round(0.8 * 424) == sum(
+        int(row['zeros']) for row in rows.values() if row['what'] == 'layer')
     report = json.loads((tmp_path / paths.REPORT_JSON).read_text())
     assert report['sparsity']['round_1']['scope']['zeros'] == round(0.8 * 424)
 

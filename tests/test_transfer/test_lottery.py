@@ -67,7 +67,7 @@ def test_the_ticket_is_the_transferred_one(tmp_path, source, dense, weights):
     assert all(not final['state_dict'][n][~m].any() for n, m in expected.items())
     lines = verify(tmp_path / 'w')
     assert any('overwritten by' in line and str(source) in line for line in lines)
-    report = (tmp_path / 'w/report.md').read_text()
+    report = (tmp_path / 'w/report.html').read_text()
     assert f'transferred{", where it has them," * weights} from {source}' in report
     assert 'Allocation' not in report
 
