@@ -9,8 +9,6 @@ from typing import Callable, Dict, List, Sequence
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmlth import compat
-
 from .light import working_in
 from .listing import library_root, list_configs
 from .model_check import check_model
@@ -147,10 +145,8 @@ def adopt(group: Sequence[Result], found: Result) -> None:
 
 def preload(library: str) -> None:
     """Import the library's modules."""
-    compat.apply()
     for module in _MODULES:
         importlib.import_module(f'{library}.{module}')
-    importlib.import_module('mmlth.engine')
 
 
 def quiet() -> None:
