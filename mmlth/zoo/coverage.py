@@ -14,7 +14,7 @@ from .listing import library_root, list_configs
 from .model_check import check_model
 from .pool import run_each
 from .result import FAILED, NO_MODEL, NOT_BUILT, PASSED, Result, reason_of
-from .settings_check import check_lottery_settings
+from .settings_check import check_lottery_settings, expected_refusal
 
 # Imported once; the processes that check the models are forked.
 _MODULES = ('datasets', 'models', 'engine', 'evaluation', 'visualization')
@@ -106,7 +106,7 @@ def fingerprint(stock: Config) -> str:
     if isinstance(model.get('backbone'), dict):
         model['backbone'] = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
     parts = [stock.get('default_scope'), model, stock.get('data_preprocessor'),
-             stock.get('optim_wrapper'), bool(stock.get('train_cfg')), averaged]
+             stock.get('optim_wrapper'), expected_refusal(stock), averaged]
     return repr(parts)
 
 
