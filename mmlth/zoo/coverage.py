@@ -45,8 +45,8 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
     """
     results, groups = [], defaultdict(list)     # type: List[Result], Dict[tuple, List[Result]]
     quiet()
-    for library in libraries:
-        names = list_configs(library, pattern)
+    listed = {library: list_configs(library, pattern) for library in libraries}
+    for library, names in listed.items():
         preload(library)
         with working_in(library_root(library)):
             for name in names:
