@@ -65,13 +65,15 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
     for key in set(cfg) - USED:     # half of the time would go into writing them down
         cfg.pop(key)
     for loader, (file, folder) in ((cfg.train_dataloader, train), (cfg.val_dataloader, val)):
-        loader.update(batch_size=min(2, loader.batch_size), num_workers=0, persistent_workers=False)
+        loader.update(batch_size=min(2, loader.batch_size), num_workers=0,
+                      persistent_workers=False)
         loader.pop('prefetch_factor', None)
         if loader.dataset.type == 'RepeatDataset':
             loader.dataset.times = 1
         dataset = loader.dataset.get('dataset', loader.dataset)
-        dataset.pop('bbox_file', None)      # boxes of a person detector; else the annotated ones
-        dataset.update(data_root=str(root), ann_file=file, data_prefix=dict(img=folder), indices=6)
+        dataset.pop('bbox_file', None)      # of a person detector; else boxes are annotated
+        dataset.update(data_root=str(root), ann_file=file, data_prefix=dict(img=folder),
+                       indices=6)
     cfg.train_cfg = dict(by_epoch=by_epoch, val_interval=length,
                          **{'max_epochs' if by_epoch else 'max_iters': length})
     cfg.custom_hooks = list(cfg.get('custom_hooks') or [])

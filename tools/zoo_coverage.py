@@ -18,7 +18,7 @@ OVERRIDE = Path(__file__).resolve().parents[1] / 'configs/lth/overrides/prune80.
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('pattern', nargs='?', default='', metavar='FILTER',
+    parser.add_argument('--filter', default='', metavar='REGEX',
                         help='only configs whose name this regular expression is found in')
     parser.add_argument('--library', nargs='+', default=['mmdet', 'mmpose'], metavar='NAME',
                         help='default: mmdet mmpose')
@@ -43,7 +43,7 @@ def main():
             raise UserError('--resume needs --json FILE of an earlier run')
         save = (lambda found: write_json(args.json, to_dict(found))) if args.json else no_file
         results = coverage(
-            args.library, str(OVERRIDE), args.pattern, args.jobs, save=save,
+            args.library, str(OVERRIDE), args.filter, args.jobs, save=save,
             earlier=from_dict(json.loads(args.json.read_text())) if args.resume else (),
             say=partial(print, file=sys.stderr, flush=True))
         save(results)

@@ -27,6 +27,8 @@ def load_config(config: str, lth: Optional[str] = None,
         override = _read(lth)
         kind = (cfg.get('optim_wrapper') or {}).get('type')     # a name, scoped or not, or a class
         amp = getattr(kind, '__name__', str(kind)).split('.')[-1] == 'AmpOptimWrapper'
+        for key in [key for key in override if cfg.get(key) is None]:
+            cfg.pop(key, None)      # nothing is merged into None
         cfg.merge_from_dict(override.to_dict())
         if amp:     # the override names the fp32 wrapper, the model is trained with AMP
             use_masked_amp(cfg)

@@ -9,14 +9,12 @@ from typing import Callable, List, Sequence
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmlth import compat
-
 from .light import working_in
 from .listing import library_root, list_configs
 from .model_check import check_model
 from .pool import run_each
 from .result import FAILED, NO_MODEL, NOT_BUILT, PASSED, Result, reason_of
-from .settings_check import check_lottery_settings
+from .settings_check import check_lottery_settings, expected_refusal
 
 # Imported once; the processes that check the models are forked.
 _MODULES = ('datasets', 'models', 'engine', 'evaluation', 'visualization')
@@ -47,8 +45,8 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
     """
     results, groups = [], defaultdict(list)     # type: List[Result], Dict[tuple, List[Result]]
     quiet()
-    for library in libraries:
-        names = list_configs(library, pattern)
+    listed = {library: list_configs(library, pattern) for library in libraries}
+    for library, names in listed.items():
         preload(library)
         with working_in(library_root(library)):
             for name in names:
@@ -108,7 +106,7 @@ def fingerprint(stock: Config) -> str:
     if isinstance(model.get('backbone'), dict):
         model['backbone'] = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
     parts = [stock.get('default_scope'), model, stock.get('data_preprocessor'),
-             stock.get('optim_wrapper'), bool(stock.get('train_cfg')), averaged]
+             stock.get('optim_wrapper'), expected_refusal(stock), averaged]
     return repr(parts)
 
 
@@ -147,10 +145,8 @@ def adopt(group: Sequence[Result], found: Result) -> None:
 
 def preload(library: str) -> None:
     """Import the library's modules."""
-    compat.apply()
     for module in _MODULES:
         importlib.import_module(f'{library}.{module}')
-    importlib.import_module('mmlth.engine')
 
 
 def quiet() -> None:

@@ -13,7 +13,6 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mmlth import compat
 from mmlth.core import select
 from mmlth.core import mask as masks
 from mmlth.engine.hooks.prune_hook import PruneHook
@@ -51,7 +50,6 @@ def check_model(library: str, name: str, override: str, work_dir: str) -> Result
     """
     result = Result(library, name, PASSED, checked=name)
     root = library_root(library)
-    compat.apply()
     with working_in(root), light_building(), amp_on_cpu():
         try:
             stock = Config.fromfile(str(root / 'configs' / name))
@@ -65,7 +63,7 @@ def check_model(library: str, name: str, override: str, work_dir: str) -> Result
         try:
             measure(result, runner.model)
             if trained:
-                check_lottery(runner, derive_rounds(library, name, override, work_dir), work_dir)
+                check_lottery(runner, derive_rounds(library, name, override, work_dir))
         except Exception as error:
             result.status, result.reason = FAILED, f'{reason_of(error)} ({place_of(error)})'
     return result
@@ -79,7 +77,7 @@ def measure(result: Result, model: nn.Module) -> None:
     result.in_scope, result.left_out = kinds_of(model, scope)
 
 
-def check_lottery(runner: Runner, rounds: Sequence[Config], work_dir) -> None:
+def check_lottery(runner: Runner, rounds: Sequence[Config]) -> None:
     """From the trained weights of round 0 to the first update of round 1."""
     model = runner.model
     check_scope(model, select(model))

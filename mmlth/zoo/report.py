@@ -122,7 +122,8 @@ def to_markdown(results: Sequence[Result]) -> str:
                                                   and r.status == status]).items()]
         parts += [f'## Config files that {text}'] if groups else []
         parts += [f'**{library}, {len(names)}**: {reason}\n\n'
-                  + '\n'.join(f'* `{name}`' for name in names) for library, reason, names in groups]
+                  + '\n'.join(f'* `{name}`' for name in names)
+                  for library, reason, names in groups]
     parts += ['## What the default scope holds', _kinds(results)]
     return '\n\n'.join(parts) + '\n'
 

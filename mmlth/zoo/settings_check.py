@@ -41,7 +41,7 @@ def check_lottery_settings(stock: Config, library: str, name: str,
 
 def expected_refusal(stock: Config) -> str:
     """The status of a config that no lottery can train, which must be refused; or ''."""
-    if not stock.get('train_cfg') or not stock.get('optim_wrapper'):
+    if not all(stock.get(key) for key in ('train_cfg', 'train_dataloader', 'optim_wrapper')):
         return NOT_TRAINED
     return REFUSED if wrappers_of(stock.optim_wrapper) else ''
 

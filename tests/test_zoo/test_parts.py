@@ -66,13 +66,19 @@ def test_a_model_that_stock_cannot_build_is_told_with_its_reason(tmp_path):
     assert result.reason.startswith('TypeError: ') and 'num_classes' in result.reason
 
 
-def test_a_config_without_training_is_refused_in_one_message():
-    name = 'body_3d_keypoint/video_pose_lift/h36m/' \
-        'video-pose-lift_tcn-27frm-semi-supv_8xb64-200e_h36m.py'
-    with working_in(library_root('mmpose')):
-        result, key = outline('mmpose', name, OVERRIDE)
+@pytest.mark.parametrize('library, name, missing', [
+    ('mmpose', 'body_3d_keypoint/video_pose_lift/h36m/'
+     'video-pose-lift_tcn-27frm-semi-supv_8xb64-200e_h36m.py',
+     'train_cfg, train_dataloader, optim_wrapper.optimizer'),
+    # Its optim_wrapper is None, into which nothing can be merged.
+    ('mmdet', 'strongsort/strongsort_yolox_x_8xb4-80e_crowdhuman-mot20train_test-mot20test.py',
+     'train_cfg, train_dataloader, optim_wrapper.optimizer'),
+    ('mmdet', 'qdtrack/qdtrack_faster-rcnn_r50_fpn_4e_base.py', 'train_dataloader')])
+def test_a_config_without_training_is_refused_in_one_message(library, name, missing):
+    with working_in(library_root(library)):
+        result, key = outline(library, name, OVERRIDE)
     assert result.status == NOT_TRAINED and key
-    assert 'no training: train_cfg, train_dataloader, optim_wrapper.optimizer' in result.reason
+    assert f'no training: {missing} is not set' in result.reason
 
 
 def test_a_round_that_changes_the_training_is_found():

@@ -21,7 +21,8 @@ HRNET = {
     'model.backbone.extra.stage3.num_modules': 1, 'model.backbone.extra.stage4.num_modules': 1}
 MASK2FORMER = {
     **R18, 'model.panoptic_head.in_channels': [64, 128, 256, 512],
-    'model.panoptic_head.num_queries': 10, 'model.test_cfg.max_per_image': 10, 'model.train_cfg.num_points': 64,
+    'model.panoptic_head.num_queries': 10, 'model.test_cfg.max_per_image': 10,
+    'model.train_cfg.num_points': 64,
     'model.panoptic_head.transformer_decoder.num_layers': 2,
     'model.panoptic_head.num_transformer_feat_level': 3,
     'model.panoptic_head.pixel_decoder.encoder.num_layers': 1}
@@ -54,7 +55,7 @@ MODELS = {
 def test_two_rounds_on_real_images(tmp_path, real_data, kind):
     name, images, options = MODELS[kind]
     cfg = tiny_config(name, tmp_path, real_data, images, epochs=1, options=options,
-                      sizes={(512, 512): (128, 128), (128, 128): (32, 32)})
+                      sizes={(512, 512): (64, 64), (128, 128): (16, 16)})
     RUNNERS.build(cfg).train()
     rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
     assert [entry['status'] for entry in rounds] == ['done', 'done']
