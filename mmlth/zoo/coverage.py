@@ -4,14 +4,15 @@ import logging
 import tempfile
 import warnings
 from collections import Counter, defaultdict
-from typing import Callable, List, Sequence
+from typing import Callable, Dict, List, Sequence
 
+import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from .light import working_in
 from .listing import library_root, list_configs
-from .model_check import check_model
+from .model_check import averaging, check_model
 from .pool import run_each
 from .result import FAILED, NO_MODEL, NOT_BUILT, PASSED, Result, reason_of
 from .settings_check import check_lottery_settings, expected_refusal
@@ -26,8 +27,9 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
              save: Callable[[List[Result]], None] = lambda results: None) -> List[Result]:
     """Check the configs of ``libraries`` whose names match ``pattern``.
 
-    The override and the rounds are checked of every config, the model and its optimizer
-    once for all configs that have the same.
+    The override and the rounds are checked of every config. A model is built once for all
+    configs that have the same, and a ticket drawn once for all whose networks are equal
+    (:func:`mmlth.zoo.model_check.signature`).
 
     Args:
         libraries: ``'mmdet'``, ``'mmpose'`` or both.
@@ -45,6 +47,7 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
     """
     results, groups = [], defaultdict(list)     # type: List[Result], Dict[tuple, List[Result]]
     quiet()
+    torch.set_num_threads(1)    # a forked process waits for ever for the threads of its parent
     listed = {library: list_configs(library, pattern) for library in libraries}
     for library, names in listed.items():
         preload(library)
@@ -55,7 +58,7 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
                 if key:
                     groups[library, key].append(result)
         say(f'{library}: {len(names)} configs read')
-    known = {(r.library, r.checked): r for r in earlier if r.checked and r.status != FAILED}
+    known = {(r.library, r.name): r for r in earlier if r.checked and r.status != FAILED}
     waiting = []
     for group in groups.values():
         found = next((known[r.library, r.name] for r in group if (r.library, r.name) in known),
@@ -68,7 +71,9 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
     def save_known() -> None:
         save([r for r in results if r.checked or r.status in (NOT_BUILT, NO_MODEL)])
 
-    check_groups(in_turn(waiting), override, jobs, timeout, say, save_known)
+    signatures = {r.signature: r.checked for r in known.values()
+                  if r.signature and r.status == PASSED}
+    check_groups(in_turn(waiting), override, signatures, jobs, timeout, say, save_known)
     return results
 
 
@@ -100,26 +105,31 @@ def fingerprint(stock: Config) -> str:
 
     Pretrained weights and settings of the inference make no difference here.
     """
-    averaged = [hook for hook in stock.get('custom_hooks') or []
-                if 'EMA' in str(hook.get('type'))]
     model = {k: v for k, v in stock.model.items() if k not in ('test_cfg', 'init_cfg')}
     if isinstance(model.get('backbone'), dict):
         model['backbone'] = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
     parts = [stock.get('default_scope'), model, stock.get('data_preprocessor'),
-             stock.get('optim_wrapper'), expected_refusal(stock), averaged]
+             stock.get('optim_wrapper'), expected_refusal(stock), averaging(stock)]
     return repr(parts)
 
 
-def check_groups(groups: Sequence[List[Result]], override: str, jobs: int, timeout: float,
-                 say: Callable[[str], None], save: Callable[[], None]) -> None:
-    """Check the first of each group; its outcome is that of the others."""
+def check_groups(groups: Sequence[List[Result]], override: str, known: Dict[str, str],
+                 jobs: int, timeout: float, say: Callable[[str], None],
+                 save: Callable[[], None]) -> None:
+    """Check the first of each group; its outcome is that of the others.
+
+    ``known`` (signature -> config) grows with each network that passes.
+    """
     with tempfile.TemporaryDirectory(prefix='zoo_') as folder:
-        tasks = [(g[0].library, g[0].name, override, folder) for g in groups]
+        # The processes are forked one by one: each has ``known`` as it is by then.
+        tasks = [(g[0].library, g[0].name, override, folder, known) for g in groups]
         for done, (number, found, problem, seconds) in enumerate(
                 run_each(check_in_folder, tasks, jobs, timeout), 1):
             group, (library, name, *_) = groups[number], tasks[number]
             found = found or Result(library, name, FAILED, problem, checked=name)
             found.seconds = round(seconds, 1)
+            if found.status == PASSED:
+                known.setdefault(found.signature, found.checked)
             adopt(group, found)
             say(f'{done}/{len(groups)} {library} {name}: {found.status} {found.reason} '
                 f'({seconds:.0f} s, for {len(group)} configs)')
@@ -127,10 +137,11 @@ def check_groups(groups: Sequence[List[Result]], override: str, jobs: int, timeo
                 save()
 
 
-def check_in_folder(library: str, name: str, override: str, folder: str) -> Result:
+def check_in_folder(library: str, name: str, override: str, folder: str,
+                    known: Dict[str, str]) -> Result:
     """:func:`check_model` in a folder of its own below ``folder``."""
     with tempfile.TemporaryDirectory(dir=folder) as work_dir:
-        return check_model(library, name, override, work_dir)
+        return check_model(library, name, override, work_dir, known)
 
 
 def adopt(group: Sequence[Result], found: Result) -> None:
@@ -138,8 +149,8 @@ def adopt(group: Sequence[Result], found: Result) -> None:
     for result in group:
         if found.status == NOT_BUILT or result.status == PASSED:
             result.status, result.reason = found.status, found.reason
-        for key in ('checked', 'scope_weights', 'network_weights', 'in_scope', 'left_out',
-                    'seconds'):
+        for key in ('checked', 'signature', 'scope_weights', 'network_weights', 'in_scope',
+                    'left_out', 'seconds'):
             setattr(result, key, getattr(found, key))
 
 

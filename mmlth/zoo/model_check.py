@@ -3,7 +3,9 @@
 The real hooks and the real optimizer and wrapper of the rounds' configs; only the training
 between them is replaced, by synthetic weights and gradients.
 """
-from typing import Dict, Iterator, Sequence
+import hashlib
+from types import MappingProxyType
+from typing import Dict, Iterator, Mapping, Sequence
 
 import torch
 from mmengine.config import Config
@@ -39,7 +41,8 @@ class _Bare(Runner):
         return model
 
 
-def check_model(library: str, name: str, override: str, work_dir: str) -> Result:
+def check_model(library: str, name: str, override: str, work_dir: str,
+                known: Mapping[str, str] = MappingProxyType({})) -> Result:
     """Check the model and the optimizer of one config.
 
     Args:
@@ -47,6 +50,8 @@ def check_model(library: str, name: str, override: str, work_dir: str) -> Result
         name: The config's name.
         override: The override's file.
         work_dir: An empty folder.
+        known: The :func:`signature` of each network that has passed -> its config: for an
+            equal one no ticket is drawn again. Default: none.
     """
     result = Result(library, name, PASSED, checked=name)
     root = library_root(library)
@@ -62,11 +67,30 @@ def check_model(library: str, name: str, override: str, work_dir: str) -> Result
             return result
         try:
             measure(result, runner.model)
-            if trained:
+            result.signature = signature(runner.model, stock)
+            result.checked = known.get(result.signature, name)
+            if trained and result.checked == name:
                 check_lottery(runner, derive_rounds(library, name, override, work_dir))
         except Exception as error:
             result.status, result.reason = FAILED, f'{reason_of(error)} ({place_of(error)})'
     return result
+
+
+def signature(model: nn.Module, stock: Config) -> str:
+    """Equal for networks that a ticket cannot tell apart, trained by equal optimizers.
+
+    Their parameters have the same names, shapes and kinds; losses, anchors and the like may
+    differ.
+    """
+    parts = [[(n, tuple(p.shape), p.dtype, p.requires_grad) for n, p in model.named_parameters()],
+             [(n, type(m).__name__) for n, m in model.named_modules() if m._parameters],
+             stock.get('default_scope'), stock.get('optim_wrapper'), averaging(stock)]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def averaging(stock: Config) -> list:
+    """The hooks of a config that keep an average of its model."""
+    return [hook for hook in stock.get('custom_hooks') or [] if 'EMA' in str(hook.get('type'))]
 
 
 def measure(result: Result, model: nn.Module) -> None:

@@ -57,8 +57,8 @@ def to_text(results: Sequence[Result]) -> str:
         models = len({r.checked for r in buildable})
         share = f' ({passed / len(buildable):.1%})' if buildable else ''
         lines.append(f'{library}: {passed}/{len(buildable)} configs passed{share}; they have '
-                     f'{models} distinct pairs of model and optimizer, each checked once, and '
-                     'the override and the rounds of every config')
+                     f'{models} distinct networks with their optimizers, a ticket of each was '
+                     'drawn and trained; the override and the rounds were checked of every config')
         lines += [f'  FAILED {r.name}: {r.reason}'
                   + (f' (checked as {r.checked})' if r.checked not in ('', r.name) else '')
                   for r in failures(own)]

@@ -22,8 +22,9 @@ class Result:
         name: The config's path within the library's configs.
         status: One of the constants of this module.
         reason: Why it is not ``PASSED``, one line.
-        checked: The config whose model and optimizer were checked, this one or one that
-            has the same.
+        checked: The config whose ticket was drawn and bound, this one or one with an equal
+            network and optimizer.
+        signature: Of the network and the optimizer; empty where it was not built.
         scope_weights: Weights in scope.
         network_weights: All parameters.
         in_scope: The kinds of weights in scope, as ``Linear.weight``.
@@ -35,6 +36,7 @@ class Result:
     status: str
     reason: str = ''
     checked: str = ''
+    signature: str = ''
     scope_weights: int = 0
     network_weights: int = 0
     in_scope: List[str] = field(default_factory=list)
