@@ -88,7 +88,7 @@ def test_each_run_on_two_processes(tmp_path, monkeypatch, capsys):
                                                 find_unused_parameters=True))
     path = write_study(tmp_path, dict(a=dict(sparsity=[0.8])))
     out = tmp_path / 'out'
-    code = run_tool(monkeypatch, path, '--work-dir', out, '--nproc', '2', '--retries', '0')
+    code = run_tool(monkeypatch, path, '--work-dir', out, '--nproc', '2')
     assert code == 0, capsys.readouterr().out
     rounds = json.loads(next(out.glob('runs/*/lottery.json')).read_text())['rounds']
     assert [entry['status'] for entry in rounds] == ['done', 'done']
