@@ -38,7 +38,8 @@ def is_shareable(cfg: Config) -> bool:
     """Whether round 0 is an ordinary dense training, of which only the end matters."""
     prune = hook_config(cfg, 'PruneHook')
     starts = prune.get('at') == 'start' or prune.get('score') in PROBED
-    return hook_config(cfg, 'EarlyBirdHook') is None and not starts
+    trained = prune.get('dense', True)      # a transferred ticket may do without
+    return hook_config(cfg, 'EarlyBirdHook') is None and trained and not starts
 
 
 def find(root: Path, name: str, points: Iterable[str]) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Dict, List, Sequence
 
+from mmlth.analysis import analyze
 from mmlth.analysis.wording import settings_text, value_text
 from mmlth.core.figures import plot_settings
 from mmlth.core.files import whole_file, write_text
@@ -13,7 +14,7 @@ from mmlth.engine.lottery_state import read_lottery
 from .one import is_finished
 from .study import Run, Study, run_dir
 
-TABLE, ROWS = 'results.md', 'results.csv'
+TABLE, ROWS, ANALYSIS = 'results.md', 'results.csv', 'analysis'
 
 
 def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
@@ -71,10 +72,11 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
 
 
 def write_results(study: Study, root: Path) -> str:
-    """What a study ends in: the table of its means, all numbers, and figures.
+    """What a study ends in: the table of its means, all numbers, figures, and the analysis.
 
-    Written to ``root/NAME_OF_STUDY``: ``results.csv`` (every run), ``results.md`` (means) and a
-    figure per part and metric.
+    Written to ``root/NAME_OF_STUDY``: ``results.csv`` (every run), ``results.md`` (means), a
+    figure per part and metric, and ``analysis/report.html``
+    (:func:`mmlth.analysis.analyze`), once a run is finished.
 
     Returns:
         str: The text of ``results.md``.
@@ -92,6 +94,8 @@ def write_results(study: Study, root: Path) -> str:
     for part, metric in dict.fromkeys((row['part'], row['metric']) for row in rows):
         _plot([row for row in rows if (row['part'], row['metric']) == (part, metric)],
               study, folder)
+    if rows:
+        analyze([folder], folder / ANALYSIS, title=study.name)
     return text
 
 
