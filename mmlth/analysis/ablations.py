@@ -114,7 +114,8 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
     """A figure per model, data set and task with ``x`` of the setting ``key``."""
     figures, rows = [], []
     for group in group_runs(runs):
-        members = [[c for c in family if x(c) is not None] for family in varied(group, key)]
+        members = [sorted((c for c in family if x(c) is not None), key=x)
+                   for family in varied(group, key)]
         labels = family_labels(members, [key])
         for metric in group.metrics:
             series = [line(label, cells, x, ticket_spread(metric))

@@ -59,7 +59,7 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         **{m: '✓' if m in modules else '' for m in MODULES},
-        other='' if modules or cell is None else value_text(scope),
+        other='' if modules or cell is None else value_text(scope or 'everything'),
         param_percent=_share(cell) if cell else 0.0,
         network_sparsity=cell.network_sparsity if cell else 0.0, seeds=len(values),
         mean=value and value.mean, std=value and value.std,

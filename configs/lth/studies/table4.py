@@ -7,7 +7,7 @@ sources = dict(det_seg=dict(base=mask), keypoint=dict(base=keypoint))
 axes = dict(
     direct=dict(base=[mask, keypoint], sparsity=[0.8]),
     to_det_seg=dict(base=[mask], transfer=[
-        dict(source='{keypoint}/round_1/final.pth', mapping='till_heads')]),
+        dict(source='{keypoint}/round_1/ticket.safetensors', mapping='till_heads')]),
     to_keypoint=dict(base=[keypoint], transfer=[
-        dict(source='{det_seg}/round_1/final.pth', mapping='till_heads')]))
+        dict(source='{det_seg}/round_1/ticket.safetensors', mapping='till_heads')]))
 del mask, keypoint
