@@ -15,13 +15,14 @@ For every config that the stock library reads: `configs/lth/overrides/prune80.py
 over it, the settings are checked as before a lottery, and the configs of both rounds are
 derived; they must keep the model, data, loops, schedules, hooks and optimizer of the config.
 
-For every distinct pair of model and optimizer (settings of the inference and pretrained
-weights aside), in a process of its own: the stock model and optim wrapper are built; the
-scope must hold every convolution, linear layer and attention projection, and no norm, bias,
-embedding, position or teacher; the PruneHook draws and saves the ticket; the TicketHook loads
-and binds it to a model of other weights, and to its EMA copy, which must start as drawn; one
-update by the config's own optimizer and wrapper, with a gradient of 1 everywhere, must move
-weights and leave every pruned one at exactly 0.
+The stock model and optim wrapper of every config are built, in a process of their own (once for
+configs whose models and optimizers are the same but for inference and pretrained weights). Of
+every distinct network, one whose parameters have other names, shapes or kinds or another
+optimizer: the scope must hold every convolution, linear layer and attention projection, and no
+norm, bias, embedding, position or teacher; the PruneHook draws and saves the ticket; the
+TicketHook loads and binds it to a model of other weights, and to its EMA copy, which must start
+as drawn; one update by the config's own optimizer and wrapper, with a gradient of 1 everywhere,
+must move weights and leave every pruned one at exactly 0.
 
 Weights and gradients are synthetic: nothing is downloaded, initialised or trained, and a
 config's AMP runs with PyTorch's scaler for CPUs. Paths inside configs start at the folder of
@@ -57,8 +58,8 @@ def to_text(results: Sequence[Result]) -> str:
         models = len({r.checked for r in buildable})
         share = f' ({passed / len(buildable):.1%})' if buildable else ''
         lines.append(f'{library}: {passed}/{len(buildable)} configs passed{share}; they have '
-                     f'{models} distinct networks with their optimizers, a ticket of each was '
-                     'drawn and trained; the override and the rounds were checked of every config')
+                     f'{models} distinct network{"s" * (models != 1)}, a ticket of each was drawn '
+                     'and bound; the override and the rounds were checked of every config')
         lines += [f'  FAILED {r.name}: {r.reason}'
                   + (f' (checked as {r.checked})' if r.checked not in ('', r.name) else '')
                   for r in failures(own)]

@@ -179,7 +179,7 @@ RESULTS = [
 
 def test_the_report_counts_what_stock_can_build():
     text = to_text(RESULTS)
-    assert 'mmdet: 1/2 configs passed (50.0%); they have 1 distinct pair' in text
+    assert 'mmdet: 1/2 configs passed (50.0%); they have 1 distinct network' in text
     assert 'FAILED a/two.py: it moves (checked as a/one.py)' in text
     assert '2 of 5 config files stock cannot build here' in text
     assert '  2 x ImportError: no lap in z.py' in text      # paths make no other reason

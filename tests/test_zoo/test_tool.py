@@ -66,7 +66,7 @@ def test_a_failure_is_reported_and_is_the_exit_code(library):
     file = library / 'zoo.json'
     done = run(library, '--jobs', '2', '--json', str(file))
     assert done.returncode == 1, done.stderr
-    assert 'zoolib: 3/4 configs passed (75.0%); they have 3 distinct pairs' in done.stdout
+    assert 'zoolib: 3/4 configs passed (75.0%); they have 3 distinct networks' in done.stdout
     assert 'FAILED bad/norms.py: UserError: the scope None holds no weights' in done.stdout
     assert '1 of 6 config files stock cannot build here:' in done.stdout
     assert '1 x KeyError: None_ is not in the mmengine::model registry' in done.stdout
