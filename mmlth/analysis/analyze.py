@@ -49,9 +49,9 @@ def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets') -> Path:
     found = find_runs(work_dirs)
     sections, skipped = run_analyses(found.runs)
     with TemporaryDirectory() as pictures:      # the report has copies of its own
-        more, why_not = network_sections(found.runs, pictures)
+        more, why_not, remarks = network_sections(found.runs, pictures)
         sections, skipped = [*sections, *more], {**skipped, **why_not}
-        overview = overview_section(found, sections, skipped)
+        overview = overview_section(found, sections, skipped, remarks)
         return write_report([overview, *sections], out, title=title)
 
 

@@ -8,8 +8,7 @@ from scipy.stats import spearmanr
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from .changes import (change, dense_of, kinds_of, missing_text, protocol_of, remarks, tickets_of,
-                      values)
+from .changes import change, dense_of, kinds_of, missing_text, protocol_of, tickets_of, values
 from .evaluate import TASKS, Evaluations
 from .groups import Cell, group_runs
 from .rows import slug
@@ -101,8 +100,7 @@ def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Se
         order.key, order.title, '\n\n'.join([
             f'{order.text} A bar is the AP of the ticket less that of the dense model of the same '
             'seed, in percent of the dense mean, mean over seeds; categories with few objects '
-            f'in the evaluation data move by chance.{order.caution}', *notes,
-            *remarks(evaluations)]),
+            f'in the evaluation data move by chance.{order.caution}', *notes]),
         rows, figures=figures, paper=order.paper)
 
 

@@ -66,8 +66,9 @@ def missing_text(evaluations: Evaluations) -> str:
 def remarks(evaluations: Evaluations) -> List[str]:
     """Paragraphs on runs that were not evaluated or with other results than noted."""
     missing, doubts = missing_text(evaluations), _grouped(evaluations.doubts)
-    return [*([f'Not evaluated: {missing}'] if missing else []),
-            *([f'Evaluated otherwise than noted: {doubts}'] if doubts else [])]
+    return [*(['Without sizes, categories, samples and FLOPs, for they were not evaluated: '
+               f'{missing}.'] if missing else []),
+            *([f'Evaluated otherwise than noted: {doubts}.'] if doubts else [])]
 
 
 def _grouped(reasons: Dict[str, str]) -> str:

@@ -6,7 +6,6 @@ from mmlth.core.errors import UserError
 from mmlth.report import Section
 
 from .ablations import rewound_to
-from .changes import missing_text
 from .evaluate import Evaluations
 from .flops import sparse_flops
 from .groups import Cell, Group, family_labels, group_runs
@@ -40,8 +39,8 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
     saving = [row for row in rows if row['saved_iterations']]
     text = [
         'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
-        'those trained; images are iterations times the batch size of the config (of one '
-        'process: how many there were is not noted); time is the wall time on the machine that '
+        'those trained; images are iterations times the batch size of the config times the '
+        'processes that trained at once (one where none are noted); time is the wall time on the machine that '
         'ran it, evaluation included, whatever else ran there. Means over seeds. Where a '
         'study shares its dense training, each ticket is charged with it in full.',
         'To compare at equal cost, a dense model, or a control that needs no trained one, may be '
@@ -86,25 +85,25 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
         'one, counts in full.',
         'A checkpoint keeps zeros like any number, so its size does not fall; a ticket file '
         'keeps the surviving start weights and a bit per weight of the mask.']
-    missing = missing_text(evaluations)
-    if missing:
-        text.append(f'No FLOPs, for these were not evaluated: {missing}')
     return Section('network-cost', 'What the sparse networks cost', '\n\n'.join(text), rows,
                    _NETWORK)
 
 
-def batch_size(cfg) -> Optional[int]:
-    """Images per iteration of one process."""
-    return (cfg.get('train_dataloader') or {}).get('batch_size')
+def trained_images(cell: Cell, run: Run) -> Optional[int]:
+    """Of all rounds and processes; None if the config names no batch size."""
+    batch = (run.cfg.get('train_dataloader') or {}).get('batch_size')
+    iterations = trained_iterations(cell, run)
+    return batch and sum(batch * n * (entry.processes or 1)
+                         for n, entry in zip(iterations, run.rounds))
 
 
-def trained_iterations(cell: Cell, run: Run) -> int:
-    """Of all rounds; a round that resumes the schedule at the rewind point begins there."""
+def trained_iterations(cell: Cell, run: Run) -> List[int]:
+    """Of each round; one that resumes the schedule at the rewind point begins there."""
     settings, skipped = run.settings, 0.0
     if settings['schedule'] == 'resume' and settings['mode'] != 'finetune':
         skipped = rewound_to(cell) or 0.0
-    return round(sum(max(0, entry.iterations - (skipped if entry.index else 0))
-                     for entry in run.rounds))
+    return [round(max(0, entry.iterations - (skipped if entry.index else 0)))
+            for entry in run.rounds]
 
 
 def _named(group: Group) -> List[Tuple[Cell, str]]:
@@ -115,17 +114,17 @@ def _named(group: Group) -> List[Tuple[Cell, str]]:
 
 def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:
     run = cell.runs[0]
-    iterations = _mean(trained_iterations(cell, run) for run in cell.runs)
+    iterations = _mean(sum(trained_iterations(cell, run)) for run in cell.runs)
+    images = _mean(trained_images(cell, run) for run in cell.runs)
     # A mask that was drawn before the training needs no dense one, which saves nothing of it.
     saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.iterations
                   else 0 for run in cell.runs)
     dense = _dense_iterations(group, run)
-    batch = batch_size(run.cfg)
     return dict(
         group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
         seeds=len(cell.runs), rounds=len(run.rounds) - 1, iterations=round(iterations),
         dense_trainings=iterations / dense if dense else None,
-        images=round(iterations * batch) if batch else None,
+        images=None if images is None else round(images),
         minutes=_mean(sum(r.seconds for r in run.rounds) / 60 for run in cell.runs),
         saved_iterations=round(saved),
         saved=100 * saved / (iterations + saved) if iterations + saved else None)

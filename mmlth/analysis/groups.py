@@ -149,7 +149,9 @@ def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
         differs = {key: value for key, value in family[0].settings.items() if key not in vary
                    and _key({key: value}) != _key({key: reference.get(key)})}
         if 'early_bird' in differs:     # how often it looked does not matter
-            differs['stop'] = (differs.pop('early_bird') or {}).get('stop')
+            stop = (differs.pop('early_bird') or {}).get('stop')
+            if 'at' not in (stop or {}):    # that is in the label
+                differs['stop'] = stop
         result.append(f'{label}, {settings_text(differs)}' if differs else label)
     return result
 

@@ -7,7 +7,7 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.lottery_state import read_lottery
 
-DIRECT, IMAGENET = 'direct', 'ImageNet ticket'
+DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
 _CONTROLS = {'fresh_weights': 'control: fresh weights', 'random_mask': 'control: random mask',
              'shuffled_mask': 'control: shuffled mask', 'dense': 'control: dense, trained on'}
@@ -53,8 +53,9 @@ def method_label(settings: Mapping[str, Any]) -> str:
         parts.append(f'{settings["score"]} score')
     if settings.get('mode', 'weights') != 'weights':
         parts.append(_MODES.get(settings['mode'], str(settings['mode'])))
-    if (settings.get('early_bird') or {}).get('stop'):
-        parts.append('early-bird')
+    stop = (settings.get('early_bird') or {}).get('stop')
+    if stop:
+        parts.append(f'early-bird at {stop["at"]}' if 'at' in stop else 'early-bird')
     return ', '.join(parts) or DIRECT
 
 
@@ -79,7 +80,7 @@ def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> 
                 break
             if _type(cfg.get('model') or {}) == 'ImageClassifier':
                 data = data_label(cfg)
-                return IMAGENET if data == 'ImageNet' else f'ticket of {data} classifier'
+                return IMAGENET if data == 'ImageNet' else f'ticket of {data} {CLASSIFIER}'
             return f'ticket of {model_label(cfg.get("model") or {})}'
     if any(name in source.lower() for name in _PUBLISHED) or re.match(
             r'resne[x]?t\d+[-_.]', path.name):

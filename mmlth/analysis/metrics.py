@@ -58,6 +58,11 @@ class Metric:
         text = self.label if self.task == self.name else f'{self.task} {self.label}'
         return f'{text} ({self.unit})' if self.unit else text
 
+    @property
+    def change_axis(self) -> str:
+        """Of a difference: ``'change of detection mAP (points)'``."""
+        return f'change of {self.axis.replace("(%)", "(points)")}'
+
 
 def metric_of(name: str) -> Metric:
     """The metric of this name, known or not."""

@@ -45,7 +45,7 @@ def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
     if any(row['other'] for row in rows):
         columns['other'] = 'other scope'
     return {**columns, 'param_percent': 'parameters in scope (%)',
-            'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mAP (%)',
+            'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)',
             'std': 'σ', 'iterations': 'iterations', **paper_columns(rows)}
 
 

@@ -5,6 +5,7 @@ from mmlth.core.errors import UserError
 from mmlth.report import Section
 
 from .categories import difficulty_section, frequency_section
+from .changes import remarks
 from .cost import network_cost_section, training_cost_section
 from .evaluate import Evaluations
 from .groups import group_runs
@@ -16,7 +17,7 @@ from .sparsity import main_direct
 
 
 def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] = print
-                     ) -> Tuple[List[Section], Dict[str, str]]:
+                     ) -> Tuple[List[Section], Dict[str, str], List[str]]:
     """Sizes, categories, overlap, samples and cost.
 
     Args:
@@ -27,7 +28,8 @@ def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] =
         say: Told what is being evaluated. Default: print.
 
     Returns:
-        The sections of all analyses that apply, and why others do not (name -> reason).
+        The sections of all analyses that apply, why others do not (name -> reason), and
+        paragraphs on runs that were not evaluated or not with the results noted.
     """
     evaluations = Evaluations.of_runs(to_evaluate(runs), say)
     analyses: Dict[str, Callable[[], List[Section]]] = {
@@ -45,7 +47,7 @@ def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] =
             sections += analysis()
         except UserError as error:
             skipped[name] = str(error)
-    return sections, skipped
+    return sections, skipped, remarks(evaluations)
 
 
 def to_evaluate(runs: Sequence[Run]) -> List[Run]:

@@ -87,8 +87,8 @@ def _text(found: Sequence[Comparison]) -> str:
         if comparison.apart:
             names = comparison.apart
             sentence += (f' Not compared, for only one has them or in another shape: '
-                         f'{", ".join(names[:6])}'
-                         f'{f" and {len(names) - 6} more" if len(names) > 6 else ""}.')
+                         f'{", ".join(names[:3])}'
+                         f'{f" and {len(names) - 3} more" if len(names) > 3 else ""}.')
         sentences.append(sentence)
     return '\n\n'.join([
         'Intersection over union (IoU) of the weights that survive in two tickets, of layers '

@@ -15,13 +15,14 @@ _FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation')
 
 
 def overview_section(found: Found, sections: Sequence[Section],
-                     skipped: Mapping[str, str]) -> Section:
+                     skipped: Mapping[str, str], remarks: Sequence[str] = ()) -> Section:
     """Which runs, which seeds, what was left out, and the findings of the other sections.
 
     Args:
         found: The runs.
         sections: All other sections.
         skipped: Analysis -> why there is nothing of it.
+        remarks: More paragraphs. Default: none.
     """
     groups = group_runs(found.runs)
     rows = [row for group in groups for row in _rows(group)]
@@ -31,7 +32,7 @@ def overview_section(found: Found, sections: Sequence[Section],
         paragraphs.append(f'Left out: {_listed(found.left_out)}.')
     if skipped:
         paragraphs.append(f'Not shown, for the runs give nothing to show: {_listed(skipped)}.')
-    return Section('overview', 'Overview', '\n\n'.join(paragraphs), rows, COLUMNS)
+    return Section('overview', 'Overview', '\n\n'.join([*paragraphs, *remarks]), rows, COLUMNS)
 
 
 def _counts(found: Found, groups: Sequence[Group]) -> str:

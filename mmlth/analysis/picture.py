@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
-from mmlth.core.figures import PALETTE
+from mmlth.report.style import PALETTE
 
 PANEL = 480         # pixels of the width of one picture
 _GAP, _TITLE = 8, 30

@@ -31,6 +31,7 @@ class Round:
         network_sparsity: Fraction of zeros over all parameters.
         iterations: That it trained.
         planned_iterations: More, if an early-bird ticket ended it.
+        processes: That trained at once, by a launcher; None if an older version noted none.
         seconds: Wall time.
         checkpoint_bytes: Size of the checkpoint; None if unknown.
         ticket_bytes: Size of the ticket; None in round 0.
@@ -44,6 +45,7 @@ class Round:
     network_sparsity: float
     iterations: int
     planned_iterations: int
+    processes: Optional[int]
     seconds: float
     checkpoint_bytes: Optional[int]
     ticket_bytes: Optional[int]
@@ -237,6 +239,6 @@ def _round(folder: Path, entry: Mapping[str, Any]) -> Round:
         checkpoint=folder / entry['checkpoint'], ticket=folder / ticket if ticket else None,
         metrics=entry.get('metrics') or {}, scope_sparsity=entry['scope_sparsity'],
         network_sparsity=entry['network_sparsity'], iterations=entry.get('iterations', 0),
-        planned_iterations=entry.get('planned_iterations', 0),
+        planned_iterations=entry.get('planned_iterations', 0), processes=entry.get('processes'),
         seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
         ticket_bytes=entry.get('ticket_bytes'))

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from .changes import change, dense_of, kinds_of, missing_text, remarks, tickets_of, values
+from .changes import change, dense_of, kinds_of, missing_text, tickets_of, values
 from .evaluate import TASKS, Evaluations
 from .groups import group_runs
 from .precision import SIZES
@@ -45,7 +45,7 @@ def sizes_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
     if not figures:
         raise UserError('no direct ticket was evaluated by object size together with its dense '
                         f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
-    return Section('sizes', 'Object sizes', _text(rows, evaluations), rows, _COLUMNS, figures,
+    return Section('sizes', 'Object sizes', _text(rows), rows, _COLUMNS, figures,
                    paper='Fig. 4')
 
 
@@ -75,7 +75,7 @@ def _series(size: str, rows: List[Dict[str, Any]]) -> Series:
                   [None if r['std'] is None else BAND * r['std'] for r in rows])
 
 
-def _text(rows: List[Dict[str, Any]], evaluations: Evaluations) -> str:
+def _text(rows: List[Dict[str, Any]]) -> str:
     parts = [
         'AP of small (area below 32² pixels), medium and large (from 96² pixels) objects, as '
         'COCO measures it (IoU 0.50 to 0.95; for VOC-style data too, with the areas of boxes), '
@@ -90,7 +90,7 @@ def _text(rows: List[Dict[str, Any]], evaluations: Evaluations) -> str:
     if unmoved:
         parts.append(f'Left out, for the dense AP is 0: {"; ".join(unmoved)}.')
     hit = _hardest_hit(rows)
-    return '\n\n'.join([*parts, *([hit] if hit else []), *remarks(evaluations)])
+    return '\n\n'.join([*parts, *([hit] if hit else [])])
 
 
 def _hardest_hit(rows: List[Dict[str, Any]]) -> Optional[str]:

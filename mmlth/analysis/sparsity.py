@@ -59,8 +59,7 @@ def backbone_section(runs: Sequence[Run]) -> Section:
         figures.append(Figure(
             slug('backbones', data, metric.task), 'lines',
             f'{data}: change of {metric.axis} from each dense model. {BAND_TEXT}',
-            'network sparsity (%)', f'change of {metric.axis.replace("(%)", "(points)")}',
-            series))
+            'network sparsity (%)', metric.change_axis, series))
     if not figures:
         raise UserError('no data set has direct tickets of two models')
     return Section(

@@ -6,7 +6,7 @@ from mmlth.core.errors import UserError
 from mmlth.report import Section
 
 from .groups import Cell, Group, group_runs
-from .labels import DIRECT, IMAGENET
+from .labels import CLASSIFIER, DIRECT, IMAGENET
 from .metrics import Metric
 from .runs import Run
 from .same import NOTE, is_plain, paper_cells, paper_columns, same_as_paper, source_of
@@ -15,8 +15,11 @@ from .statistics import spread
 
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket of', 'prune': 'pruned (%)',
-    'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mAP (%)', 'std': 'σ',
+    'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ',
     'ap50': 'AP50 (%)', 'iterations': 'iterations'}
+# Whether tickets are a classifier's -> the paper's tables that ask for such tickets.
+_TABLES = {frozenset([True]): 'Tables 1 and 2', frozenset([False]): 'Table 4',
+           frozenset([True, False]): 'Tables 1, 2 and 4'}
 
 
 def imagenet_section(runs: Sequence[Run]) -> Section:
@@ -46,12 +49,13 @@ def task_section(runs: Sequence[Run]) -> Section:
     Raises:
         UserError: No ticket of another task was trained.
     """
-    rows = []
+    rows, of_classifiers = [], set()
     for group in group_runs(runs):
         cells = [c for c in group.cells if c.settings.get('transfer')
                  and not c.settings.get('control') and c.method != IMAGENET]
         if not cells:
             continue
+        of_classifiers |= {c.method.endswith(CLASSIFIER) for c in cells}
         cells += _nearest(main_direct(group), cells)
         for metric in group.metrics:
             rows += _rows(group, cells, metric, (4,))
@@ -61,7 +65,7 @@ def task_section(runs: Sequence[Run]) -> Section:
         'task-tickets', 'Tickets of other tasks',
         'The ticket of one task trained for another; beside it the ticket drawn of the task '
         f'itself (direct), and the dense model. {NOTE}', rows,
-        {**_COLUMNS, **paper_columns(rows)}, paper='Table 4')
+        {**_COLUMNS, **paper_columns(rows)}, paper=_TABLES[frozenset(of_classifiers)])
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:

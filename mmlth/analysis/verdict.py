@@ -1,12 +1,13 @@
 """Winning tickets by the paper's rule, and a proper test beside it (the paper, 4.3)."""
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
-from mmlth.report import Section
+from mmlth.report import Figure, Reference, Section, Series
 
 from .groups import Cell, Group, group_runs
 from .labels import DIRECT
 from .metrics import Metric
+from .rows import slug
 from .runs import Run
 from .statistics import Comparison
 
@@ -19,23 +20,26 @@ COLUMNS = {
 
 
 def verdict_section(runs: Sequence[Run]) -> Section:
-    """One row per setting and task.
+    """One row per setting and task, a figure of all settings per model, data set and task.
 
     Raises:
         UserError: No ticket can be compared with a dense model.
     """
-    rows = []
+    rows, figures = [], []
     for group in group_runs(runs):
         labels = group.labels(group.cells)
         for metric in group.metrics:
-            for cell, label in zip(group.cells, labels):
-                comparison = group.compare(cell, metric)
-                if comparison is not None:
-                    rows.append(_row(group, cell, metric, label, comparison))
+            compared = [(cell, label, group.compare(cell, metric))
+                        for cell, label in zip(group.cells, labels)]
+            compared = [entry for entry in compared if entry[2] is not None]
+            rows += [_row(group, cell, metric, label, comparison)
+                     for cell, label, comparison in compared]
+            if len(compared) > 1:
+                figures.append(_figure(group, metric, compared))
     if not rows:
         raise UserError('no ticket and its dense model were both evaluated')
     return Section('verdict', 'Which tickets win', f'{_text(rows)}\n\n{_RULE}', rows, COLUMNS,
-                   paper='Section 4.3')
+                   figures, paper='Section 4.3')
 
 
 _RULE = (
@@ -47,6 +51,34 @@ _RULE = (
     'difference. p values are not corrected for the number of rows. No difference found does not '
     'mean that there is none; the interval says how large it may be. With one seed there is no '
     'standard deviation, so no verdict is possible.')
+
+
+def _figure(group: Group, metric: Metric, compared) -> Figure:
+    """Every setting's change from dense: a bar each, coloured by method."""
+    series: Dict[str, Series] = {}
+    names = _names([(label, cell) for cell, label, _ in compared])
+    for (cell, _, comparison), name in zip(compared, names):
+        bars = series.setdefault(cell.method, Series(cell.method, [], [], []))
+        bars.x.append(name)
+        bars.y.append(comparison.difference)
+        bars.error.append(comparison.std)
+    dense = compared[0][2].dense
+    return Figure(
+        slug('verdict', group.label, metric.task), 'bars',
+        f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
+        'deviation of the difference; band: one of the dense model, below which no ticket wins '
+        '(neither with one seed).', '', metric.change_axis, list(series.values()),
+        [Reference('dense', 0, dense.std)])
+
+
+def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
+    """Each label with the cell's scope sparsity; a number behind what is there already."""
+    names: List[str] = []
+    for label, cell in cells:
+        name = f'{label}, {cell.scope_sparsity:.3g} %'
+        same = sum(other == name or other.startswith(f'{name} (') for other in names)
+        names.append(f'{name} ({same + 1})' if same else name)
+    return names
 
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
@@ -95,7 +127,7 @@ def _text(rows: List[Dict[str, Any]]) -> str:
              else '.')
     clear = [row for row in tickets if row['high'] is not None and row['high'] < 0]
     text += (' The 95 % confidence interval of the difference lies wholly below 0 for '
-             f'{len(clear)} tickets, {_winning(clear)} of them winning by the rule.' if clear else
+             f'{len(clear)} of the tickets; of these {_winning(clear)} win by the rule.' if clear else
              ' No ticket has a 95 % confidence interval of the difference wholly below 0.')
     best = best_direct(judged)
     if best:

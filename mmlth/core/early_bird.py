@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Mapping
 
 from torch import Tensor
 
-from . import figures, paths
+from . import paths
 from .files import whole_file
 from .similarity import chance_iou, group_iou, iou
 from .ticket import Ticket
@@ -47,11 +47,10 @@ def curve(folder, final: Mapping[str, Tensor]) -> List[Dict[str, Any]]:
 
 
 def write_curve(folder, rows: List[Dict[str, Any]]) -> None:
-    """Write the curve as CSV and as a picture."""
+    """Write the curve as CSV."""
     folder = Path(folder)
     with whole_file(folder / paths.EARLY_BIRD_CSV) as part:
         with open(part, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-    figures.plot_early_bird(rows, folder / paths.EARLY_BIRD_FIGURE)

@@ -4,7 +4,6 @@ from pathlib import Path
 LOTTERY = 'lottery.json'            # the chain: one entry per round
 REPORT = 'report.html'              # beside it report.md, figures and tables
 REPORT_JSON = 'report.json'
-FIGURES = 'figures'
 SPARSITY = 'sparsity.json'         # of one round: per layer, group, network
 REWIND = 'rewind.pth'               # the rewind point, an ordinary mmengine checkpoint
 TICKET = 'ticket.safetensors'       # what a round trains

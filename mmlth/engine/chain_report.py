@@ -9,6 +9,7 @@ from mmlth.core import paths
 from mmlth.core.files import write_json
 from mmlth.report import Figure, Reference, Section, Series, write_report
 
+from .early_bird_figure import early_bird_figure
 from .lottery_state import read_json
 from .rounds import hook_config
 
@@ -114,15 +115,10 @@ def early_bird_section(curve: Path) -> Section:
     with open(curve, newline='', encoding='utf-8') as file:
         rows = [{key: float(value) if value else None for key, value in row.items()}
                 for row in csv.DictReader(file)]
-    at = [row['iteration'] for row in rows]
-    series = [Series(label, at, [row[key] for row in rows]) for label, key in (
-        ('with the final mask', 'iou_final'), ('with the mask before', 'iou_previous'),
-        ('chance, random masks', 'chance'))]
     return Section(
         'early_bird', 'Early-bird masks', 'How far masks drawn while the dense model trained agree '
         'with the one drawn at its end: intersection over union of the surviving weights.', rows,
-        figures=[Figure('early_bird', 'lines', 'Masks drawn in round 0.', 'iteration',
-                        'IoU of surviving weights', series)])
+        figures=[early_bird_figure(rows)])
 
 
 def layers_section(index: int, report: Mapping[str, Any]) -> Section:

@@ -187,7 +187,8 @@ class LotteryRunner:
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
-            iterations=runner.iter, planned_iterations=runner.max_iters)
+            iterations=runner.iter, planned_iterations=runner.max_iters,
+            processes=runner.world_size)
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')

@@ -120,4 +120,5 @@ _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     ticket_bytes=(_is_size, 'a whole number, not negative, or null'),
     iterations=(_is_count, 'a whole number, not negative'),
     planned_iterations=(_is_count, 'a whole number, not negative'),
+    processes=(_is_size, 'a whole number, not negative, or null'),
     seconds=(_is_seconds, 'a number, not negative'))

@@ -25,7 +25,8 @@ class LotteryState:
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
     dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
-    ``planned_iterations`` (more, if an early-bird ticket ended the round) and ``seconds``.
+    ``planned_iterations`` (more, if an early-bird ticket ended the round), ``processes`` (that
+    trained at once, by a launcher; None in lotteries of older versions) and ``seconds``.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
@@ -34,7 +35,8 @@ class LotteryState:
         self.rounds: List[Dict[str, Any]] = [
             dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
                  metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
-                 ticket_bytes=None, iterations=0, planned_iterations=0, seconds=0.0)
+                 ticket_bytes=None, iterations=0, planned_iterations=0, processes=None,
+                 seconds=0.0)
             for r in range(rounds + 1)]
 
     def save(self) -> None:

@@ -31,7 +31,7 @@ def column_text(values: Sequence[Any]) -> List[str]:
     sizes = [abs(v) for v in values if _is_number(v) and not isinstance(v, int) and v == v]
     largest = max((s for s in sizes if s != float('inf')), default=0.0)
     whole = all(s % 1 == 0 for s in sizes)
-    digits = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest >= 2 else 3
+    digits = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest > 1 else 3
     return [_cell(value, digits) for value in values]
 
 

@@ -111,6 +111,8 @@ def _draw_line(axes, series: Series, style: Style, names: Sequence[str]):
         error = numbers(series.error)
         axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],
                           color=style.colour, alpha=0.16, linewidth=0)
+        if len(x) == 1:     # a band of no width would not be seen
+            axes.errorbar(x, y, error, color=style.colour, elinewidth=1.2, capsize=3)
     return line
 
 

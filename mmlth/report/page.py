@@ -11,6 +11,7 @@ from .section import Figure, Section
 from .svg import inline
 
 PICTURES = 'pictures'
+LONG = 40       # rows; longer tables are folded
 
 
 def html(title: str, sections: Sequence[Section], drawings: Dict[str, Drawing]) -> str:
@@ -42,6 +43,7 @@ def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
         key=section.key, title=section.title, paper=section.paper,
         paragraphs=[typeset(text) for text in paragraphs(section)],
         headings=headings, kinds=kinds, common=common, groups=groups,
+        long=len(rows) if len(rows) > LONG else 0,
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
         figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
         pictures=[dict(key=picture.key, caption=typeset(picture.caption),

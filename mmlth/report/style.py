@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Optional, Set
 from zlib import crc32
 
-from mmlth.core.figures import PALETTE
-
 from .section import Figure
 
+# Okabe & Ito's colours, told apart by colour-blind readers too.
+PALETTE = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#999999']
 INK, MUTED, GRID, PAPER = '#1f2328', '#57606a', '#d8dee4', '#ffffff'
 
 

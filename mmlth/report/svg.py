@@ -2,9 +2,7 @@
 import re
 from html import escape
 
-from mmlth.core.figures import PALETTE
-
-from .style import GRID, INK, MUTED, PAPER
+from .style import GRID, INK, MUTED, PALETTE, PAPER
 
 # The colours that the page may change -> their CSS variables.
 VARIABLES = {colour.lower(): f'--fig-{name}' for colour, name in zip(

@@ -5,10 +5,9 @@ from statistics import mean, stdev
 from typing import Any, Dict, List, Sequence
 
 from mmlth.analysis import analyze
-from mmlth.analysis.wording import settings_text, value_text
-from mmlth.core.figures import plot_settings
+from mmlth.analysis.wording import settings_text
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.paths import FIGURES, LOTTERY
+from mmlth.core.paths import LOTTERY
 from mmlth.engine.lottery_state import read_lottery
 
 from .one import is_finished
@@ -72,11 +71,10 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
 
 
 def write_results(study: Study, root: Path) -> str:
-    """What a study ends in: the table of its means, all numbers, figures, and the analysis.
+    """What a study ends in: the table of its means, all numbers, and the analysis.
 
-    Written to ``root/NAME_OF_STUDY``: ``results.csv`` (every run), ``results.md`` (means), a
-    figure per part and metric, and ``analysis/report.html``
-    (:func:`mmlth.analysis.analyze`), once a run is finished.
+    Written to ``root/NAME_OF_STUDY``: ``results.csv`` (every run), ``results.md`` (means), and
+    ``analysis/report.html`` (:func:`mmlth.analysis.analyze`), once a run is finished.
 
     Returns:
         str: The text of ``results.md``.
@@ -91,28 +89,9 @@ def write_results(study: Study, root: Path) -> str:
             writer.writerows(rows)
     text = to_markdown(summarise(rows))
     write_text(folder / TABLE, text)
-    for part, metric in dict.fromkeys((row['part'], row['metric']) for row in rows):
-        _plot([row for row in rows if (row['part'], row['metric']) == (part, metric)],
-              study, folder)
     if rows:
         analyze([folder], folder / ANALYSIS, title=study.name)
     return text
-
-
-def _plot(rows: List[Dict[str, Any]], study: Study, folder: Path) -> None:
-    part, metric = rows[0]['part'], rows[0]['metric']
-    rows = [row for row in rows if row['change'] is not None]
-    if not rows:
-        return
-    values: Dict[str, List[float]] = {}
-    for row in rows:
-        label = '\n'.join(value_text(value) for value in row['settings'].values())
-        values.setdefault(label, []).append(row['ticket'])
-    dense = {row['seed']: row['dense'] for row in rows}
-    file = part if len({m for run in study.runs for m in run.metrics}) == 1 else (
-        f'{part}_{metric.split("/")[-1]}')
-    plot_settings(values, list(dense.values()), folder / FIGURES / f'{file}.png', metric=metric,
-                  settings=', '.join(rows[0]['settings']), title=f'{study.name}: {part}')
 
 
 def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:

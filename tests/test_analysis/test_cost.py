@@ -9,7 +9,10 @@ from mmlth.analysis.cost import network_cost_section, training_cost_section
 from mmlth.analysis.evaluate import Evaluations
 from mmlth.analysis.flops import count_flops, sparse_flops
 from mmlth.analysis.runs import read_run
+from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.core.files import write_json
+from mmlth.engine.lottery_state import read_json
 
 
 class Network(nn.Module):
@@ -44,7 +47,7 @@ def test_a_chain_costs_all_its_rounds(tmp_path):
     """Two seeds of different length of their dense training, 3 rounds of 100 iterations."""
     for seed, iterations in ((0, 100), (1, 60)):
         write_lottery(tmp_path / str(seed), {}, {}, rounds=3, seed=seed,
-                      dense_iterations=iterations, early_bird=dict(interval=5, stop=0.1))
+                      dense_iterations=iterations, early_bird=dict(interval=5, stop=dict(iou=0.1)))
     runs = [read_run(tmp_path / str(seed)) for seed in (0, 1)]
     section = training_cost_section(runs)
     row, = section.rows
@@ -53,6 +56,15 @@ def test_a_chain_costs_all_its_rounds(tmp_path):
     assert row['saved_iterations'] == 20 and row['saved'] == pytest.approx(5)
     assert 'ended the dense training 20 iterations early' in section.text
     assert 'whatever else ran there' in section.text
+
+
+def test_images_count_all_processes(tmp_path):
+    folder = write_lottery(tmp_path / 'a', {}, {})
+    lottery = read_json(folder / paths.LOTTERY)
+    lottery['rounds'][1]['processes'] = 4       # of round 0 none are noted
+    write_json(folder / paths.LOTTERY, lottery)
+    row, = training_cost_section([read_run(folder)]).rows
+    assert row['iterations'] == 200 and row['images'] == 2 * (100 + 4 * 100)
 
 
 def test_a_resumed_schedule_costs_what_it_trained(tmp_path):
@@ -91,12 +103,10 @@ def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_pat
         'direct': pytest.approx(6), 'layerwise': pytest.approx(8)}
 
 
-def test_without_evaluations_there_are_sizes_and_a_reason(tmp_path):
+def test_without_evaluations_there_are_sizes(tmp_path):
     runs = [read_run(write_lottery(tmp_path / 'x', {}, {}, layers=dict(a=(1000, 500))))]
     found = Evaluations(say=print)
-    found.problems['x'] = 'the data are not there'
     section = network_cost_section(runs, found)
     assert section.rows[0]['flops'] is None and section.rows[0]['left']
-    assert 'x: the data are not there' in section.text
     with pytest.raises(UserError, match='sparsity.json'):
         network_cost_section([read_run(write_lottery(tmp_path / 'y', {}, {}))], found)

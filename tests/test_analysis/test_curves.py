@@ -268,3 +268,10 @@ def test_early_birds_are_told_apart_by_when_they_stopped(study):
     group, = group_runs(study.runs)
     labels = family_labels([[c] for c in group.cells], ['sparsity'])
     assert labels == ['early-bird', 'early-bird, stop iou=0.9+patience=2']
+
+
+def test_the_stage_of_an_early_mask_is_in_its_label(study):
+    for at in ('10%', '50%'):
+        study.add((.4, .7), dense_iterations=10, early_bird=dict(interval=10, stop=dict(at=at)))
+    group, = group_runs(study.runs)
+    assert group.labels(group.cells) == ['early-bird at 10%', 'early-bird at 50%']

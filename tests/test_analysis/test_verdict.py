@@ -126,6 +126,26 @@ def write(folder, aps, **config):
                       seed=seed, **config)
 
 
+def test_a_figure_of_all_settings(tmp_path):
+    """Coloured by method; settings that nothing in a name tells apart have bars of their own."""
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    write(runs, [(.70, .71), (.72, .72)], sparsity=0.8)
+    write(runs, [(.70, .61), (.72, .62)], sparsity=0.9, scope=0.9, network=0.8)
+    write(runs, [(.70, .65), (.72, .66)], sparsity=0.8, allocation='layerwise')
+    for folder in ('a', 'b'):       # two sources that are called the same
+        write(runs, [(.70, .69), (.72, .70)], transfer=dict(source=f'{folder}/final.pth'))
+    figure, = verdict_section(find_runs([tmp_path]).runs).figures
+    assert {s.label: s.x for s in figure.series} == {
+        'direct': ['direct, 80 %', 'direct, 90 %'], 'layerwise': ['layerwise, 80 %'],
+        'ticket of final': ['ticket of final, 80 %', 'ticket of final, 80 % (2)']}
+    direct = figure.series[0]
+    assert direct.y == pytest.approx([0.5, -9.5])
+    assert direct.error == pytest.approx([math.sqrt(.5), math.sqrt(.5)])
+    dense, = figure.references
+    assert dense.y == 0 and dense.error == pytest.approx(math.sqrt(2))
+
+
 def test_rows_of_tickets_and_controls(tmp_path):
     runs = tmp_path / 'runs'
     runs.mkdir()
@@ -140,7 +160,7 @@ def test_rows_of_tickets_and_controls(tmp_path):
     assert section.text.startswith(
         "Of 2 tickets with a verdict 1 are winning tickets by the paper's rule, and of 1 controls "
         '0 would be. The 95 % confidence interval of the difference lies wholly below 0 for 1 '
-        'tickets, 0 of them winning by the rule. The sparsest direct winning ticket: 70.0 %')
+        'of the tickets; of these 0 win by the rule. The sparsest direct winning ticket: 70.0 %')
 
 
 def test_one_seed_is_said(tmp_path):

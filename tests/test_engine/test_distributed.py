@@ -13,6 +13,7 @@ from toy import ToyModel
 from toy_ticket import make_ticket
 
 from mmlth.core import Ticket, draw, select, snapshot
+from mmlth.engine.lottery_state import read_lottery
 
 TESTS = Path(__file__).parents[1]
 
@@ -133,6 +134,8 @@ def test_lottery_on_two_ranks(tmp_path):
         assert int((final['state_dict'][name] == 0).sum()) >= 1
         assert torch.equal(final['state_dict'][name], first[name])
     assert (tmp_path / 'report.md').exists()
+    rounds = read_lottery(tmp_path / 'lottery.json')['rounds']
+    assert [entry['processes'] for entry in rounds] == [2] * 3
     result = launch(_LOTTERY, tmp_path, 'resume')       # nothing left to do
     assert result.returncode == 0, result.stderr[-3000:]
 

@@ -123,6 +123,12 @@ def test_the_page_does_not_scroll_sideways(page):
             t.scrollLeft = 1000; return t.scrollLeft > 0; })()''')
 
 
+def test_numbers_of_the_contents_have_room(page):
+    # Two digits and a point, in digits of 0.64 em, stand left of the text.
+    assert page.evaluate('''(() => { const s = getComputedStyle(document.querySelector('nav ol'));
+        return parseFloat(s.paddingLeft) / parseFloat(s.fontSize); })()''') >= 2
+
+
 def test_lines_of_text_are_no_longer_than_the_eye_follows(page):
     characters = page.evaluate('''Math.max(...[...document.querySelectorAll('p, figcaption')].map(
         e => e.clientWidth / parseFloat(getComputedStyle(e).fontSize) / 0.5))''')

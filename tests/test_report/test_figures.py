@@ -124,6 +124,15 @@ def test_the_legend_hides_no_data_and_no_name_hides_another(figures, narrow):
             assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:])), figure.key
 
 
+def test_a_single_point_shows_its_spread():
+    figure = _figure(['direct'])
+    series = figure.series[0]
+    series.x, series.y, series.error = [1.0], [5.0], [2.0]
+    axes = drawing._plot(figure, assign([figure]), narrow=False).axes[0]
+    bar, = axes.collections[-1].get_segments()
+    assert bar.tolist() == [[1, 3], [1, 7]]
+
+
 def test_missing_values_leave_gaps():
     figure = _figure(['direct'])
     figure.series[0].y = [1.0, None, 3.0]

@@ -216,6 +216,13 @@ def test_rows_stand_under_what_they_have_in_common():
     assert _cells(mixed)[:6] == ['model', 'x', 'y', 'A', '1', '−1']
 
 
+def test_long_tables_are_folded():
+    def page(rows):
+        return html('t', [Section('s', 's', '', [dict(x=i) for i in range(rows)],
+                                  dict(x='x'))], {})
+    assert '<summary>Table of 41 rows</summary>' in page(41) and '<details' not in page(40)
+
+
 def _cells(page):
     table = page[page.index('<table>'):page.index('</table>')]
     return [re.sub('<.*?>', '', cell) for cell in re.findall('<t[hd] .*?</t[hd]>', table)]

@@ -12,8 +12,11 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.rewind import rewind_iteration
 from mmlth.core.similarity import chance_iou, group_iou, iou
 from mmlth.registry import HOOKS
+from mmlth.report.draw import draw
+from mmlth.report.style import assign
 
 from ..drawing import draw_mask
+from ..early_bird_figure import early_bird_figure
 from .prune_hook import PruneHook
 from .rewind_hook import RewindHook
 
@@ -198,3 +201,6 @@ def write_curve(runner) -> None:
     rows = early_bird.curve(folder_of(runner), Ticket.load(prune.path(runner)).mask)
     if rows:
         early_bird.write_curve(folder_of(runner), rows)
+        figure = early_bird_figure(rows)
+        with whole_file(folder_of(runner) / paths.EARLY_BIRD_FIGURE) as part:
+            part.write_bytes(draw(figure, assign([figure])).png)
