@@ -1,8 +1,8 @@
-# The digits twins of the studies: small scenes, small models, two seeds; one where the paper has
-# one, with masks and keypoints. First:
+# The digits twins of the studies: small scenes, small models, three seeds; one where the paper
+# has one, with masks and keypoints. First:
 # python tools/make_digits.py --root data/digits_small --size 96 --train 2000 --val 200
 base = '../faster_rcnn_r18_digits_small_prune80.py'
-seeds = [0, 1]
+seeds = [0, 1, 2]
 metric = dict(
     faster_rcnn_r18_digits_small_prune80=['coco/bbox_mAP', 'coco/bbox_mAP_50'],
     mask_rcnn_r18_digits_small_prune80=[
