@@ -77,22 +77,41 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
 
 
 def _text(found: Sequence[Comparison]) -> str:
-    sentences = []
-    for comparison in found:
-        value, chance, by_layer, *_ = (fmean(v) for v in zip(*comparison.parts[ALL]))
-        pairs = len(comparison.parts[ALL])
-        sentence = (f'{comparison.group}, {_KINDS[comparison.kind]}, {comparison.label}: IoU '
-                    f'{value:.3f}, by chance {chance:.3f}, with the densities of each layer '
-                    f'{by_layer:.3f} ({pairs} pair{"s" * (pairs > 1)}).')
-        if comparison.apart:
-            names = comparison.apart
-            sentence += (f' Not compared, for only one has them or in another shape: '
-                         f'{", ".join(names[:3])}'
-                         f'{f" and {len(names) - 3} more" if len(names) > 3 else ""}.')
-        sentences.append(sentence)
+    """What the numbers are, and how far each kind of overlap is above chance."""
     return '\n\n'.join([
         'Intersection over union (IoU) of the weights that survive in two tickets, of layers '
         'with the same name and shape. Two random masks of densities p and q have '
         'pq / (p + q − pq) by chance. Global pruning empties the same layers of both tickets, '
         'which alone makes them alike: the last column, and the figures, take the densities of '
-        'each layer into account.', *sentences])
+        'each layer into account.',
+        *(_summary(text, [c for c in found if c.kind == kind]) for kind, text in _KINDS.items()
+          if any(c.kind == kind for c in found))])
+
+
+def _summary(text: str, found: Sequence[Comparison]) -> str:
+    """Of all comparisons of a kind the least and the most above chance."""
+    low, high = (pick(found, key=_above_chance) for pick in (min, max))
+    sentence = f'Tickets {text}: ' + (
+        f'{_one(high)}.' if low is high else f'from {_one(low)} to {_one(high)}.')
+    apart = list(dict.fromkeys(name for comparison in found for name in comparison.apart))
+    if apart:
+        sentence += (f' Not compared, for only one has them or in another shape: '
+                     f'{", ".join(apart[:3])}'
+                     f'{f" and {len(apart) - 3} more" if len(apart) > 3 else ""}.')
+    return sentence
+
+
+def _one(comparison: Comparison) -> str:
+    return (f'{_above_chance(comparison):+.3f} above chance layer by layer '
+            f'(IoU {_mean(comparison)[0]:.3f}: '
+            f'{comparison.group}, {comparison.label})')
+
+
+def _above_chance(comparison: Comparison) -> float:
+    iou, _, by_layer, *_ = _mean(comparison)
+    return iou - by_layer
+
+
+def _mean(comparison: Comparison) -> List[float]:
+    """Of all shared layers, over the pairs; see :func:`mmlth.analysis.pairs.compare_masks`."""
+    return [fmean(values) for values in zip(*comparison.parts[ALL])]
