@@ -163,6 +163,12 @@ def last_line(log) -> str:
     return lines[-1] if lines else 'it left no output'
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, 'sched_getaffinity', None)       # not on macOS
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def available_memory() -> Optional[float]:
     """GB of memory that a new process can have; None where it cannot be told."""
     try:

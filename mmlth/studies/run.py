@@ -11,7 +11,7 @@ from mmlth.engine.preflight import check_config, count_rounds
 
 from .description import DESCRIPTION, write_description
 from .estimate import training_seconds
-from .executors import LocalExecutor, SubmititExecutor, last_line
+from .executors import LocalExecutor, SubmititExecutor, available_cores, last_line
 from .jobs import Job, plan
 from .one import is_finished
 from .progress import Progress
@@ -55,7 +55,7 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
         where = SubmititExecutor(executor, Path(root) / study.name / 'submitit', jobs, slurm)
     write_description(study, root)
     cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
-             else len(os.sched_getaffinity(0)) // jobs)
+             else available_cores() // jobs)
     threads = thread_limit(cores, nproc)
     with Progress(todo, training_seconds(study, root), jobs) as progress:
         try:

@@ -172,6 +172,12 @@ def test_no_job_starts_while_memory_is_short(tmp_path, monkeypatch, capsys):
     assert text.index('waiting: 1.0') < text.index('a: started')
 
 
+def test_cores_where_the_system_tells_no_affinity(monkeypatch):
+    assert executors.available_cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, 'sched_getaffinity')
+    assert executors.available_cores() == os.cpu_count()
+
+
 def test_so_many_at_a_time(tmp_path):
     jobs = make_jobs(tmp_path, **{name: [] for name in 'abcd'})
     script = 'mkdir $1/../on_$(basename $1); sleep 0.3; ls -d $1/../on_* | wc -l >> $1/../seen; ' \
