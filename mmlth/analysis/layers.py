@@ -90,4 +90,4 @@ def _text(rows: List[Dict[str, Any]]) -> str:
             f'{group}, {last[0]["ticket"]}: from {low["sparsity"]:.1f} % ({low["layer"]}) to '
             f'{high["sparsity"]:.1f} % ({high["layer"]}); the first half of the layers has '
             f'{early:.1f} % on average, the second {late:.1f} %.')
-    return ' '.join(sentences)
+    return '\n\n'.join(sentences)

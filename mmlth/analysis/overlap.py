@@ -1,6 +1,6 @@
 """How much tickets of different seeds, rounds and tasks have in common, against chance."""
 from statistics import fmean
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
@@ -18,6 +18,7 @@ _COLUMNS = {
 _KINDS = {'seeds': 'drawn with different seeds', 'rounds': 'drawn in one round and in several',
           'tasks': 'of different tasks or origins'}
 _SHOWN = 3      # comparisons in a figure
+_FIGURES = 4    # of each kind
 
 
 def overlap_sections(runs: Sequence[Run]) -> List[Section]:
@@ -57,7 +58,7 @@ def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
 def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
     """One per kind and model; each comparison with its chance level beside it."""
     figures, layers = [], level == 'layers'
-    for kind, group in dict.fromkeys((c.kind, c.group) for c in found):
+    for kind, group in _drawn(found):
         own = [c for c in found if (c.kind, c.group) == (kind, group)]
         series = []
         for comparison in own[-_SHOWN:]:    # the sparsest, where chance is low
@@ -76,6 +77,20 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
     return figures
 
 
+def _drawn(found: Sequence[Comparison]) -> List[Tuple[str, str]]:
+    """Kind and model of the figures: of each kind those farthest above chance."""
+    chosen: List[Tuple[str, str]] = []
+    for kind in _KINDS:
+        highest: Dict[str, float] = {}
+        for comparison in found:
+            if comparison.kind == kind:
+                highest[comparison.group] = max(
+                    _above_chance(comparison), highest.get(comparison.group, -1.0))
+        best = sorted(highest, key=highest.get, reverse=True)[:_FIGURES]
+        chosen += [(kind, group) for group in highest if group in best]
+    return chosen
+
+
 def _text(found: Sequence[Comparison]) -> str:
     """What the numbers are, and how far each kind of overlap is above chance."""
     return '\n\n'.join([
@@ -83,7 +98,8 @@ def _text(found: Sequence[Comparison]) -> str:
         'with the same name and shape. Two random masks of densities p and q have '
         'pq / (p + q − pq) by chance. Global pruning empties the same layers of both tickets, '
         'which alone makes them alike: the last column, and the figures, take the densities of '
-        'each layer into account.',
+        f'each layer into account. Figures show the {_FIGURES} models or pairs of models that are '
+        'farthest above chance, the tables all.',
         *(_summary(text, [c for c in found if c.kind == kind]) for kind, text in _KINDS.items()
           if any(c.kind == kind for c in found))])
 

@@ -57,8 +57,8 @@ def spread(values: Sequence[float]) -> Spread:
 def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
     """Compare by seed (the paper, 4.3: within one standard deviation of the dense model).
 
-    Seeds that both have are paired, for their trainings begin alike; with fewer than two of them
-    Welch's t test compares the two samples.
+    Seeds that both have are paired, for their trainings begin alike; with fewer than two of them,
+    and tickets of other seeds, Welch's t test compares the two samples.
 
     Args:
         dense: Seed -> value.
@@ -73,7 +73,7 @@ def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
     shared = [seed for seed in ticket if seed in dense]
     winning = None if first.std is None or second.std is None else (
         second.mean >= first.mean - first.std)
-    paired = len(shared) > 1 or len(dense) == len(ticket) == len(shared)
+    paired = len(shared) > 1 or len(shared) == len(ticket)
     if paired:
         deltas = spread([ticket[seed] - dense[seed] for seed in shared])
         n, difference, std = deltas.n, deltas.mean, deltas.std

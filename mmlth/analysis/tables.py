@@ -14,7 +14,7 @@ from .sparsity import main_direct
 from .statistics import spread
 
 _COLUMNS = {
-    'group': 'model, data', 'task': 'task', 'source': 'ticket of', 'prune': 'pruned (%)',
+    'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
     'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ',
     'ap50': 'AP50 (%)', 'iterations': 'iterations'}
 # Whether tickets are a classifier's -> the paper's tables that ask for such tickets.

@@ -36,8 +36,8 @@ _REFERENCES = [Style(colour, '', line, '') for colour, line in (
 # What a label means -> its place in _SLOTS. The first that matches decides; what none matches
 # gets a place from its own letters, so that it keeps it from one report to the next.
 _KNOWN = [
-    (r'control: dense', 1), (r'fresh', 2), (r'random', 3), (r'shuffled', 4), (r'chance', 6),
-    (r'transfer|imagenet|^ticket of', 5), (r'direct', 0),
+    (r'control: dense', 6), (r'fresh', 2), (r'random', 3), (r'shuffled', 4), (r'chance', 6),
+    (r'transfer|imagenet|classifier', 5), (r'^ticket of', 3), (r'early-bird', 4), (r'direct', 0),
     (r'^[1-4]0 ?%', 2), (r'^[67]0 ?%', 1), (r'^50 ?%', 4), (r'^80 ?%', 0), (r'^90 ?%', 5),
     (r'^9\d', 3),
     (r'^small', 4), (r'^medium', 1), (r'^large', 2),

@@ -68,6 +68,19 @@ def test_tasks_compare_layers_of_one_name_and_shape_and_name_the_others(tmp_path
     assert all(name in parts.text for name in (BASE, HEAD, 'roi_head.k.weight'))
 
 
+def test_figures_of_the_farthest_above_chance(tmp_path):
+    runs = []
+    for depth, other in ((18, '1100'), (34, '1010'), (50, '0110'), (101, '0011'), (152, '1001')):
+        model = dict(MASK, backbone=dict(type='ResNet', depth=depth))
+        runs += [write(tmp_path / f'{depth}_{seed}', {STEM: bits(mask)}, seed=seed, model=model)
+                 for seed, mask in ((0, '1100'), (1, other))]
+    parts, layers = overlap_sections(runs)
+    seeds = [f.key for f in parts.figures if f.key.startswith('overlap-seeds')]
+    assert len(seeds) == 4 and not any('r101' in key for key in seeds)     # nothing in common
+    assert sum(row['compared'] == 'seeds' for row in parts.rows) == 10     # all are in the table
+    assert len(layers.figures) == len(parts.figures)
+
+
 def test_nothing_to_compare(tmp_path):
     with pytest.raises(UserError, match='no two tickets'):
         overlap_sections([write(tmp_path / 'a', {STEM: bits('1')})])

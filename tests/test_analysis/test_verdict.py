@@ -100,6 +100,12 @@ def test_unequal_seeds_are_paired_where_they_are_shared():
     assert found.dense.n == 4 and found.ticket.n == 3
 
 
+def test_a_ticket_of_one_seed_is_compared_with_the_dense_model_of_that_seed():
+    found = compare({0: 70.0, 1: 72.0, 2: 74.0}, {0: 69.0})
+    assert found.difference == -1 and found.dense.mean == 72 and found.winning is None
+    assert compare({0: 70.0, 1: 72.0}, {5: 69.0}).difference == -2      # none of that seed
+
+
 @pytest.mark.parametrize('dense, ticket', [
     ({0: 70.0}, {0: 69.0}), ({0: 70.0, 1: 71.0}, {0: 69.0}), ({0: 70.0}, {0: 69.0, 1: 70.0})])
 def test_one_seed_gives_no_verdict(dense, ticket):
