@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.config import config as mmengine_config
 
 # The models here are small: threads would only wait for each other.
@@ -13,6 +14,10 @@ torch.set_num_threads(1)
 
 # mmengine lays out the config's text with yapf at every checkpoint: most of a toy training.
 mmengine_config.FormatCode = lambda text, **kwargs: (text, False)
+
+# A busy machine is no failure.
+settings.register_profile('untimed', settings.default)
+settings.load_profile('untimed')
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'tests'))

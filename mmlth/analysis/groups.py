@@ -178,7 +178,7 @@ def _cells(runs: Sequence[Run]) -> List[Cell]:
             cells += [Cell(same, _shared(same[0])) for same in kinds.values()]
         else:
             cells.append(Cell(members, _shared(members[0])))
-    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
+    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, round(c.scope_sparsity)))
 
 
 def _shared(run: Run) -> Dict[str, Any]:

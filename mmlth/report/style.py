@@ -73,7 +73,9 @@ def assign(figures: Iterable[Figure]) -> Dict[str, Style]:
             continue
         start = _known(label)
         start = crc32(label.encode()) % 7 if start is None else start
-        around = [(start + i) % 7 for i in range(7)]
+        # What cannot have its own place leaves the others theirs.
+        wanted = {_known(n) for n in neighbours[label] if n not in styles}
+        around = [start, *sorted(((start + i) % 7 for i in range(1, 7)), key=wanted.__contains__)]
         styles[label] = _other_colour(
             [_SLOTS[i] for i in around] + [_SLOTS[i + 7] for i in around], taken)
     for label in beside:

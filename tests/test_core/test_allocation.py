@@ -22,7 +22,7 @@ def test_without_a_floor_small_layers_are_emptied():
     assert emptied(draw(weights(), 0.8)) == ['reg.weight']
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sparsity=st.floats(0, 0.95), part=st.floats(0, 1), seed=st.integers(0, 50),
        allocation=st.sampled_from(['global', 'layerwise', 'erk']))
 def test_the_floor_holds_and_the_total_is_exact(sparsity, part, seed, allocation):
@@ -98,7 +98,7 @@ def test_erk_hands_on_what_full_layers_cannot_take():
     assert erk([(2, 3), (10, 16), (40, 15)], 1 - 386 / 766, floor=0.5) == [6, 80, 300]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(shapes=st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=4), min_size=1,
                        max_size=5), sparsity=st.floats(0, 1, exclude_max=True))
 def test_erk_densities_are_in_proportion_up_to_rounding(shapes, sparsity):
@@ -116,7 +116,7 @@ def test_erk_densities_are_in_proportion_up_to_rounding(shapes, sparsity):
                 assert (size - 1) / sum(shape) < share + own
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(first=st.floats(0.05, 0.6), second=st.floats(0.6, 0.98), seed=st.integers(0, 20))
 def test_erk_never_gives_a_layer_more_than_it_has_left(first, second, seed):
     earlier = draw(weights(seed), first)        # global: nearly nothing is left of reg
@@ -181,7 +181,7 @@ def test_layers_without_whole_groups_stay_whole_and_are_named():
     assert {n: m.shape for n, m in mask.items()} == {n: t.shape for n, t in layers.items()}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), size=st.integers(2, 6), groups=st.integers(0, 3), ties=st.booleans(),
        shape=st.lists(st.integers(1, 3), min_size=1, max_size=3), first=st.booleans())
 def test_each_group_is_pruned_as_a_layer_of_its_own(data, size, groups, ties, shape, first):

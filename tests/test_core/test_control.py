@@ -26,7 +26,7 @@ def same(one, two):
     return list(one) == list(two) and all(torch.equal(one[n], two[n]) for n in one)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, st.floats(0, 1), SEEDS, st.sampled_from([random_mask, shuffled_mask]))
 def test_every_layer_keeps_its_count_and_the_seed_decides(shapes, density, seed, control):
     mask = make(shapes, density, seed)
@@ -39,7 +39,7 @@ def test_every_layer_keeps_its_count_and_the_seed_decides(shapes, density, seed,
     assert same(drawn, control(mask, seed))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SHAPES, st.floats(0, 1), SEEDS)
 def test_shuffling_keeps_the_spread_over_filters_inputs_and_kernels(shapes, density, seed):
     mask = make(shapes, density, seed)

@@ -37,7 +37,6 @@ def zeros(mask):
     return {name: int((~keep).sum()) for name, keep in mask.items()}
 
 
-@settings(deadline=None)
 @given(weights(), SPARSITY)
 def test_global_prunes_exactly_the_share_of_all(tensors, sparsity):
     mask = draw(tensors, sparsity)
@@ -50,7 +49,6 @@ def test_global_prunes_exactly_the_share_of_all(tensors, sparsity):
         assert kept.min() >= gone.max()
 
 
-@settings(deadline=None)
 @given(weights(), SPARSITY)
 def test_layerwise_prunes_exactly_the_share_of_each(tensors, sparsity):
     mask = draw(tensors, sparsity, allocation='layerwise')
@@ -100,7 +98,6 @@ def test_non_finite_weights_are_refused(allocation):
         draw(tensors, 0.5, allocation=allocation)
 
 
-@settings(deadline=None)
 @given(weights(), st.lists(SPARSITY, min_size=2, max_size=4), st.sampled_from(list(ALLOCATIONS)),
        st.integers(0, 2**32 - 1))
 def test_masks_shrink_from_round_to_round(tensors, sparsities, allocation, seed):
@@ -138,7 +135,6 @@ def test_drawing_leaves_the_weights_alone():
     assert torch.equal(tensors['w'], before) and tensors['w']._version == 0
 
 
-@settings(deadline=None)
 @given(weights(), SPARSITY, st.integers(2, 6), st.sampled_from(list(ALLOCATIONS)))
 def test_magnitudes_are_the_same_in_any_number_of_steps(tensors, sparsity, steps, allocation):
     once = draw(tensors, sparsity, allocation=allocation)
@@ -200,7 +196,7 @@ def test_steps_start_at_the_earlier_mask(monkeypatch):
     assert recorder.sparsities() == [0.6, 0.8, 0.9, 0.95]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(weights([torch.float32]), st.lists(SPARSITY, min_size=2, max_size=3),
        st.integers(1, 5), st.sampled_from(list(ALLOCATIONS)))
 def test_steps_reach_the_exact_counts_over_rounds(tensors, sparsities, steps, allocation):
@@ -284,7 +280,6 @@ def test_counts():
     assert masks.size({}) == masks.pruned({}) == 0
 
 
-@settings(deadline=None)
 @given(shaped_masks)
 def test_packing_is_one_bit_a_weight_and_can_be_undone(keep):
     bits = masks.pack(keep)
@@ -316,7 +311,6 @@ def test_bits_of_another_type_are_refused():
         masks.unpack(torch.zeros(2, 1, dtype=torch.uint8), (16,))
 
 
-@settings(deadline=None)
 @given(shaped_masks.filter(lambda m: m.numel()), st.data())
 def test_the_digest_sees_every_bit_name_and_shape(keep, data):
     mask = {'a': keep, 'b': torch.ones(3).bool()}

@@ -1,7 +1,7 @@
 """The rewind point's iteration, and which weights of a checkpoint were trained."""
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlth.core.errors import UserError
@@ -38,7 +38,6 @@ def test_after_the_end_is_refused(to, iteration):
         rewind_iteration(to, 1000, 100)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(1, 10**5), st.floats(0, 100))
 def test_a_percentage_lies_within_the_training(max_iters, iters_per_epoch, percent):
     iteration = rewind_iteration(f'{percent:f}%', max_iters, iters_per_epoch)

@@ -1,6 +1,6 @@
 """The sparsity of each round."""
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlth.core import round_sparsities
@@ -9,7 +9,6 @@ from mmlth.core.errors import UserError
 SPARSITY = st.floats(0, 1, exclude_max=True)
 
 
-@settings(deadline=None)
 @given(SPARSITY, st.integers(1, 30))
 def test_every_round_removes_the_same_fraction_of_what_is_left(sparsity, rounds):
     found = round_sparsities(sparsity, rounds)

@@ -289,7 +289,7 @@ def test_gradients_that_share_memory_are_added_all_the_same():
     assert mean_gradient({'weight': model.weight}, probe)['weight'].tolist() == [[3.0] * 4]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**63 - 1), sparsity=st.floats(0, 1, exclude_max=True),
        steps=st.integers(1, 4))
 def test_random_scores_depend_on_the_seed_alone(seed, sparsity, steps):

@@ -43,7 +43,7 @@ def named(lists, dtype):
     return {f'layer{i}.weight': torch.tensor(v, dtype=dtype) for i, v in enumerate(lists)}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lists=st.lists(st.lists(st.sampled_from([*VALUES, -np.inf]), max_size=40),
                       min_size=1, max_size=5),
        dtype=st.sampled_from(DTYPES), absolute=st.booleans(),
@@ -60,7 +60,7 @@ def test_equals_a_stable_sort_on_ties(lists, dtype, absolute, sizes, data):
     assert_same(masks, reference(tensors, prune, absolute))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(DTYPES),
        shapes=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=6),
        fraction=st.floats(0, 1), absolute=st.booleans(),

@@ -186,7 +186,7 @@ class _Parser(HTMLParser):
             self.texts[-1] += data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT, TEXT, st.text(max_size=20))
 def test_html_shows_data_as_it_is(title, cell, heading):
     section = Section('s', title, cell, [dict(a=cell)], dict(a=heading))
@@ -228,7 +228,7 @@ def _cells(page):
     return [re.sub('<.*?>', '', cell) for cell in re.findall('<t[hd] .*?</t[hd]>', table)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXT)
 def test_markdown_shows_data_as_it_is(text):
     from markdown_it import MarkdownIt
@@ -245,7 +245,7 @@ def test_markdown_shows_data_as_it_is(text):
         assert ''.join(t.content for t in tokens[1].children) == shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXT)
 def test_latex_has_no_special_character_left(text):
     known = r'\\text\w+\{\}|\\[{}$&#_%]|\$(?:\\\w+|-)\$'
