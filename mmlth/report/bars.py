@@ -1,10 +1,14 @@
 """Bars: upright or lying, whichever lets every name be read."""
 from dataclasses import dataclass
-from typing import Mapping, Sequence, Tuple
+from textwrap import fill
+from typing import Mapping, Optional, Sequence, Tuple
 
 from .data import names_of, numbers
 from .section import Figure
 from .style import INK, PAPER, Style
+
+# Characters of a line of names that leave the bars room, on a page and on a narrow screen.
+_WRAP, _WRAP_NARROW = 40, 24
 
 
 @dataclass
@@ -16,11 +20,13 @@ class Layout:
         horizontal: Whether the bars lie, with their names at the left.
         rotated: Whether the names below upright bars are.
         places: How many bars stand side by side at one name.
+        wrap: Characters of a line of names and labels; None where they have room.
     """
     size: Tuple[float, float]
     horizontal: bool
     rotated: bool
     places: int
+    wrap: Optional[int] = None
 
 
 def layout(figure: Figure, narrow: bool) -> Layout:
@@ -34,7 +40,12 @@ def layout(figure: Figure, narrow: bool) -> Layout:
         return Layout((width, 2.8 if narrow else 3.5), False, False, places)
     if narrow or len(names) <= 24:
         bar = min(0.3, max(0.2, 0.11 * places))
-        return Layout((width, 0.8 + bar * len(names)), True, False, places)
+        wrap = _WRAP_NARROW if narrow else _WRAP
+        if longest <= wrap:
+            return Layout((width, 0.8 + bar * len(names)), True, False, places)
+        lines = max(fill(name, wrap).count('\n') + 1 for name in names)
+        bar = max(bar, 0.15 * lines + 0.06)
+        return Layout((width, 1 + bar * len(names)), True, False, places, wrap)
     return Layout((min(24, max(8.5, 2 + 0.115 * len(names))), 3.4 + 0.075 * longest), False, True,
                   places)
 
@@ -75,9 +86,11 @@ def _name_axis(axes, figure: Figure, names: Sequence[str], plan: Layout) -> None
     ends = (-0.6, len(names) - 0.4)
     values = [y for s in figure.series for y in numbers(s.y)] + [r.y for r in figure.references]
     if plan.horizontal:
-        axes.set(ylim=ends[::-1], xlabel=figure.ylabel)
+        def text(name):
+            return fill(name, plan.wrap) if plan.wrap else name
+        axes.set(ylim=ends[::-1], xlabel=text(figure.ylabel))
         axes.set_ylabel(figure.xlabel, loc='top')
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), list(map(text, names)))
         axes.grid(False, axis='y')
         axes.tick_params(axis='y', length=0)
         axes.tick_params(axis='x', labeltop=plan.size[1] > 6)   # the other end is far away

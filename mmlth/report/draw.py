@@ -1,6 +1,7 @@
 """A figure as SVG and PNG, wide for a page and narrow for a telephone."""
 from dataclasses import dataclass
 from io import BytesIO
+from textwrap import fill
 from typing import List, Mapping, Sequence, Tuple
 
 from .bars import draw_bars, layout
@@ -68,7 +69,7 @@ def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
     from matplotlib.figure import Figure as Canvas
     plan = layout(figure, narrow) if figure.kind == 'bars' else None
     width, height = plan.size if plan else ((3.9, 2.7) if narrow else (6.0, 3.5))
-    columns, rows = _legend_shape(figure, width)
+    labels, columns, rows = _legend(figure, width)
     canvas = Canvas(figsize=(width, height + rows * 0.19), layout='constrained')
     axes = canvas.add_subplot()
     names = names_of(figure)
@@ -81,25 +82,25 @@ def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
             handles += _right_axis(axes, figure, styles, names)
     handles += _draw_references(axes, figure, styles, plan is not None and plan.horizontal)
     # Above the axes, where it hides nothing.
-    canvas.legend(handles, labels_of(figure), loc='outside upper left', ncols=columns,
+    canvas.legend(handles, labels, loc='outside upper left', ncols=columns,
                   handlelength=1.5 if plan else 2.8, columnspacing=1.4, borderaxespad=0.2)
     return canvas
 
 
-def labels_of(figure: Figure) -> List[str]:
-    """What the legend says, in order."""
+def _legend(figure: Figure, width: float) -> Tuple[List[str], int, int]:
+    """What it says in lines that fit, in as many columns as fit, and the lines this makes."""
+    from matplotlib import rcParams
+    character, handle = 0.58 * rcParams['font.size'], 46
     labels = [series.label for series in figure.series]
     labels += [f'{series.label} (right axis)' for series in figure.right]
-    return labels + [reference.label for reference in figure.references]
-
-
-def _legend_shape(figure: Figure, width: float) -> Tuple[int, int]:
-    """As many columns as fit, and the rows that this makes."""
-    from matplotlib import rcParams
-    labels = labels_of(figure)
-    column = 0.58 * rcParams['font.size'] * max(map(len, labels), default=0) + 46
+    labels += [reference.label for reference in figure.references]
+    longest = int((72 * width - handle) / character)
+    labels = [fill(label, longest) if len(label) > longest else label for label in labels]
+    lines = [label.split('\n') for label in labels]
+    column = character * max((len(line) for own in lines for line in own), default=0) + handle
     columns = max(1, min(len(labels), int(72 * width / column)))
-    return columns, -(-len(labels) // columns)
+    rows = -(-len(labels) // columns)
+    return labels, columns, rows + sum(len(own) - 1 for own in lines)
 
 
 def _draw_line(axes, series: Series, style: Style, names: Sequence[str]):

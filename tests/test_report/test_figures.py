@@ -128,6 +128,25 @@ def test_the_legend_hides_no_data_and_no_name_hides_another(figures, narrow):
             assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:])), figure.key
 
 
+@pytest.mark.parametrize('narrow', [True, False])
+def test_long_names_leave_room_for_bars(narrow):
+    names = [f'ticket of Keypoint R-CNN R18 (width 16), network, {i} %' for i in range(9)]
+    figure = Figure('f', 'bars', 'c', '', 'change of segmentation mAP (points)',
+                    [Series('direct (80 %) and ticket of Keypoint R-CNN R18 (width 16) (74 %), '
+                            'scope base+rpn+head', names, [1.0] * 9)])
+    with drawing._settings(figure, narrow):
+        canvas = drawing._plot(figure, assign([figure]), narrow=narrow)
+        FigureCanvasAgg(canvas).draw()
+    axes = canvas.axes[0]
+    assert axes.get_window_extent().width > 0.3 * canvas.bbox.width
+    assert canvas.legends[0].get_window_extent().y0 >= axes.get_window_extent().y1
+    for text in (axes.xaxis.label, *axes.get_yticklabels(), *canvas.legends[0].get_texts()):
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= canvas.bbox.x1, text.get_text()
+    boxes = [t.get_window_extent() for t in axes.get_yticklabels()]
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:]))
+
+
 def test_a_single_point_shows_its_spread():
     figure = _figure(['direct'])
     series = figure.series[0]
