@@ -117,8 +117,7 @@ def _text(rows: List[Dict[str, Any]]) -> str:
     """What the rows say, counted."""
     judged = [row for row in rows if row['verdict'] in ('yes', 'no')]
     if not judged:
-        return (f'No verdict is possible for any of the {len(rows)} rows: each ticket or its '
-                'dense model has one seed.')
+        return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
     tickets = [row for row in judged if not _is_control(row)]
     text = (f'Of {len(tickets)} tickets with a verdict {_winning(tickets)} are winning tickets by '
