@@ -125,9 +125,10 @@ def _text(rows: List[Dict[str, Any]]) -> str:
     text += (f', and of {len(controls)} controls {_winning(controls)} would be.' if controls
              else '.')
     clear = [row for row in tickets if row['high'] is not None and row['high'] < 0]
-    text += (' The 95 % confidence interval of the difference lies wholly below 0 for '
-             f'{len(clear)} of the tickets; of these {_winning(clear)} win by the rule.' if clear else
-             ' No ticket has a 95 % confidence interval of the difference wholly below 0.')
+    text += (
+        ' The 95 % confidence interval of the difference lies wholly below 0 for '
+        f'{len(clear)} of the tickets; of these {_winning(clear)} win by the rule.' if clear else
+        ' No ticket has a 95 % confidence interval of the difference wholly below 0.')
     best = best_direct(judged)
     if best:
         text += (f' The sparsest direct winning ticket: {best["network_sparsity"]:.1f} % network '
