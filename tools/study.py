@@ -54,8 +54,8 @@ def main():
                 jobs=args.jobs, retries=args.retries, nproc=args.nproc, memory=args.memory,
                 slurm=args.slurm)
             print(write_results(study, root))
-            print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished; tables, '
-                  f'figures and analysis/report.html: {root / study.name}')
+            print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished; results.csv '
+                  f'and analysis/report.html: {root / study.name}')
             sys.exit(1 if failed else 0)
     except KeyboardInterrupt:
         sys.exit('Interrupted; go on with --resume.')

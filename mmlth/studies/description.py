@@ -5,7 +5,7 @@ The root (``--work-dir``) holds the runs of any number of studies, and a folder 
     ROOT/
       dense/                  dense trainings, shared
       runs/NAME/              lotteries, shared: ordinary work dirs with a lottery.json
-      STUDY/study.json        this file; beside it the tables, figures and the analysis
+      STUDY/study.json        this file; beside it the results and the analysis
 
 Content of ``study.json``, version 1:
 
