@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Hashable, List, Optional
 from .evaluate import TASKS, Evaluation, Evaluations
 from .groups import Cell, Group
 from .statistics import Spread, spread
+from .wording import first_text
 
 BySeed = Dict[Hashable, Evaluation]
 Pick = Callable[[Dict[str, Any]], Optional[float]]
@@ -76,5 +77,4 @@ def _grouped(reasons: Dict[str, str]) -> str:
     found: Dict[str, List[str]] = {}
     for name, why in reasons.items():
         found.setdefault(why, []).append(name)
-    return '; '.join(f'{", ".join(names[:3])}{f" and {len(names) - 3} more" * (len(names) > 3)}: '
-                     f'{why}' for why, names in found.items())
+    return '; '.join(f'{first_text(names)}: {why}' for why, names in found.items())

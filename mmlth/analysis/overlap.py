@@ -9,6 +9,7 @@ from .groups import group_runs
 from .pairs import ALL, Comparison, find_comparisons
 from .rows import slug
 from .runs import Run
+from .wording import first_text
 
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
@@ -45,7 +46,7 @@ def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
     rows = []
     for comparison in found:
         for number, (name, pairs) in enumerate(getattr(comparison, level).items(), 1):
-            mean = [fmean(values) for values in zip(*pairs)]
+            mean = _mean(pairs)
             rows.append(dict(
                 compared=comparison.kind, group=comparison.group, tickets=comparison.label,
                 **({'number': number, 'layer': name} if level == 'layers' else {'part': name}),
@@ -62,8 +63,7 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
         own = [c for c in found if (c.kind, c.group) == (kind, group)]
         series = []
         for comparison in own[-_SHOWN:]:    # the sparsest, where chance is low
-            values = {name: [fmean(v) for v in zip(*pairs)]
-                      for name, pairs in getattr(comparison, level).items()}
+            values = {name: _mean(pairs) for name, pairs in getattr(comparison, level).items()}
             x = list(range(1, len(values) + 1)) if layers else list(values)
             series += [Series(comparison.label, x, [v[0] for v in values.values()]),
                        Series(f'chance, {comparison.label}', x, [v[2] for v in values.values()])]
@@ -112,22 +112,21 @@ def _summary(text: str, found: Sequence[Comparison]) -> str:
     apart = list(dict.fromkeys(name for comparison in found for name in comparison.apart))
     if apart:
         sentence += (f' Not compared, for only one has them or in another shape: '
-                     f'{", ".join(apart[:3])}'
-                     f'{f" and {len(apart) - 3} more" if len(apart) > 3 else ""}.')
+                     f'{first_text(apart)}.')
     return sentence
 
 
 def _one(comparison: Comparison) -> str:
     return (f'{_above_chance(comparison):+.3f} above chance layer by layer '
-            f'(IoU {_mean(comparison)[0]:.3f}: '
-            f'{comparison.group}, {comparison.label})')
+            f'(IoU {_mean(comparison.parts[ALL])[0]:.3f}: {comparison.group}, '
+            f'{comparison.label})')
 
 
 def _above_chance(comparison: Comparison) -> float:
-    iou, _, by_layer, *_ = _mean(comparison)
+    iou, _, by_layer, *_ = _mean(comparison.parts[ALL])
     return iou - by_layer
 
 
-def _mean(comparison: Comparison) -> List[float]:
-    """Of all shared layers, over the pairs; see :func:`mmlth.analysis.pairs.compare_masks`."""
-    return [fmean(values) for values in zip(*comparison.parts[ALL])]
+def _mean(pairs: Sequence[tuple]) -> List[float]:
+    """Over pairs of the numbers of :func:`mmlth.analysis.pairs.compare_masks`."""
+    return [fmean(values) for values in zip(*pairs)]

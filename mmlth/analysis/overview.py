@@ -15,14 +15,14 @@ _FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation')
 
 
 def overview_section(found: Found, sections: Sequence[Section],
-                     skipped: Mapping[str, str], remarks: Sequence[str] = ()) -> Section:
+                     skipped: Mapping[str, str], remarks: Sequence[str]) -> Section:
     """Which runs, which seeds, what was left out, and the findings of the other sections.
 
     Args:
         found: The runs.
         sections: All other sections.
         skipped: Analysis -> why there is nothing of it.
-        remarks: More paragraphs. Default: none.
+        remarks: More paragraphs.
     """
     groups = group_runs(found.runs)
     rows = [row for group in groups for row in _rows(group)]

@@ -1,4 +1,5 @@
 """Winning tickets by the paper's rule, and a proper test beside it (the paper, 4.3)."""
+from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
@@ -73,11 +74,11 @@ def _figure(group: Group, metric: Metric, compared) -> Figure:
 
 def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
     """Each label with the cell's scope sparsity; a number behind what is there already."""
-    names: List[str] = []
+    names, seen = [], Counter()
     for label, cell in cells:
         name = f'{label}, {cell.scope_sparsity:.3g} %'
-        same = sum(other == name or other.startswith(f'{name} (') for other in names)
-        names.append(f'{name} ({same + 1})' if same else name)
+        seen[name] += 1
+        names.append(f'{name} ({seen[name]})' if seen[name] > 1 else name)
     return names
 
 

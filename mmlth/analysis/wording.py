@@ -1,5 +1,5 @@
-"""Settings as people write them."""
-from typing import Any, Dict
+"""Settings and names as people write them."""
+from typing import Any, Dict, Sequence
 
 
 def settings_text(settings: Dict[str, Any]) -> str:
@@ -15,3 +15,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, dict):
         value = [f'{key}={item}' for key, item in value.items()]
     return '+'.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def first_text(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(names[:3]) + more

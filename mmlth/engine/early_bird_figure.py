@@ -3,9 +3,6 @@ from typing import Any, Mapping, Sequence
 
 from mmlth.report import Figure, Series
 
-LINES = (('with the final mask', 'iou_final'), ('with the mask before', 'iou_previous'),
-         ('chance, random masks', 'chance'))
-
 
 def early_bird_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """The agreement of early masks with the final one (the paper, Fig. 2f).
@@ -14,6 +11,8 @@ def early_bird_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         rows: From :func:`mmlth.core.early_bird.curve`.
     """
     at = [row['iteration'] for row in rows]
+    lines = {'with the final mask': 'iou_final', 'with the mask before': 'iou_previous',
+             'chance, random masks': 'chance'}
     return Figure(
         'early_bird', 'lines', 'Masks drawn in round 0.', 'iteration', 'IoU of surviving weights',
-        [Series(label, at, [row[key] for row in rows]) for label, key in LINES])
+        [Series(label, at, [row[key] for row in rows]) for label, key in lines.items()])

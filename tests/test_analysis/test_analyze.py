@@ -102,10 +102,10 @@ def test_the_overview_says_what_is_missing(tmp_path):
     write_lottery(tmp_path / 'runs' / 'b', {MAP: .7}, {}, seed=1, done=False)
     found = find_runs([tmp_path])
     sections, skipped = run_analyses(found.runs)
-    text = overview_section(found, sections, skipped).text
+    text = overview_section(found, sections, skipped, ['A remark.']).text
     assert text.startswith(
         '1 finished lottery of 1 dense model (Faster R-CNN R18, VOC), 1 seed (0)')
-    assert 'No verdict is possible' in text
+    assert 'No verdict is possible' in text and text.endswith('\n\nA remark.')
     assert '/b (not finished: round 1 of 1 is to be done)' in text
     assert 'rounds (no two lotteries differ in their rounds of pruning alone)' in text
 
