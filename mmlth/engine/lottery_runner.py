@@ -20,6 +20,7 @@ from mmlth.registry import RUNNERS
 
 from . import chain_report
 from .final import MetricsHook, final_metrics, save_final
+from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
@@ -65,7 +66,7 @@ class LotteryRunner:
             model = self._run_round(state, entry, rounds)
         if is_main_process():
             chain_report.write(self.work_dir, state.rounds, self.cfg)
-            self._say(chain_report.summary(state.rounds, self.work_dir))
+            self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
         return model
 
     def test(self) -> Dict[str, float]:
@@ -188,6 +189,9 @@ class LotteryRunner:
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
             iterations=runner.iter, planned_iterations=runner.max_iters,
+            ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
+            rewind_iteration=next((hook.iteration for hook in runner.hooks
+                                   if isinstance(hook, RewindHook)), None),
             processes=runner.world_size)
 
     def _say(self, text: str) -> None:

@@ -25,8 +25,10 @@ class LotteryState:
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
     dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
-    ``planned_iterations`` (more, if an early-bird ticket ended the round), ``processes`` (that
-    trained at once, by a launcher; None in lotteries of older versions) and ``seconds``.
+    ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
+    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
+    trained at once, by a launcher) and ``seconds``. In lotteries of older versions ``ended_by``,
+    ``rewind_iteration`` and ``processes`` are None.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
@@ -35,8 +37,8 @@ class LotteryState:
         self.rounds: List[Dict[str, Any]] = [
             dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
                  metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
-                 ticket_bytes=None, iterations=0, planned_iterations=0, processes=None,
-                 seconds=0.0)
+                 ticket_bytes=None, iterations=0, planned_iterations=0, ended_by=None,
+                 rewind_iteration=None, processes=None, seconds=0.0)
             for r in range(rounds + 1)]
 
     def save(self) -> None:
