@@ -69,7 +69,7 @@ def _is_early_bird(family: Sequence[Cell]) -> bool:
 
 
 def _ended_early(cell: Cell) -> bool:
-    return any(0 < r.dense.iterations < r.dense.planned_iterations for r in cell.runs)
+    return any(run.dense.found_early for run in cell.runs)
 
 
 def _agreement(family: Sequence[Cell]) -> List[Series]:
@@ -107,7 +107,7 @@ def _drawn_at(cell: Cell) -> float:
 
 def _final(family: Sequence[Cell], metric: Metric):
     """What the tickets of full dense trainings reach."""
-    cells = [cell for cell in family if not _ended_early(cell)]
+    cells = [cell for cell in family if all(run.dense.trained_fully for run in cell.runs)]
     values = [v for cell in cells for v in cell.values(metric).values()]
     return spread(values) if values else None
 

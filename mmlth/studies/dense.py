@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process, master_only
 
 from mmlth.core import paths
+from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
 from mmlth.core.scores import PROBED
 from mmlth.engine.final import MetricsHook, final_metrics
@@ -81,6 +82,12 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
     hook = MetricsHook(lambda: None)
     runner.register_hook(hook, priority='LOWEST')
     runner.train()
+    missing = [to for to in state['rewind'] if not (folder / rewind_name(to)).is_file()]
+    if missing:
+        raise UserError(
+            f'{runner.ended_by or "a hook"} ended the dense training {folder} after {runner.iter} '
+            f'iterations, before it came to the rewind point {missing[0]!r}: leave that hook out, '
+            'or rewind to earlier points')
     state.update(metrics=final_metrics(runner, hook), iterations=runner.iter, status='done',
                  seconds=round(time.time() - began, 1))
     if is_main_process():
@@ -98,7 +105,8 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
     The files are hard links; the lottery is left as one that was interrupted at the end
-    of round 0, before it drew the ticket.
+    of round 0, before it drew the ticket. Where a hook has ended the training early, the end
+    is there.
     """
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():
