@@ -19,7 +19,7 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
-from .final import MetricsHook, final_metrics, save_final
+from .final import MetricsHook, save_final
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
@@ -132,14 +132,12 @@ class LotteryRunner:
         cfg = round_config(self.cfg, self.work_dir, index, rounds, self.cfg.randomness.seed)
         self._check_files(cfg, index)
         runner = RoundRunner.from_cfg(cfg)
-        metrics_hook = MetricsHook(
-            lambda: self._save_time(state, entry, before + time.time() - began))
-        runner.register_hook(metrics_hook, priority='LOWEST')
+        metrics = MetricsHook(
+            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
+        runner.register_hook(metrics)
         runner.train()
-        # A dense training that was run elsewhere brings its metrics.
-        metrics = entry['metrics'] or final_metrics(runner, metrics_hook)
         if is_main_process():
-            entry.update(self._finish(runner, index), metrics=metrics, status='done',
+            entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
                          seconds=round(before + time.time() - began, 1))
             state.save()
             (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)

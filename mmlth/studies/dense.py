@@ -12,11 +12,11 @@ from mmengine.dist import is_main_process, master_only
 from mmlth.core import paths
 from mmlth.core.files import link, write_json
 from mmlth.core.scores import PROBED
-from mmlth.engine.final import MetricsHook, final_metrics
+from mmlth.engine.final import MetricsHook
 from mmlth.engine.lottery_state import LotteryState, plain_config, read_json
 from mmlth.engine.preflight import count_rounds
 from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, hook_config
+from mmlth.engine.rounds import evaluation_config, hook_config, keep_exact
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
 
@@ -72,6 +72,7 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
         write_json(folder / _STATE, state)
     cfg, began = dense_config(cfg), time.time()
     cfg.work_dir, cfg.experiment_name, cfg.launcher = str(folder), f'dense_{folder.name}', launcher
+    keep_exact(cfg)
     for to in state['rewind']:
         cfg.default_hooks[f'rewind_{to}'] = ConfigDict(
             type='mmlth.RewindHook', to=to, out=rewind_name(to))
@@ -79,9 +80,9 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     runner = RoundRunner.from_cfg(cfg)
     hook = MetricsHook(lambda: None)
-    runner.register_hook(hook, priority='LOWEST')
+    runner.register_hook(hook)
     runner.train()
-    state.update(metrics=final_metrics(runner, hook), iterations=runner.iter, status='done',
+    state.update(metrics=hook.metrics, iterations=runner.iter, status='done',
                  seconds=round(time.time() - began, 1))
     if is_main_process():
         write_json(folder / _STATE, state)
