@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 bash tools/setup_env.sh
 export CUDA_VISIBLE_DEVICES="${CUDA_VISIBLE_DEVICES-}"  # the mmcv of set-up has no CUDA ops
 export OMP_WAIT_POLICY=PASSIVE  # threads that wait leave the core to other programs
-exec .venv/bin/python -m pytest tests -n auto --maxprocesses=8 "$@"
+exec "${MMLTH_VENV:-.venv}/bin/python" -m pytest tests -n auto --maxprocesses=8 "$@"
