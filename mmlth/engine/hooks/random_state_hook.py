@@ -43,9 +43,13 @@ class RandomStateHook(Hook):
         self.before_validation: Optional[Dict[str, Any]] = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Save the state; within a validation (a best checkpoint), the one before it."""
+        """Save the state that the next iteration begins with.
+
+        Within a validation (a best checkpoint) that is the one before it; in a resumed training
+        that has not gone on yet, the one still to be put back.
+        """
         checkpoint.setdefault('mmlth', {})['random_state'] = (
-            self.before_validation or random_state())
+            self.loaded or self.before_validation or random_state())
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Read it; it is put back once the data are where they were."""
