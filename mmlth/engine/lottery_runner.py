@@ -21,6 +21,7 @@ from mmlth.registry import RUNNERS
 from . import chain_report
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
+from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
@@ -67,7 +68,7 @@ class LotteryRunner:
             model = self._run_round(state, entry, rounds)
         if is_main_process():
             chain_report.write(self.work_dir, state.rounds, self.cfg)
-            self._say(chain_report.summary(state.rounds, self.work_dir))
+            self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
         return model
 
     def test(self) -> Dict[str, float]:
@@ -202,7 +203,10 @@ class LotteryRunner:
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
-            iterations=runner.iter, planned_iterations=runner.max_iters)
+            iterations=runner.iter, planned_iterations=runner.max_iters,
+            ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
+            rewind_iteration=next((hook.iteration for hook in runner.hooks
+                                   if isinstance(hook, RewindHook)), None))
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')

@@ -23,9 +23,11 @@ class LotteryState:
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
     dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
-    ``planned_iterations`` (more, if an early-bird ticket ended the round), ``processes`` (that
+    ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
+    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
     train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;
-    both are noted when it begins, and None in lotteries of older versions) and ``seconds``.
+    both are noted when it begins) and ``seconds``. In lotteries of older versions
+    ``ended_by``, ``rewind_iteration``, ``processes`` and ``ticket_digest`` are None.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
@@ -39,7 +41,8 @@ class LotteryState:
         return dict(
             round=index, status='waiting', scope_sparsity=None, network_sparsity=None, metrics={},
             checkpoint=None, ticket=None, checkpoint_bytes=None, ticket_bytes=None,
-            ticket_digest=None, iterations=0, planned_iterations=0, processes=None, seconds=0.0)
+            ticket_digest=None, iterations=0, planned_iterations=0, ended_by=None,
+            rewind_iteration=None, processes=None, seconds=0.0)
 
     def save(self) -> None:
         write_json(self.path, dict(
