@@ -89,6 +89,9 @@ class TicketHook(Hook):
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
         targets = [bare, *ema_copies(runner)]
+        if not self.resumed:
+            for model in targets:
+                complete(model, self.ticket)
         if not self.resumed and self.ticket.state:
             for model in targets:
                 states.load(model, self.ticket.state, self.path,
@@ -114,6 +117,13 @@ class TicketHook(Hook):
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
         checkpoint.setdefault('mmlth', {}).update(entry)
+
+
+def complete(model: torch.nn.Module, ticket: Ticket) -> None:
+    """Give a new model what its ticket has beside the weights it was built with."""
+    late = set(ticket.meta.get('late_buffers') or ())
+    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
+    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
 def checkpoint_entry(mask) -> dict:
