@@ -95,6 +95,10 @@ def _is_size(value: Any) -> bool:
     return value is None or _is_count(value)
 
 
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _is_name(value: Any) -> bool:
     return value is None or isinstance(value, str) and value.isidentifier() and len(value) <= 255
 
@@ -121,6 +125,7 @@ _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     checkpoint=(_is_path, 'a path inside the work dir or null'),
     ticket=(_is_path, 'a path inside the work dir or null'),
     checkpoint_bytes=(_is_size, 'a whole number, not negative, or null'),
+    ticket_digest=(_is_text, 'a text or null'),
     ticket_bytes=(_is_size, 'a whole number, not negative, or null'),
     iterations=(_is_count, 'a whole number, not negative'),
     planned_iterations=(_is_count, 'a whole number, not negative'),
