@@ -108,7 +108,7 @@ class Cut(Exception):
 
 
 @HOOKS.register_module(force=True)
-class CutHook(Hook):
+class CutInTheTicket(Hook):
     """Stops round 1 at an iteration."""
     at = None
 
@@ -122,15 +122,15 @@ def test_resumed_is_as_uninterrupted(tmp_path, amp, monkeypatch, way):  # noqa: 
     """Cut off in round 1, wherever its last checkpoint was: 80 % pruned, gradients gathered."""
     def start(name, resume=False):
         cfg = config(tmp_path / name, way, sparsity=0.8)
-        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutHook')]
+        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutInTheTicket')]
         cfg.resume = resume
         RUNNERS.build(cfg).train()
 
     start('whole')
-    monkeypatch.setattr(CutHook, 'at', 19)
+    monkeypatch.setattr(CutInTheTicket, 'at', 19)
     with pytest.raises(Cut):
         start('cut')
-    monkeypatch.setattr(CutHook, 'at', None)
+    monkeypatch.setattr(CutInTheTicket, 'at', None)
     start('cut', resume=True)
     whole, cut = (torch.load(tmp_path / name / 'round_1' / paths.FINAL, weights_only=True)
                   for name in ('whole', 'cut'))
