@@ -1,6 +1,4 @@
 """What hooks keep, after rewinding: right, or named in a warning."""
-import json
-
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -8,7 +6,6 @@ from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config
 
 from mmlth.core import Ticket, paths
-from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 from mmlth.engine.averages import ema_copies
 
@@ -127,14 +124,3 @@ def test_nothing_is_said_of_a_usual_training(tmp_path, by_epoch):
                                  default_hooks=dict(checkpoint=dict(
                                      save_best='toy/AP', rule='greater')))).train()
     assert not warnings_of(tmp_path)
-
-
-def test_a_point_that_is_not_reached_leaves_no_older_one(tmp_path):
-    """A dense training that is ended before its point must not hand on another one's."""
-    (tmp_path / 'round_0').mkdir()
-    (tmp_path / 'round_0' / paths.REWIND).write_bytes(b'older')
-    cfg = lottery_config(tmp_path, by_epoch=True, iters=40, to='5ep', custom_hooks=[
-        dict(STOP, patience=1)])
-    with pytest.raises(UserError, match=r'has ended after 8 iterations'):
-        RUNNERS.build(cfg).train()
-    assert json.loads((tmp_path / paths.LOTTERY).read_text())['rounds'][0]['status'] == 'running'
