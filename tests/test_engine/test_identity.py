@@ -63,7 +63,7 @@ def config(work_dir, way, sparsity=0.0):
 
 def is_possible(way):
     """mmengine rewinds epoch-based trainings to ends of epochs; one schedule steps on momentum."""
-    needs_epochs = ('epochs', 'both', 'cosine', 'momentum', 'plateau')
+    needs_epochs = ('epochs', 'both', 'cosine', 'momentum')
     return not (way['by_epoch'] and way['to'] == '3it') and not (
         not way['by_epoch'] and way['schedulers'] in needs_epochs) and not (
         way['schedulers'] == 'momentum' and way['optimizer']['type'] != 'SGD')

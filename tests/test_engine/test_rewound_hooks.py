@@ -66,8 +66,12 @@ def test_the_dense_models_best_checkpoint_stays(tmp_path):
 class SwitchOnce(Hook):
     """Switches at one epoch, as RTMOModeSwitchHook and YOLOXPoseModeSwitchHook do."""
 
+    def __init__(self):
+        self.queue = None
+
     def before_train_epoch(self, runner):
         if runner.epoch == 1:
+            self.queue = torch.zeros(1)
             runner.model.head.use_aux_loss = True
             runner.train_dataloader.dataset.skipped = ('Mosaic',)
 
@@ -102,6 +106,7 @@ def warnings_of(work_dir, r=1):
 @pytest.mark.parametrize('to, schedule, lost', [
     ('2ep', 'resume', ['EarlyStoppingHook.wait_count was 1, is 0',
                        'model.head.use_aux_loss was True, is False',
+                       "SwitchOnce.queue was '<Tensor>', is None",
                        "dataset.skipped was ['Mosaic'], is None"]),
     ('1ep', 'resume', ['EarlyStoppingHook.best_score']), ('0it', 'resume', []), ('2ep', 'restart', [])])
 def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):

@@ -77,12 +77,17 @@ def warn(runner, loaded: Attributes, initial: Attributes) -> None:
 
 
 def attributes(runner) -> Attributes:
-    """The plain attributes of hooks, modules and train data sets: dotted name -> value."""
+    """The plain attributes of hooks, modules and train data sets: dotted name -> value.
+
+    Of others of a hook the class.
+    """
     found: Attributes = {}
     for name, thing in things(runner):
         for key, value in vars(thing).items():
             if is_plain(value) and key != 'training':
                 found[f'{name}.{key}'] = list(value) if isinstance(value, tuple) else value
+            elif isinstance(thing, Hook):   # a queue that is made one day, for one
+                found[f'{name}.{key}'] = f'<{type(value).__name__}>'
     return found
 
 
