@@ -15,9 +15,11 @@ from toy import lottery_config
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain_text import batches
 from mmlth.engine.going_on import check_processes
 from mmlth.engine.same_training import differences, plain_config
-from mmlth.engine.verify import verify
+from mmlth.engine.verify import Violation, verify
+from mmlth.studies.dense import train_dense
 
 
 def run(cfg, resume=True):
@@ -122,6 +124,30 @@ def test_another_number_of_processes_is_refused(tmp_path):
     with pytest.raises(UserError, match=r'trained by 4 process.*1 x 6 instead of 4 x 6'):
         run(cfg)
     assert rounds_of(tmp_path) == lottery['rounds']
+
+
+def test_a_shared_dense_training_is_of_one_number_of_processes(tmp_path):
+    (tmp_path / 'dense.json').write_text(json.dumps(
+        dict(rewind=['0it'], status='running', processes=4)))
+    (tmp_path / paths.RESUME).touch()
+    with pytest.raises(UserError, match='begun with 4 process'):
+        train_dense(tmp_path, lottery_config(tmp_path), ['0it'])
+
+
+def test_the_report_says_where_the_batch_has_changed():
+    rounds = [dict(round=r, status='done', processes=count) for r, count in enumerate((4, None, 2))]
+    assert 'round 0 by 4, round 2 by 2' in batches(rounds)[0]
+    assert not batches(rounds[:2])
+
+
+def test_verify_names_a_round_of_another_ticket(tmp_path):
+    run(lottery_config(tmp_path), resume=False)
+    path = tmp_path / paths.LOTTERY
+    lottery = json.loads(path.read_text())
+    lottery['rounds'][1]['ticket_digest'] = 'another'
+    path.write_text(json.dumps(lottery))
+    with pytest.raises(Violation, match='not the ticket that round 1 was begun with'):
+        verify(tmp_path)
 
 
 def test_learning_rates_are_scaled_only_where_a_round_begins_anew(tmp_path):

@@ -6,7 +6,7 @@ from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config
 
 from mmlth.core import Ticket, paths
-from mmlth.core.rewind import trained_weights
+from mmlth.core.rewind import late_schedulers, trained_weights
 from mmlth.engine.averages import ema_copies
 
 EMA = dict(type='EMAHook', momentum=0.3)
@@ -60,6 +60,22 @@ def test_the_dense_models_best_checkpoint_stays(tmp_path):
         assert len(list((tmp_path / f'round_{r}').glob('best_toy_AP_*.pth'))) == 1, r
         hub = load(tmp_path / f'round_{r}/iter_12.pth')['message_hub']['runtime_info']
         assert f'round_{r}' in hub['best_ckpt']
+
+
+def test_an_older_rewind_point_whose_schedulers_are_late_is_named(tmp_path):
+    cfg = lottery_config(tmp_path, by_epoch=True, to='1ep', schedule='resume')
+    cfg.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[2])]
+    RUNNERS.build(cfg).train()
+    path = tmp_path / 'round_0' / paths.REWIND
+    point = load(path)
+    assert late_schedulers(point) == 0
+    point['param_schedulers'][0]['_global_step'] -= 1
+    torch.save(point, path)
+    (tmp_path / 'round_1' / paths.FINAL).unlink()
+    cfg.resume = True
+    RUNNERS.build(cfg).train()
+    logs = ''.join(log.read_text() for log in (tmp_path / 'round_1').glob('*/*.log'))
+    assert logs.count('1 scheduler(s) of this rewind point lack its last step') == 1
 
 
 @HOOKS.register_module(force=True)
