@@ -1,4 +1,4 @@
-"""What a lottery may go on from: its own tickets, as many processes, a config that trains the same."""
+"""What a lottery goes on from: its own tickets, as many processes, a config that trains alike."""
 import functools
 import json
 import shutil
@@ -188,7 +188,7 @@ def test_a_change_that_trains_the_same_is_noted(tmp_path, change):
 
 
 @pytest.mark.parametrize('change, key', [
-    (dict(optim_wrapper=dict(optimizer=dict(lr=0.2))), 'optim_wrapper.optimizer.lr was 0.1, is 0.2'),
+    (dict(optim_wrapper=dict(optimizer=dict(lr=0.2))), 'optimizer.lr was 0.1, is 0.2'),
     (dict(train_dataloader=dict(num_workers=2)), 'train_dataloader.num_workers'),
     (dict(train_dataloader=dict(batch_size=2)), 'train_dataloader.batch_size'),
     (dict(train_cfg=dict(val_interval=2)), 'train_cfg.val_interval'),
@@ -196,8 +196,8 @@ def test_a_change_that_trains_the_same_is_noted(tmp_path, change):
     (dict(custom_hooks=[dict(type='MyLoggerHook')]), 'custom_hooks'),
     (dict(default_hooks=dict(logger=dict(type='MyHook'))), 'default_hooks.logger'),
     (dict(val_evaluator=dict(prefix='x')), 'val_evaluator.prefix'),
-    (dict(param_scheduler=[dict(type='LinearLR', start_factor=0.2, by_epoch=False, begin=0, end=6)]),
-     'param_scheduler[0].start_factor was 0.1, is 0.2'),
+    (dict(param_scheduler=[dict(type='LinearLR', start_factor=0.2, by_epoch=False, begin=0,
+                                end=6)]), 'param_scheduler[0].start_factor was 0.1, is 0.2'),
     (dict(env_cfg=dict(cudnn_benchmark=True)), 'env_cfg.cudnn_benchmark'),
 ], ids=lambda value: str(value)[:40])
 def test_a_change_that_trains_otherwise_is_named(tmp_path, change, key):

@@ -124,7 +124,8 @@ def warnings_of(work_dir, r=1):
                        'model.head.use_aux_loss was True, is False',
                        "SwitchOnce.queue was '<Tensor>', is None",
                        "dataset.skipped was ['Mosaic'], is None"]),
-    ('1ep', 'resume', ['EarlyStoppingHook.best_score']), ('0it', 'resume', []), ('2ep', 'restart', [])])
+    ('1ep', 'resume', ['EarlyStoppingHook.best_score']), ('0it', 'resume', []),
+    ('2ep', 'restart', [])])
 def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):
     hooks = [dict(type='Defaults'), dict(type='SwitchOnce'), dict(type='SwitchFrom'), STOP]
     RUNNERS.build(lottery_config(tmp_path, by_epoch=True, iters=16, to=to, schedule=schedule,
