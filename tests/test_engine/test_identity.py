@@ -96,6 +96,7 @@ def largest_difference(work_dir, first=0, second=1):
                      for r in (first, second))
     assert set(dense['state_dict']) == set(ticket['state_dict'])
     assert dense['meta']['iter'] == ticket['meta']['iter'] == ITERS
+    assert all(torch.isfinite(tensor).all() for tensor in ticket['state_dict'].values())
     return max(float((dense['state_dict'][name].double() - tensor.double()).abs().max())
                for name, tensor in ticket['state_dict'].items())
 
