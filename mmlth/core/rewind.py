@@ -49,3 +49,14 @@ def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
         if name.startswith('module.'):
             state[name[len('module.'):]] = tensor
     return state
+
+
+def late_schedulers(checkpoint: Mapping) -> int:
+    """How many schedulers of an mmengine checkpoint lack a step that its place in training has.
+
+    Earlier versions of mmlth saved a point at the end of an epoch before by-epoch schedulers
+    had stepped.
+    """
+    meta = checkpoint['meta']
+    return sum(scheduler['_global_step'] < meta['epoch' if scheduler['by_epoch'] else 'iter']
+               for scheduler in checkpoint.get('param_schedulers') or [])

@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Optional, Union
 
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -90,8 +90,6 @@ class RewindHook(Hook):
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
                 f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
                 f'{path}. Start the training anew.')
-        if runner.iter < self.iteration and is_main_process():
-            path.unlink(missing_ok=True)    # an earlier training's, which this one repeats
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 

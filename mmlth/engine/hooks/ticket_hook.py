@@ -11,6 +11,7 @@ from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.rewind import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
@@ -72,6 +73,12 @@ class TicketHook(Hook):
         # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
         if checkpoint.get('meta', {}).get('rewind_point'):
             self.rewound = runner._resume
+            late = late_schedulers(checkpoint) if self.rewound else 0
+            if late:
+                runner.logger.warning(
+                    f'{late} scheduler(s) of this rewind point lack its last step: an earlier '
+                    'version of mmlth saved it. The learning rates of this ticket are one step '
+                    'behind those of the dense training.')
         else:
             self.resumed = runner._resume
             self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
