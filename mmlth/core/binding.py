@@ -148,15 +148,16 @@ class MaskBinding:
 
 
 def _make_groups(params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor]) -> List[_Group]:
-    names, groups = list(params), []
+    names, groups, nan = list(params), [], {}
     for numbers in grouped(list(params.values())):
         chosen = [names[i] for i in numbers]
         tensors = [params[name] for name in chosen]
         survivors = Survivors([mask[name].to(params[name].device) for name in chosen])
-        nan = tensors[0].new_full((), float('nan'))
+        kind = (tensors[0].dtype, tensors[0].device)
+        nan.setdefault(kind, tensors[0].new_full((), float('nan')))
         groups.append(_Group([
             _Entry(name, param, values.data.requires_grad_(param.requires_grad),
-                   _blank(nan, param.shape))
+                   _blank(nan[kind], param.shape))
             for name, param, values in zip(chosen, tensors, survivors.read(tensors))], survivors))
     return groups
 
