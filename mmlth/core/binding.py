@@ -15,6 +15,7 @@ the next ``zero_grad``. So a ticket of density d, with s values of state a weigh
 A layer of which nothing is pruned stays in the optimizer as it is.
 """
 from dataclasses import dataclass
+from functools import partial
 from typing import Dict, List, Mapping, Optional
 
 import torch
@@ -155,16 +156,34 @@ def _make_groups(params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor])
         survivors = Survivors([mask[name].to(params[name].device) for name in chosen])
         kind = (tensors[0].dtype, tensors[0].device)
         nan.setdefault(kind, tensors[0].new_full((), float('nan')))
-        groups.append(_Group([
+        entries = [
             _Entry(name, param, values.data.requires_grad_(param.requires_grad),
                    _blank(nan[kind], param.shape))
-            for name, param, values in zip(chosen, tensors, survivors.read(tensors))], survivors))
+            for name, param, values in zip(chosen, tensors, survivors.read(tensors))]
+        for entry in entries:
+            if entry.param.requires_grad:
+                entry.param.register_hook(partial(_begin_anew, entry))
+        groups.append(_Group(entries, survivors))
     return groups
 
 
 def _blank(value: Tensor, shape) -> Tensor:
     """A tensor that repeats one entry and takes no memory; what writes to it raises."""
-    return value.as_strided((), ()).expand(shape)
+    return value.as_strided((), ()).expand(shape).data     # .data counts its own writes
+
+
+def _was_cleared(e: _Entry) -> bool:
+    """Whether ``model.zero_grad`` has zeroed the placeholder, which some torch releases allow."""
+    if not e.blank._version:
+        return False
+    e.blank = _blank(e.param.new_full((), float('nan')), e.param.shape)
+    return True
+
+
+def _begin_anew(e: _Entry, gradient: Tensor) -> None:
+    """Called before a gradient is accumulated."""
+    if e.param.grad is e.blank and _was_cleared(e):
+        e.param.grad = None
 
 
 def _gather_gradients(group: _Group) -> None:
@@ -176,6 +195,9 @@ def _gather_gradients(group: _Group) -> None:
             e.compact.grad = None
         elif e.param.grad is not e.blank:
             fresh.append(e)
+        elif _was_cleared(e):
+            e.param.grad = e.blank
+            e.compact.grad = torch.zeros_like(e.compact)
     if fresh:
         gradients = group.survivors.read(
             [e.param.grad if e in fresh else e.param for e in group.entries])
