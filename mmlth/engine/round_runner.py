@@ -1,12 +1,17 @@
 """The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 
 from mmlth.core import paths
+from mmlth.core import state as states
 from mmlth.core.files import link, whole_file
+
+from .hooks.ticket_hook import bare_model
+from .reading import check_written, drop_unreadable, read_checkpoint
 
 
 class RoundRunner(Runner):
@@ -19,8 +24,12 @@ class RoundRunner(Runner):
     It notes in ``ended_by`` the class of the hook that has ended the training before its
     schedule does (``stop_training``), and leaves a ``resume.pth`` of that end: resumed, the
     training is at its end again, whatever that hook has kept of it.
+
+    It reads checkpoints as data (:mod:`mmlth.core.checkpoint_file`), the first one that it has
+    written at once, so that what cannot be read is known before hours are spent.
     """
     ended_by: Optional[str] = None
+    checked = False
 
     def call_hook(self, fn_name: str, **kwargs) -> None:
         """As ``Runner.call_hook``."""
@@ -57,6 +66,26 @@ class RoundRunner(Runner):
             super().save_checkpoint(
                 str(part.parent), part.name, meta=dict(iter=self.iter, epoch=self.epoch))
 
+    def load_checkpoint(self, filename: str, map_location: Union[str, Callable] = 'cpu',
+                        strict: bool = False,
+                        revise_keys: Sequence[Tuple[str, str]] = ((r'^module\.', ''),)) -> dict:
+        """As ``Runner.load_checkpoint``; a resumed model gets buffers as they were, too."""
+        checkpoint = read_checkpoint(filename, map_location)
+        lost = drop_unreadable(checkpoint)
+        if self._resume:
+            checkpoint.get('meta', {}).pop('config', None)      # Runner.resume would execute it
+            if lost:
+                self.logger.warning(f'{filename} has objects of unknown classes; the training '
+                                    f'goes on without {", ".join(lost)}.')
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = bare_model(self.model)
+        if self._resume:
+            states.fit_buffers(model, checkpoint['state_dict'])
+        _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=list(revise_keys))
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
     @master_only
     def save_checkpoint(self, out_dir, filename, *args, **kwargs) -> None:
         """As ``Runner.save_checkpoint``."""
@@ -66,6 +95,9 @@ class RoundRunner(Runner):
         path = Path(out_dir) / filename
         with whole_file(path) as part:
             super().save_checkpoint(str(part.parent), part.name, *args, **kwargs)
-        rewind_point = (kwargs.get('meta') or {}).get('rewind_point')
+            rewind_point = (kwargs.get('meta') or {}).get('rewind_point')
+            if not self.checked and not rewind_point:   # the RewindHook looks at its own
+                check_written(part, filename, self.logger)
+                self.checked = True
         if kwargs.get('save_optimizer', True) and not rewind_point:
             link(path, Path(self.work_dir) / paths.RESUME)

@@ -73,7 +73,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
 
 
 def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
-    """Add the hooks that make a training exact that goes on from a checkpoint.
+    """Add the hooks that make a training exact that goes on from a checkpoint, or warn.
 
     Args:
         cfg: Of the training.
@@ -82,6 +82,7 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
     hooks = cfg.setdefault('default_hooks', ConfigDict())
     hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
+    hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
 
 
 def rewind_path(work_dir) -> Path:

@@ -1,6 +1,7 @@
 """Two configs compared: what differs between them that a training depends on."""
 import functools
 import hashlib
+import inspect
 import json
 import math
 from types import CodeType, FunctionType
@@ -104,10 +105,12 @@ def _described(value: Any) -> Any:
         return dict(partial=_plain(value.func), args=_plain(value.args),
                     keywords=_plain(value.keywords))
     if isinstance(value, FunctionType):
-        inner = [cell.cell_contents for cell in value.__closure__ or ()]
+        used = inspect.getclosurevars(value)
+        outer = {name: thing for name, thing in {**used.globals, **used.nonlocals}.items()
+                 if isinstance(thing, (type(None), str, int, float, list, tuple, dict, set))}
         return dict(function=f'{value.__module__}.{value.__qualname__}',
-                    code=_code_digest(value.__code__),
-                    values=_plain([value.__defaults__, value.__kwdefaults__, inner]))
+                    code=_code_digest(value.__code__), outer=_plain(outer),
+                    defaults=_plain([value.__defaults__, value.__kwdefaults__]))
     text = str(value)
     if ' at 0x' not in text:
         return text

@@ -89,6 +89,12 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
     hook = MetricsHook(lambda: None)
     runner.register_hook(hook)
     runner.train()
+    missing = [to for to in state['rewind'] if not (folder / rewind_name(to)).is_file()]
+    if missing:
+        raise UserError(
+            f'{runner.ended_by or "a hook"} ended the dense training {folder} after {runner.iter} '
+            f'iterations, before it came to the rewind point {missing[0]!r}: leave that hook out, '
+            'or rewind to earlier points')
     state.update(processes=get_world_size(), metrics=hook.metrics, iterations=runner.iter,
                  status='done', seconds=round(time.time() - began, 1))
     if is_main_process():
@@ -106,7 +112,8 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
     The files are hard links; the lottery is left as one that was interrupted at the end
-    of round 0, before it drew the ticket.
+    of round 0, before it drew the ticket. Where a hook has ended the training early, the end
+    is there.
     """
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():

@@ -101,3 +101,38 @@ def largest_difference(work_dir, first=0, second=1):
 def test_nothing_pruned_is_the_dense_training(tmp_path, amp, way):  # noqa: F811
     RUNNERS.build(config(tmp_path, way)).train()
     assert largest_difference(tmp_path) == 0
+
+
+class Cut(Exception):
+    pass
+
+
+@HOOKS.register_module(force=True)
+class CutHook(Hook):
+    """Stops round 1 at an iteration."""
+    at = None
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if 'round_1' in runner.work_dir and runner.iter + 1 == self.at:
+            raise Cut
+
+
+@pytest.mark.parametrize('way', covering(1)[::5], ids=name_of)
+def test_resumed_is_as_uninterrupted(tmp_path, amp, monkeypatch, way):  # noqa: F811
+    """Cut off in round 1, wherever its last checkpoint was: 80 % pruned, gradients gathered."""
+    def start(name, resume=False):
+        cfg = config(tmp_path / name, way, sparsity=0.8)
+        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutHook')]
+        cfg.resume = resume
+        RUNNERS.build(cfg).train()
+
+    start('whole')
+    monkeypatch.setattr(CutHook, 'at', 19)
+    with pytest.raises(Cut):
+        start('cut')
+    monkeypatch.setattr(CutHook, 'at', None)
+    start('cut', resume=True)
+    whole, cut = (torch.load(tmp_path / name / 'round_1' / paths.FINAL, weights_only=True)
+                  for name in ('whole', 'cut'))
+    assert all(torch.equal(tensor, cut['state_dict'][name])
+               for name, tensor in whole['state_dict'].items())

@@ -5,6 +5,7 @@ from .prune_hook import PruneHook
 from .random_state_hook import RandomStateHook
 from .rewind_hook import RewindHook
 from .ticket_hook import TicketHook
+from .unsaved_hook import UnsavedHook
 
 __all__ = ['EarlyBirdHook', 'GradientHook', 'PruneHook', 'RandomStateHook', 'RewindHook',
-           'TicketHook']
+           'TicketHook', 'UnsavedHook']

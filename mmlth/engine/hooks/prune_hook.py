@@ -1,12 +1,13 @@
 """Draw the next ticket at the end of a training."""
 import inspect
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
 from mmlth.core import mask as masks
 from mmlth.core import paths, round_sparsities, select
+from mmlth.core import state as states
 from mmlth.core.allocation import check_room
 from mmlth.core.control import check_control
 from mmlth.core.errors import UserError
@@ -126,6 +127,11 @@ class PruneHook(Hook):
         self.round = round
         self.rewind = rewind
         self.out = out
+        self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+
+    def before_run(self, runner) -> None:
+        """Note the buffers before the first forward makes some, or lets them grow."""
+        self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
         """Find unknown groups and too high floors before the training; draw at the start."""

@@ -12,6 +12,8 @@ from mmlth.core.files import whole_file
 from mmlth.core.rewind import rewind_iteration
 from mmlth.registry import HOOKS
 
+from ..reading import check_written
+
 
 @HOOKS.register_module()
 class RewindHook(Hook):
@@ -117,4 +119,5 @@ def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
         runner.save_checkpoint(
             str(part.parent), part.name,
             meta=dict(iter=iteration, epoch=epoch, rewind_point=True))
+        check_written(part, name, runner.logger)
     runner.logger.info(f'Rewind point of iteration {iteration} saved: {name}')

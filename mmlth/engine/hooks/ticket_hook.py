@@ -107,6 +107,9 @@ class TicketHook(Hook):
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
         copies = ema_copies(runner)
+        if not self.resumed:
+            for model in [bare, *copies]:
+                complete(model, ticket)
         if not self.resumed and ticket.state:
             strict = self.strict and self.mapping is None
             for average in copies:
@@ -147,6 +150,13 @@ def forget_checkpoints(message_hub) -> None:
     for key in list(message_hub.runtime_info):
         if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
             message_hub.pop_info(key)
+
+
+def complete(model: torch.nn.Module, ticket: Ticket) -> None:
+    """Give a new model what its ticket has beside the weights it was built with."""
+    late = set(ticket.meta.get('late_buffers') or ())
+    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
+    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
 def checkpoint_entry(mask) -> dict:
