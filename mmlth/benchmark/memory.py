@@ -1,5 +1,6 @@
 """Bytes that a training step of a ticket and of the dense model take, all counted."""
 import copy
+import gc
 from typing import Callable, List, Mapping, Optional, Tuple
 
 import torch
@@ -50,6 +51,7 @@ def measure(model: nn.Module, make: Callable, mask: Optional[Mapping[str, Tensor
         wrapper.step()
         wrapper.zero_grad()
         fill_gradients(model)
+    gc.collect()    # what older models have left is not freed while it is counted
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
     held, _ = _allocated(begin, device)
     _, peak = _allocated(wrapper.step, device)

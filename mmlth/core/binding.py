@@ -14,6 +14,7 @@ the next ``zero_grad``. So a ticket of density d, with s values of state a weigh
 8 + 4 s: with d = 0.5 no more for SGD with momentum (12) and less for Adam (14 against 16).
 A layer of which nothing is pruned stays in the optimizer as it is.
 """
+import weakref
 from dataclasses import dataclass
 from functools import partial
 from typing import Dict, List, Mapping, Optional
@@ -162,7 +163,7 @@ def _make_groups(params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor])
             for name, param, values in zip(chosen, tensors, survivors.read(tensors))]
         for entry in entries:
             if entry.param.requires_grad:
-                entry.param.register_hook(partial(_begin_anew, entry))
+                entry.param.register_hook(partial(_begin_anew, weakref.ref(entry)))
         groups.append(_Group(entries, survivors))
     return groups
 
@@ -180,9 +181,10 @@ def _was_cleared(e: _Entry) -> bool:
     return True
 
 
-def _begin_anew(e: _Entry, gradient: Tensor) -> None:
-    """Called before a gradient is accumulated."""
-    if e.param.grad is e.blank and _was_cleared(e):
+def _begin_anew(entry: 'weakref.ref[_Entry]', gradient: Tensor) -> None:
+    """Called before a gradient is accumulated; the parameter must not keep itself alive."""
+    e = entry()
+    if e is not None and e.param.grad is e.blank and _was_cleared(e):
         e.param.grad = None
 
 
