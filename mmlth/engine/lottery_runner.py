@@ -66,7 +66,10 @@ class LotteryRunner:
             if is_done(self.work_dir, entry):
                 self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
                 continue
+            model = None    # a round has the memory to itself
+            free_memory()
             model = self._run_round(state, entry, rounds)
+        free_memory()
         if is_main_process():
             chain_report.write(self.work_dir, state.rounds, self.cfg)
             self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
@@ -175,12 +178,7 @@ class LotteryRunner:
             self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
                       f'{chain_report.one_line(entry)}')
         barrier()
-        model = runner.model
-        del runner
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return model
+        return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
@@ -211,6 +209,13 @@ class LotteryRunner:
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+def free_memory() -> None:
+    """Collect what refers to itself in a circle, as a Runner and its hooks do."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def holds_results(work_dir: Path) -> bool:
