@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Optional
 
-from mmengine.dist import master_only
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
 from mmengine.runner.checkpoint import _load_checkpoint
 
 from mmlth.core import Ticket, paths, select
@@ -13,30 +13,45 @@ from mmlth.core.control import control_mask
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
+from mmlth.core.scores import PROBED
 
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
+from .ranks import on_rank_0, together
 from .transferring import carried
 
 
-@master_only
 def draw_at_start(hook, runner) -> None:
-    """Draw the mask before the first update and keep it for the end of the training."""
+    """Draw the mask before the first update and keep it for the end of the training.
+
+    On every rank, as all that draws here; rank 0 writes.
+    """
     path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter == 0:
-        Ticket(draw_mask(hook, runner), {}, dict(score=hook.score)).save(path)
-        runner.logger.info(f'The mask is drawn before the training: {path}')
-    elif not path.is_file():
-        raise UserError(
-            f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
-            f'before its start, {path}, is gone. Start the training anew.')
+    mask = draw_mask(hook, runner) if runner.iter == 0 else None
+    with together():
+        if not is_main_process():
+            return
+        if mask is not None:
+            Ticket(mask, {}, dict(score=hook.score)).save(path)
+            runner.logger.info(f'The mask is drawn before the training: {path}')
+        elif not path.is_file():
+            raise UserError(
+                f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
+                f'before its start, {path}, is gone. Start the training anew.')
 
 
-@master_only
 def draw_ticket(hook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    mask = find_mask(hook, runner)
+    found = hook.at == 'start' or any(
+        h.found for h in runner.hooks if hasattr(h, 'early_bird_mask'))
+    write_ticket(hook, runner, None if found else draw_mask(hook, runner))
+
+
+@on_rank_0
+def write_ticket(hook, runner, drawn: Optional[masks.Mask]) -> None:
+    """Write the ticket of ``drawn``, or of the mask that was found before."""
+    mask = find_mask(hook, runner, drawn)
     model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
     if hook.control == 'fresh_weights':
         start, source = {}, 'a new initialisation'
@@ -58,14 +73,13 @@ def draw_ticket(hook, runner) -> None:
     warn_of_layers(hook, runner, mask)
 
 
-def find_mask(hook, runner) -> masks.Mask:
+def find_mask(hook, runner, drawn: Optional[masks.Mask]) -> masks.Mask:
     """The mask of the next ticket: found early, drawn at the start, or drawn now."""
     # An EarlyBirdHook that ended the training has the mask already.
     found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None)
-    if mask is None and hook.at == 'start':
+    mask = next(filter(None, found), None) or drawn
+    if mask is None:
         mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
-    mask = mask or draw_mask(hook, runner)
     return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
 
 
@@ -84,21 +98,50 @@ def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
 
 
 def draw_mask(hook, runner) -> masks.Mask:
-    """The mask that ``hook`` says of the weights as they are now."""
+    """The mask that ``hook`` says of the weights as they are now, the same on every rank."""
     model = bare_model(runner.model)
     weights = select(model, hook.scope, hook.frozen)
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    return masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
+    mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
                       floor=hook.floor, earlier=earlier, iterations=hook.iterations,
                       probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
                       transposed=transposed(model))
+    return agreed(mask, hook.score in PROBED)
+
+
+def agreed(mask: masks.Mask, rounded: bool) -> masks.Mask:
+    """The mask that all ranks have drawn.
+
+    Args:
+        mask: This rank's.
+        rounded: Gradients on a GPU differ in their last bits from run to run, so that single
+            weights fall on the other side: rank 0's mask holds.
+
+    Raises:
+        RuntimeError: On every rank: they differ, and nothing was rounded.
+    """
+    digests = all_gather_object(masks.digest(mask))
+    if len(set(digests)) == 1:
+        return mask
+    if not rounded:
+        raise RuntimeError(
+            f'the ranks draw different masks: {digests}. Their weights must differ, which '
+            'distributed training should keep equal')
+    bits = [{name: masks.pack(keep) for name, keep in mask.items()}]
+    broadcast_object_list(bits)
+    return {name: masks.unpack(bits[0][name], keep.shape).to(keep.device)
+            for name, keep in mask.items()}
 
 
 def seed_of(hook, runner) -> int:
-    """Other random numbers in every round, the same ones when a round is repeated."""
-    return (runner.seed or 0) + hook.round
+    """Other random numbers in every round, the same ones when a round is repeated.
+
+    The same on every rank, also with ``randomness=dict(diff_rank_seed=True)``.
+    """
+    own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    return (runner.seed or 0) - own + hook.round
 
 
 def find_rewind_point(hook, runner) -> Optional[Path]:

@@ -14,8 +14,9 @@ from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_at_start, draw_ticket
+from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..transferring import TransferSpec, transfer_at_start
-from .ticket_hook import bare_model
+from .ticket_hook import bare_model, check_model_wrapper
 
 
 @HOOKS.register_module()
@@ -126,11 +127,15 @@ class PruneHook(Hook):
         self.out = out
 
     def before_train(self, runner) -> None:
-        """Find unknown groups before the training, not after it; draw at the start."""
+        """Find what is wrong before the training, not after it; draw at the start."""
+        check_model_wrapper(runner.model)
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
-            select(bare_model(runner.model), self.scope, self.frozen)
+            weights = select(bare_model(runner.model), self.scope, self.frozen)
+            if self.round == 0:     # a ticket is looked at by its TicketHook
+                warn_of_unmaskable(runner.logger, bare_model(runner.model))
+                warn_of_refilled(runner.logger, bare_model(runner.model), trial_mask(weights))
             if self.at == 'start':
                 draw_at_start(self, runner)
         if self.at == 'start':

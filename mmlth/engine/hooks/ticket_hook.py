@@ -14,7 +14,10 @@ from mmlth.core.errors import UserError
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
+from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_built
+from ..ranks import together
 
 
 @HOOKS.register_module()
@@ -57,10 +60,11 @@ class TicketHook(Hook):
 
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
-        if self.mapping is None:
-            self.ticket = Ticket.load(self.path)
-        else:
-            self.source = read_source(self.path)
+        with together():
+            if self.mapping is None:
+                self.ticket = Ticket.load(self.path)
+            else:
+                self.source = read_source(self.path)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
@@ -72,6 +76,7 @@ class TicketHook(Hook):
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
+        check_built(runner.optim_wrapper.optimizer)
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
@@ -97,6 +102,7 @@ class TicketHook(Hook):
             masks.apply(mask, dict(model.named_parameters()))
         if self.last_learning_rate and not self.resumed:
             set_learning_rates(runner.optim_wrapper.optimizer, self.ticket.meta, self.path)
+        warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
