@@ -3,8 +3,10 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Callable, Iterator
 
-from mmengine.dist import all_gather_object, get_rank, is_main_process
+from mmengine.dist import (all_gather_object, broadcast_object_list, get_rank,
+                           is_main_process)
 
+from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 
 
@@ -43,3 +45,27 @@ def on_rank_0(function: Callable[..., None]) -> Callable[..., None]:
             if is_main_process():
                 function(*args, **kwargs)
     return wrapped
+
+
+def agreed(mask: masks.Mask, rounded: bool) -> masks.Mask:
+    """The mask that all ranks have drawn.
+
+    Args:
+        mask: This rank's.
+        rounded: Gradients on a GPU differ in their last bits from run to run, so that single
+            weights fall on the other side: rank 0's mask holds.
+
+    Raises:
+        RuntimeError: On every rank: they differ, and nothing was rounded.
+    """
+    digests = all_gather_object(masks.digest(mask))
+    if len(set(digests)) == 1:
+        return mask
+    if not rounded:
+        raise RuntimeError(
+            f'the ranks draw different masks: {digests}. Their weights must differ, which '
+            'distributed training should keep equal')
+    bits = [{name: masks.pack(keep) for name, keep in mask.items()}]
+    broadcast_object_list(bits)
+    return {name: masks.unpack(bits[0][name], keep.shape).to(keep.device)
+            for name, keep in mask.items()}
