@@ -2,7 +2,6 @@
 from pathlib import Path
 from typing import Optional, Union
 
-from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -12,6 +11,7 @@ from mmlth.core.files import whole_file
 from mmlth.core.rewind import rewind_iteration
 from mmlth.registry import HOOKS
 
+from ..ranks import on_rank_0
 from ..reading import check_written
 
 
@@ -110,7 +110,7 @@ class RewindHook(Hook):
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
 
-@master_only
+@on_rank_0
 def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
     """Write the rewind point as of ``iteration`` finished iterations, whole or not at all."""
     with whole_file(Path(runner.work_dir) / name) as part:

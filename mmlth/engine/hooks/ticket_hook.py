@@ -16,7 +16,10 @@ from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
 from ..averages import ema_copies, rewound_average
+from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_built
+from ..ranks import together
 
 
 @HOOKS.register_module()
@@ -74,10 +77,11 @@ class TicketHook(Hook):
 
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
-        if self.mapping is None:
-            self._loaded = Ticket.load(self.path)
-        else:
-            self.source = read_source(self.path)
+        with together():
+            if self.mapping is None:
+                self._loaded = Ticket.load(self.path)
+            else:
+                self.source = read_source(self.path)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
@@ -97,6 +101,7 @@ class TicketHook(Hook):
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
+        check_built(runner.optim_wrapper.optimizer)
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
@@ -130,6 +135,7 @@ class TicketHook(Hook):
             forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
             set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
+        warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
