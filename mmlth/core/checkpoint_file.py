@@ -83,11 +83,11 @@ def _check_form(path: Path) -> None:
     """What torch.load would take for something else, or unpack to more than its bytes."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
+            if any(Path(name).name == 'constants.pkl' for name in file.namelist()):
+                raise ValueError('it is a TorchScript archive, a program: save a state_dict')
             # torch.save compresses nothing; what expands could take all memory.
             if any(entry.file_size > entry.compress_size for entry in file.infolist()):
                 raise ValueError('it is compressed')
-            if any(Path(name).name == 'constants.pkl' for name in file.namelist()):
-                raise ValueError('it is a TorchScript archive, a program: save a state_dict')
         return
     with open(path, 'rb') as file:
         if file.read(len(_LEGACY)) != _LEGACY:
