@@ -40,7 +40,7 @@ def load(path, map_location: Any = 'cpu') -> Any:
             return load_file(str(path))
         _check_form(path)
         with _without(_FORCE):
-            return torch.load(str(path), map_location, unpickler.MODULE)
+            return torch.serialization.load(str(path), map_location, unpickler.MODULE)
     except Exception as error:      # an unpickler raises whatever the damage makes of it
         reason = (str(error).strip() or '-').splitlines()[0][:200]
         raise UserError(f'{path} cannot be read as a checkpoint: {type(error).__name__}: '

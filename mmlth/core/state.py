@@ -104,9 +104,18 @@ def extra_states(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
 
 
 def set_extra_states(model: nn.Module, states: Mapping[str, Any]) -> None:
-    """Give each module its extra state."""
+    """Give each module its extra state.
+
+    Raises:
+        UserError: The model has no such module, or one that keeps none.
+    """
+    modules = dict(model.named_modules())
     for name, value in states.items():
-        model.get_submodule(name.rpartition('.')[0]).set_extra_state(copy.deepcopy(value))
+        module = modules.get(name.rpartition('.')[0])
+        if getattr(type(module), 'set_extra_state', None) in (None, nn.Module.set_extra_state):
+            raise UserError(f'there is an extra state {name}, which no module of this model keeps. '
+                            'Was it made for another model?')
+        module.set_extra_state(copy.deepcopy(value))
 
 
 def buffer_shapes(model: nn.Module) -> Dict[str, Tuple[int, ...]]:

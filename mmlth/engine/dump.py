@@ -58,8 +58,8 @@ def _value(node: ast.AST) -> Any:
         for keyword in node.keywords:
             value = _value(keyword.value)
             keywords.update(value if keyword.arg is None else {keyword.arg: value})
-        if node.func.id == 'dict' and not arguments:
-            return keywords
+        if node.func.id == 'dict':      # dict({'1': 2}) too
+            return dict(*arguments, **keywords)
         if node.func.id == 'float' and not keywords:
             return float(*arguments)
     return _refuse(node)

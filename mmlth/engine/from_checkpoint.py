@@ -97,4 +97,5 @@ def load_weights(address, model: nn.Module) -> Content:
     states.load(model, {n: t for n, t in renamed.items() if n not in shared}, str(address))
     states.set_extra_states(model, {names[name]: value for name, value in extra.items()})
     ours = origin == "the checkpoint's masks"    # drawn anew, as every round draws
-    return Content(renamed, {} if ours else {names[name]: keep for name, keep in mask.items()})
+    return Content(renamed, {} if ours else {
+        names[name]: keep for name, keep in mask.items() if names[name] not in shared})
