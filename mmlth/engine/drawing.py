@@ -126,10 +126,17 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
     if hook.rewind is None and keeps_weights:
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
+    if own is not None and own.iteration > runner.iter:
+        raise UserError(
+            f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training after '
+            f'{runner.iter} iterations, before the rewind point {own.to!r} (iteration '
+            f'{own.iteration}): rewind to an earlier point, or leave that hook out')
     if not path.is_file():
         raise UserError(
-            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
-            'of the dense training. Run that training anew.')
+            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook of the '
+            f'dense training. This training has ended after {runner.iter} iterations: if it was '
+            'ended before the rewind point, choose an earlier point or let it train on; else run '
+            'the dense training anew.')
     return path
 
 
