@@ -1,4 +1,5 @@
 """The rewind point: when it is taken, and the weights a checkpoint holds."""
+import copy
 import re
 from typing import Dict, Mapping, Union
 
@@ -44,7 +45,7 @@ def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
     With an EMAHook, ``state_dict`` holds the average and ``ema_state_dict`` the weights
     themselves (the hook swaps them before saving).
     """
-    state = dict(checkpoint['state_dict'])
+    state = copy.copy(checkpoint['state_dict'])     # with its modules' versions
     for name, tensor in checkpoint.get('ema_state_dict', {}).items():
         if name.startswith('module.'):
             state[name[len('module.'):]] = tensor
