@@ -19,6 +19,7 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .data_check import FirstLookHook
 from .final import MetricsHook, final_metrics, save_final
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
@@ -135,6 +136,7 @@ class LotteryRunner:
         metrics_hook = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began))
         runner.register_hook(metrics_hook, priority='LOWEST')
+        runner.register_hook(FirstLookHook())
         runner.train()
         # A dense training that was run elsewhere brings its metrics.
         metrics = entry['metrics'] or final_metrics(runner, metrics_hook)
