@@ -19,6 +19,7 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .hooks.rewind_hook import RewindHook
@@ -169,6 +170,7 @@ class LotteryRunner:
         metrics = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
         runner.register_hook(metrics)
+        runner.register_hook(FirstLookHook())
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():

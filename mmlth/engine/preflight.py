@@ -6,12 +6,14 @@ from typing import Iterator, List
 
 from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
-from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS
+from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
 from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .data_check.files import leaves
+from .data_check.first_look import check_annotation_files
 from .masked_optim_wrapper import MaskAware
 from .optimizer_check import check_configured
 from .rounds import hook_config, shorten
@@ -158,22 +160,23 @@ def _name(kind) -> str:
 
 
 def check_data(cfg: Config) -> None:
-    """The local annotation files and image folders that the config names must exist."""
+    """The local annotation files and image folders that the config names must exist, and the
+    files be whole and know its classes."""
     for loader in ('train_dataloader', 'val_dataloader'):
-        for path in _data_paths((cfg.get(loader) or {}).get('dataset') or {}):
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        for path in (path for part in leaves(dataset) for path in _data_paths(part)):
             if not Path(path).exists():
                 raise UserError(
                     f'{loader}: the data set is not there: {path} does not exist (current '
                     f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
                     'belongs where; another place is set with --cfg-options '
                     f'{loader}.dataset.data_root=...')
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            check_annotation_files(loader, dataset)
 
 
 def _data_paths(dataset) -> Iterator[str]:
-    inner: List[dict] = [dataset['dataset']] if 'dataset' in dataset else []
-    inner += dataset.get('datasets') or []
-    for part in inner:
-        yield from _data_paths(part)
+    """What one data set, which is made of no others, reads."""
     root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file')
     local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
     if local and root and not ann_file and isinstance(root, str):
