@@ -1,0 +1,1 @@
+"""Sparse inference on the CPU."""

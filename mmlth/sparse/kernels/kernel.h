@@ -1,0 +1,352 @@
+// The kernel, once per instruction set: the including file sets MMLTH_ISA (its name),
+// MMLTH_LANES and MMLTH_ACCUMULATORS. All of it is local to that file, and no function of the
+// standard library is made from a template here: the linker keeps one copy of each, and it
+// could keep one with instructions that the processor lacks.
+//
+// A lane of the vectors is a tile of the output, tile_h x tile_w; a unit is MMLTH_LANES tiles.
+// Whatever the shift, stride or dilation of a tap, its input is a whole aligned vector.
+#include "headers.h"
+
+namespace mmlth {
+namespace {
+
+constexpr int LANES = MMLTH_LANES;
+constexpr int ACCUMULATORS = MMLTH_ACCUMULATORS;
+constexpr int MAX_H = 7, MAX_W = 8;
+
+typedef float Vec __attribute__((vector_size(4 * LANES)));
+typedef float Four __attribute__((vector_size(16), aligned(4)));
+typedef int Index __attribute__((vector_size(16)));
+
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// Memory that stays with its thread.
+class Buffer {
+public:
+    ~Buffer() { std::free(memory_); }
+    Vec* take(int64_t vectors) {
+        if (vectors > size_) {
+            std::free(memory_);
+            size_ = 0;
+            memory_ = std::aligned_alloc(64, (vectors * sizeof(Vec) + 63) / 64 * 64);
+            if (!memory_) std::abort();
+            size_ = vectors;
+        }
+        return static_cast<Vec*>(memory_);
+    }
+private:
+    void* memory_ = nullptr;
+    int64_t size_ = 0;
+};
+
+inline Four load(const float* from) { Four v; std::memcpy(&v, from, 16); return v; }
+inline void store(float* to, Four v) { std::memcpy(to, &v, 16); }
+
+// 4x4: the columns of four rows.
+inline void transpose4(Four& a, Four& b, Four& c, Four& d) {
+    const Index low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, last = {2, 3, 6, 7};
+    const Four ab0 = __builtin_shuffle(a, b, low), ab1 = __builtin_shuffle(a, b, high);
+    const Four cd0 = __builtin_shuffle(c, d, low), cd1 = __builtin_shuffle(c, d, high);
+    a = __builtin_shuffle(ab0, cd0, first);
+    b = __builtin_shuffle(ab0, cd0, last);
+    c = __builtin_shuffle(ab1, cd1, first);
+    d = __builtin_shuffle(ab1, cd1, last);
+}
+
+// to[i * stride + lane] = rows[lane][i] for i < count.
+inline void gather(const float* const* rows, int64_t count, float* to, int64_t stride) {
+    if (count < 4) {
+        for (int64_t i = 0; i < count; ++i)
+            for (int lane = 0; lane < LANES; ++lane) to[i * stride + lane] = rows[lane][i];
+        return;
+    }
+    for (int64_t next = 0; next < count; next += 4) {
+        const int64_t i = least(next, count - 4);
+        for (int lane = 0; lane < LANES; lane += 4) {
+            Four a = load(rows[lane] + i), b = load(rows[lane + 1] + i);
+            Four c = load(rows[lane + 2] + i), d = load(rows[lane + 3] + i);
+            transpose4(a, b, c, d);
+            float* at = to + i * stride + lane;
+            store(at, a);
+            store(at + stride, b);
+            store(at + 2 * stride, c);
+            store(at + 3 * stride, d);
+        }
+    }
+}
+
+// rows[lane][i] = from[i * stride + lane] for i < count.
+inline void scatter(const float* from, int64_t stride, int64_t count, float* const* rows) {
+    if (count < 4) {
+        for (int64_t i = 0; i < count; ++i)
+            for (int lane = 0; lane < LANES; ++lane) rows[lane][i] = from[i * stride + lane];
+        return;
+    }
+    for (int64_t next = 0; next < count; next += 4) {
+        const int64_t i = least(next, count - 4);
+        for (int lane = 0; lane < LANES; lane += 4) {
+            const float* at = from + i * stride + lane;
+            Four a = load(at), b = load(at + stride);
+            Four c = load(at + 2 * stride), d = load(at + 3 * stride);
+            transpose4(a, b, c, d);
+            store(rows[lane] + i, a);
+            store(rows[lane + 1] + i, b);
+            store(rows[lane + 2] + i, c);
+            store(rows[lane + 3] + i, d);
+        }
+    }
+}
+
+// The inner loop: H * W sums in registers, one multiply-add per surviving weight and sum.
+// `pitch` is the distance, in packed vectors, of outputs that are neighbours in a column; S of
+// those in a row. `bias` starts the sums; null: they go on from `sums`.
+template <int H, int W, int S>
+void accumulate(const float* values, const int16_t* offsets, const int32_t* starts, int64_t count,
+                const Vec* packed, int64_t pitch, const float* bias, Vec* sums) {
+    for (int64_t o = 0; o < count; ++o, sums += H * W) {
+        Vec sum[H][W];
+        for (int h = 0; h < H; ++h)
+            for (int w = 0; w < W; ++w) sum[h][w] = bias ? Vec{} + bias[o] : sums[h * W + w];
+        for (int32_t k = starts[o]; k < starts[o + 1]; ++k) {
+            const Vec value = Vec{} + values[k];
+            const Vec* at = packed + offsets[k];
+            for (int h = 0; h < H; ++h)
+                for (int w = 0; w < W; ++w) sum[h][w] += value * at[h * pitch + w * S];
+        }
+        for (int h = 0; h < H; ++h)
+            for (int w = 0; w < W; ++w) sums[h * W + w] = sum[h][w];
+    }
+}
+
+using Accumulate = void (*)(const float*, const int16_t*, const int32_t*, int64_t, const Vec*,
+                            int64_t, const float*, Vec*);
+
+template <int S, int I>
+constexpr Accumulate instance() {
+    constexpr int H = I / MAX_W + 1, W = I % MAX_W + 1;
+    if constexpr (H * W <= ACCUMULATORS && (S == 1 || W > 1)) return accumulate<H, W, S>;
+    return nullptr;
+}
+struct Table { Accumulate of[MAX_H * MAX_W]; };
+template <int S, int... I>
+constexpr Table instances(std::integer_sequence<int, I...>) {
+    return {{instance<S, I>()...}};
+}
+using Tiles = std::make_integer_sequence<int, MAX_H * MAX_W>;
+constexpr auto STRIDE_1 = instances<1>(Tiles{});
+constexpr auto STRIDE_2 = instances<2>(Tiles{});
+
+// One unit of a layer: where its lanes read and write.
+struct Unit {
+    const Conv& c;
+    const int64_t plane, out_plane, high, wide, size;   // of the packed input of a tile
+    const bool points, regions;
+    int64_t first;                      // of points and regions: the first one
+    int64_t n[LANES], y[LANES], x[LANES];           // image and first output of each tile
+    bool valid[LANES];
+
+    explicit Unit(const Conv& conv) : c(conv),
+        plane(c.height * c.width), out_plane(c.out_height * c.out_width),
+        high((c.tile_h - 1) * c.stride_h + (c.kernel_h - 1) * c.dilation_h + 1),
+        wide((c.tile_w - 1) * c.stride_w + (c.kernel_w - 1) * c.dilation_w + 1),
+        size(high * wide),
+        points(c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 && c.stride_w == 1 &&
+               c.pad_h == 0 && c.pad_w == 0 && c.tile_h == 1),
+        regions(points && plane == 1) {}
+
+    int64_t tiles_high() const { return (c.out_height + c.tile_h - 1) / c.tile_h; }
+    int64_t tiles_wide() const { return (c.out_width + c.tile_w - 1) / c.tile_w; }
+    int64_t count() const {
+        const int64_t all = points ? c.batch * plane : c.batch * tiles_high() * tiles_wide();
+        const int64_t each = points ? LANES * c.tile_w : LANES;
+        return (all + each - 1) / each;
+    }
+
+    void set(int64_t unit) {
+        first = unit * LANES * c.tile_w;
+        if (points) return;
+        const int64_t down = tiles_high(), across = tiles_wide();
+        for (int lane = 0; lane < LANES; ++lane) {
+            const int64_t tile = unit * LANES + lane;
+            valid[lane] = tile < c.batch * down * across;
+            n[lane] = tile / (down * across);
+            y[lane] = tile / across % down * c.tile_h;
+            x[lane] = tile % across * c.tile_w;
+        }
+    }
+
+    void pack(int64_t channel, int64_t count, Vec* packed, float* spare) const {
+        if (regions) pack_regions(channel, count, packed, spare);
+        else if (points) pack_points(channel, count, packed);
+        else pack_tiles(channel, count, packed, spare);
+    }
+
+    void pack_regions(int64_t channel, int64_t count, Vec* packed, float* zeros) const {
+        std::memset(zeros, 0, count * sizeof(float));
+        for (int64_t j = 0; j < c.tile_w; ++j) {
+            const float* rows[LANES];
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t region = first + j * LANES + lane;
+                rows[lane] = region < c.batch ? c.input + region * c.channels + channel : zeros;
+            }
+            gather(rows, count, reinterpret_cast<float*>(packed + j), c.tile_w * LANES);
+        }
+    }
+
+    void pack_points(int64_t channel, int64_t count, Vec* packed) const {
+        for (int64_t j = 0; j < c.tile_w; ++j) {
+            const int64_t point = first + j * LANES;
+            float* to = reinterpret_cast<float*>(packed + j);
+            if (point < c.batch * plane && point % plane + LANES <= plane) {
+                const float* from = c.input + (point / plane * c.channels + channel) * plane
+                    + point % plane;
+                for (int64_t i = 0; i < count; ++i)
+                    std::memcpy(to + i * c.tile_w * LANES, from + i * plane, sizeof(Vec));
+                continue;
+            }
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t p = point + lane;
+                const float* from = c.input + (p / plane * c.channels + channel) * plane + p % plane;
+                for (int64_t i = 0; i < count; ++i)
+                    to[i * c.tile_w * LANES + lane] = p < c.batch * plane ? from[i * plane] : 0.f;
+            }
+        }
+    }
+
+    void pack_tiles(int64_t channel, int64_t count, Vec* packed, float* spare) const {
+        // The columns of the packed tile that lie in the image, for all lanes or for each.
+        int64_t from[LANES], to[LANES];
+        bool same = true;
+        for (int lane = 0; lane < LANES; ++lane) {
+            const int64_t left = x[lane] * c.stride_w - c.pad_w;
+            from[lane] = least(wide, most(0, -left));
+            to[lane] = most(from[lane], least(wide, c.width - left));
+            same = same && from[lane] == from[0] && to[lane] == to[0];
+        }
+        float* zeros = spare + LANES * wide;
+        std::memset(spare, 0, (LANES + 1) * wide * sizeof(float));
+        const int64_t begin = same ? from[0] : 0, end = same ? to[0] : wide;
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t h = 0; h < high; ++h, packed += wide) {
+                const float* rows[LANES];
+                for (int lane = 0; lane < LANES; ++lane) {
+                    const int64_t row = y[lane] * c.stride_h - c.pad_h + h;
+                    rows[lane] = zeros;
+                    if (!valid[lane] || row < 0 || row >= c.height) continue;
+                    const float* source = c.input
+                        + ((n[lane] * c.channels + channel + i) * c.height + row) * c.width
+                        + x[lane] * c.stride_w - c.pad_w;
+                    if (same || (from[lane] == 0 && to[lane] == wide)) {
+                        rows[lane] = source + begin;
+                    } else {
+                        std::memcpy(spare + lane * wide + from[lane], source + from[lane],
+                                    (to[lane] - from[lane]) * sizeof(float));
+                        rows[lane] = spare + lane * wide;
+                    }
+                }
+                for (int64_t w = 0; w < begin; ++w) packed[w] = Vec{};
+                for (int64_t w = end; w < wide; ++w) packed[w] = Vec{};
+                gather(rows, end - begin, reinterpret_cast<float*>(packed + begin), LANES);
+            }
+    }
+
+    // Write output channels [channel, channel + count); `sums` are theirs.
+    void unpack(int64_t channel, int64_t count, const Vec* sums, float* spare) const {
+        if (regions) unpack_regions(channel, count, sums, spare);
+        else if (points) unpack_points(channel, count, sums);
+        else unpack_tiles(channel, count, sums, spare);
+    }
+
+    void unpack_regions(int64_t channel, int64_t count, const Vec* sums, float* sink) const {
+        for (int64_t j = 0; j < c.tile_w; ++j) {
+            float* rows[LANES];
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t region = first + j * LANES + lane;
+                rows[lane] = region < c.batch ? c.output + region * c.out_channels + channel : sink;
+            }
+            scatter(reinterpret_cast<const float*>(sums + j), c.tile_w * LANES, count, rows);
+        }
+    }
+
+    void unpack_points(int64_t channel, int64_t count, const Vec* sums) const {
+        for (int64_t j = 0; j < c.tile_w; ++j) {
+            const int64_t point = first + j * LANES;
+            const float* from = reinterpret_cast<const float*>(sums + j);
+            const bool whole = point < c.batch * plane && point % plane + LANES <= plane;
+            for (int lane = 0; lane < LANES; lane += whole ? LANES : 1) {
+                const int64_t p = point + lane;
+                if (p >= c.batch * plane) break;
+                float* to = c.output + (p / plane * c.out_channels + channel) * plane + p % plane;
+                for (int64_t i = 0; i < count; ++i) {
+                    if (whole) std::memcpy(to + i * plane, from + i * c.tile_w * LANES, sizeof(Vec));
+                    else to[i * plane] = from[i * c.tile_w * LANES + lane];
+                }
+            }
+        }
+    }
+
+    void unpack_tiles(int64_t channel, int64_t count, const Vec* sums, float* spare) const {
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t h = 0; h < c.tile_h; ++h, sums += c.tile_w) {
+                float* rows[LANES];
+                float* clipped[LANES];      // where a row of the spare goes
+                for (int lane = 0; lane < LANES; ++lane) {
+                    rows[lane] = spare + lane * c.tile_w;
+                    clipped[lane] = nullptr;
+                    if (!valid[lane] || y[lane] + h >= c.out_height) continue;
+                    float* to = c.output
+                        + ((n[lane] * c.out_channels + channel + i) * c.out_height + y[lane] + h)
+                        * c.out_width + x[lane];
+                    (x[lane] + c.tile_w <= c.out_width ? rows : clipped)[lane] = to;
+                }
+                scatter(reinterpret_cast<const float*>(sums), LANES, c.tile_w, rows);
+                for (int lane = 0; lane < LANES; ++lane)
+                    if (clipped[lane])
+                        std::memcpy(clipped[lane], rows[lane],
+                                    (c.out_width - x[lane]) * sizeof(float));
+            }
+    }
+};
+
+int64_t units(const Conv& c) { return Unit(c).count(); }
+
+void run(const Conv& c, int64_t index, int64_t first, int64_t last) {
+    thread_local Buffer packed_buffer, sums_buffer, spare_buffer;
+    Unit unit(c);
+    unit.set(index);
+    const int64_t tile = c.tile_h * c.tile_w;
+    const int64_t channels = c.channels / c.groups, outs = c.out_channels / c.groups;
+    const int64_t blocks = (channels + c.block - 1) / c.block;
+    Vec* packed = packed_buffer.take(c.block * unit.size);
+    Vec* sums = sums_buffer.take((last - first) * tile);
+    // A row of each lane and a row of zeros; or as long as the packed or written channels.
+    float* spare = reinterpret_cast<float*>(spare_buffer.take(
+        most(most(unit.wide + unit.wide / LANES + 1, c.tile_w), most(c.block, last - first))));
+    const auto& table = c.stride_w == 2 && c.tile_w > 1 ? STRIDE_2 : STRIDE_1;
+    const Accumulate accumulate = table.of[(c.tile_h - 1) * MAX_W + c.tile_w - 1];
+    const int64_t pitch = c.stride_h * unit.wide;
+    Vec* at = sums;
+    for (int64_t group = first / outs; group * outs < last; ++group) {
+        const int64_t begin = most(first, group * outs), end = least(last, (group + 1) * outs);
+        for (int64_t block = 0; block < blocks; ++block) {
+            const int64_t channel = block * c.block;
+            unit.pack(group * channels + channel, least(c.block, channels - channel), packed,
+                      spare);
+            const int32_t* starts = c.starts + (group * blocks + block) * outs + begin - group * outs;
+            if (block == 0 && !c.bias) std::memset(at, 0, (end - begin) * tile * sizeof(Vec));
+            accumulate(c.values, c.offsets, starts, end - begin, packed, pitch,
+                       block == 0 && c.bias ? c.bias + begin : nullptr, at);
+        }
+        at += (end - begin) * tile;
+    }
+    unit.unpack(first, last - first, sums, spare);
+}
+
+}  // namespace
+
+#define MMLTH_TEXT(x) #x
+#define MMLTH_STRING(x) MMLTH_TEXT(x)
+const Kernels MMLTH_ISA{MMLTH_STRING(MMLTH_ISA), LANES, ACCUMULATORS, units, run};
+
+}  // namespace mmlth
