@@ -1,1 +1,6 @@
-"""Sparse inference on the CPU."""
+"""Sparse inference on the CPU: a ticket computes with its surviving weights alone."""
+from .layers import SparseConv2d, SparseLinear
+from .report import LayerReport, SparseReport
+from .sparsify import sparsify
+
+__all__ = ['LayerReport', 'SparseConv2d', 'SparseLinear', 'SparseReport', 'sparsify']

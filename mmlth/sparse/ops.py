@@ -24,9 +24,9 @@ def unavailable() -> Optional[str]:
 
 
 def use_kernels(name: str = '') -> Vectors:
-    """Choose ``avx512``, ``avx2`` or ``baseline``; '' is the fastest of this processor.
+    """Choose ``avx512``, ``avx2``, ``baseline`` or ``fastest``; '' keeps those in use.
 
-    Weights may have been packed for any of them: results stay right, tiles and blocks may
+    The fastest that this processor can run are in use from the start. Weights may have been packed for any of them: results stay right, tiles and blocks may
     not be the best ones.
     """
     return Vectors(*torch.ops.mmlth.use_kernels(name))

@@ -1,6 +1,6 @@
 """From a weight with zeros to the stream of survivors that the kernels read."""
 from dataclasses import dataclass
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -68,9 +68,9 @@ def pack(weight: Tensor, geometry: Geometry, plan: Plan) -> Packed:
                   offsets.short(), starts.int())
 
 
-def plans(geometry: Geometry, size: Sequence[int], density: float, vectors: Vectors,
-          count: int = 3) -> List[Plan]:
-    """The plans that should be fastest for an input of ``size`` (batch, height, width).
+def plans(geometry: Geometry, sizes: Sequence[Sequence[int]], density: float, vectors: Vectors,
+          count: int) -> List[Plan]:
+    """The plans that should be fastest for inputs of ``sizes`` (batch, height, width).
 
     By a model of the time, in cycles of one multiply-add a vector; the caller measures
     them. Empty if the layer has no plan: its packed input does not fit 16-bit offsets.
@@ -82,7 +82,7 @@ def plans(geometry: Geometry, size: Sequence[int], density: float, vectors: Vect
                     max(1, PACKED_BYTES // (4 * vectors.lanes * high * wide)))
         if block:
             plan = Plan(tile, block)
-            found[plan] = _cycles(geometry, plan, size, density, vectors)
+            found[plan] = sum(_cycles(geometry, plan, size, density, vectors) for size in sizes)
     return sorted(found, key=found.get)[:count]
 
 
@@ -96,20 +96,20 @@ def _tiles(geometry: Geometry, accumulators: int) -> Iterator[Tuple[int, int]]:
 
 def _cycles(geometry: Geometry, plan: Plan, size: Sequence[int], density: float,
             vectors: Vectors) -> float:
-    """About how long the layer takes; constants fitted to what was measured."""
+    """About how long the layer takes; the constants are fitted to measured layers."""
     out, channels = geometry.weight[:2]
     survivors = density * out * channels * geometry.weight[2] * geometry.weight[3]
     outputs = plan.tile[0] * plan.tile[1]
     high, wide = geometry.packed(plan.tile)
     height, width = geometry.output(size[1:])
     if geometry.sampled:
-        units = -(-size[0] * height * width // (vectors.lanes * outputs))
+        units, move = -(-size[0] * height * width // (vectors.lanes * outputs)), 8
     else:
         tiles = size[0] * -(-height // plan.tile[0]) * -(-width // plan.tile[1])
-        units = -(-tiles // vectors.lanes)
+        units, move = -(-tiles // vectors.lanes), 24
     blocks = -(-channels // plan.block)
-    return units * (survivors * (outputs + 2) + 2 * blocks * out * (outputs + 2)
-                    + 4 * channels * geometry.groups * high * wide + 4 * out * outputs)
+    return units * (survivors * (outputs + 2) + blocks * out * (5 * outputs + 6)
+                    + move * (channels * geometry.groups * high * wide + out * outputs))
 
 
 def unpack(packed: Packed, geometry: Geometry, plan: Plan) -> Tensor:

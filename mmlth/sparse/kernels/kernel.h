@@ -15,6 +15,7 @@ constexpr int ACCUMULATORS = MMLTH_ACCUMULATORS;
 constexpr int MAX_H = 7, MAX_W = 8;
 
 typedef float Vec __attribute__((vector_size(4 * LANES)));
+typedef int Bits __attribute__((vector_size(4 * LANES)));
 typedef float Four __attribute__((vector_size(16), aligned(4)));
 typedef int Index __attribute__((vector_size(16)));
 
@@ -42,6 +43,9 @@ private:
 
 inline Four load(const float* from) { Four v; std::memcpy(&v, from, 16); return v; }
 inline void store(float* to, Four v) { std::memcpy(to, &v, 16); }
+
+// x - 0 is x, also where x is -0 or nan: no addition is made.
+inline Vec broadcast(float x) { return x - Vec{}; }
 
 // 4x4: the columns of four rows.
 inline void transpose4(Four& a, Four& b, Four& c, Four& d) {
@@ -104,15 +108,22 @@ inline void scatter(const float* from, int64_t stride, int64_t count, float* con
 template <int H, int W, int S>
 void accumulate(const float* values, const int16_t* offsets, const int32_t* starts, int64_t count,
                 const Vec* packed, int64_t pitch, const float* bias, Vec* sums) {
+    const char* rows[H];
+    for (int h = 0; h < H; ++h) {
+        rows[h] = reinterpret_cast<const char*>(packed + h * pitch);
+        __asm__("" : "+r"(rows[h]));    // else the compiler adds it all up for every load
+    }
     for (int64_t o = 0; o < count; ++o, sums += H * W) {
         Vec sum[H][W];
         for (int h = 0; h < H; ++h)
-            for (int w = 0; w < W; ++w) sum[h][w] = bias ? Vec{} + bias[o] : sums[h * W + w];
-        for (int32_t k = starts[o]; k < starts[o + 1]; ++k) {
-            const Vec value = Vec{} + values[k];
-            const Vec* at = packed + offsets[k];
-            for (int h = 0; h < H; ++h)
-                for (int w = 0; w < W; ++w) sum[h][w] += value * at[h * pitch + w * S];
+            for (int w = 0; w < W; ++w) sum[h][w] = bias ? broadcast(bias[o]) : sums[h * W + w];
+        for (int64_t k = starts[o], end = starts[o + 1]; k < end; ++k) {
+            const Vec value = broadcast(values[k]);
+            const int64_t offset = offsets[k] * static_cast<int64_t>(sizeof(Vec));
+            for (int h = 0; h < H; ++h) {
+                const Vec* at = reinterpret_cast<const Vec*>(rows[h] + offset);
+                for (int w = 0; w < W; ++w) sum[h][w] += value * at[w * S];
+            }
         }
         for (int h = 0; h < H; ++h)
             for (int w = 0; w < W; ++w) sums[h * W + w] = sum[h][w];
@@ -136,6 +147,26 @@ constexpr Table instances(std::integer_sequence<int, I...>) {
 using Tiles = std::make_integer_sequence<int, MAX_H * MAX_W>;
 constexpr auto STRIDE_1 = instances<1>(Tiles{});
 constexpr auto STRIDE_2 = instances<2>(Tiles{});
+
+// A row of each lane, and how far it is to that of the next channel.
+template <class T>
+struct Rows {
+    T* at[LANES];
+    int64_t step[LANES];
+    void next() { for (int lane = 0; lane < LANES; ++lane) at[lane] += step[lane]; }
+};
+
+// What a thread needs beside the tensors.
+struct Scratch {
+    Buffer packed, sums, spare, rows;
+    float* take_spare(int64_t floats) {
+        return reinterpret_cast<float*>(spare.take(floats / LANES + 1));
+    }
+    template <class T>
+    Rows<T>* take_rows(int64_t count) {
+        return reinterpret_cast<Rows<T>*>(rows.take(count * sizeof(Rows<T>) / sizeof(Vec) + 1));
+    }
+};
 
 // One unit of a layer: where its lanes read and write.
 struct Unit {
@@ -176,10 +207,10 @@ struct Unit {
         }
     }
 
-    void pack(int64_t channel, int64_t count, Vec* packed, float* spare) const {
-        if (regions) pack_regions(channel, count, packed, spare);
+    void pack(int64_t channel, int64_t count, Vec* packed, Scratch& scratch) const {
+        if (regions) pack_regions(channel, count, packed, scratch.take_spare(count));
         else if (points) pack_points(channel, count, packed);
-        else pack_tiles(channel, count, packed, spare);
+        else pack_tiles(channel, count, packed, scratch);
     }
 
     void pack_regions(int64_t channel, int64_t count, Vec* packed, float* zeros) const {
@@ -201,8 +232,10 @@ struct Unit {
             if (point < c.batch * plane && point % plane + LANES <= plane) {
                 const float* from = c.input + (point / plane * c.channels + channel) * plane
                     + point % plane;
-                for (int64_t i = 0; i < count; ++i)
+                for (int64_t i = 0; i < count; ++i) {
                     std::memcpy(to + i * c.tile_w * LANES, from + i * plane, sizeof(Vec));
+                    __builtin_prefetch(from + i * plane + c.tile_w * LANES);    // for the next unit
+                }
                 continue;
             }
             for (int lane = 0; lane < LANES; ++lane) {
@@ -214,8 +247,8 @@ struct Unit {
         }
     }
 
-    void pack_tiles(int64_t channel, int64_t count, Vec* packed, float* spare) const {
-        // The columns of the packed tile that lie in the image, for all lanes or for each.
+    void pack_tiles(int64_t channel, int64_t count, Vec* packed, Scratch& scratch) const {
+        // The columns of the packed tile that lie in the image, for each lane.
         int64_t from[LANES], to[LANES];
         bool same = true;
         for (int lane = 0; lane < LANES; ++lane) {
@@ -224,38 +257,61 @@ struct Unit {
             to[lane] = most(from[lane], least(wide, c.width - left));
             same = same && from[lane] == from[0] && to[lane] == to[0];
         }
+        const int64_t begin = same ? from[0] : 0, end = same ? to[0] : wide;
+        float* spare = scratch.take_spare((LANES + 1) * wide);
         float* zeros = spare + LANES * wide;
         std::memset(spare, 0, (LANES + 1) * wide * sizeof(float));
-        const int64_t begin = same ? from[0] : 0, end = same ? to[0] : wide;
-        for (int64_t i = 0; i < count; ++i)
+        auto* rows = scratch.take_rows<const float>(high);
+        for (int64_t h = 0; h < high; ++h)
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t row = y[lane] * c.stride_h - c.pad_h + h;
+                const bool inside = valid[lane] && row >= 0 && row < c.height;
+                rows[h].at[lane] = inside ? c.input
+                    + ((n[lane] * c.channels + channel) * c.height + row) * c.width
+                    + x[lane] * c.stride_w - c.pad_w + begin : zeros;
+                rows[h].step[lane] = inside ? plane : 0;
+            }
+        for (int64_t i = 0; i < count; ++i) {
+            // What a lane reads left or right of its row is another row and is masked away; but
+            // before the first and behind the last row there is nothing to read.
+            const bool ends = !same && (channel + i == 0 || channel + i == c.channels - 1);
             for (int64_t h = 0; h < high; ++h, packed += wide) {
-                const float* rows[LANES];
-                for (int lane = 0; lane < LANES; ++lane) {
-                    const int64_t row = y[lane] * c.stride_h - c.pad_h + h;
-                    rows[lane] = zeros;
-                    if (!valid[lane] || row < 0 || row >= c.height) continue;
-                    const float* source = c.input
-                        + ((n[lane] * c.channels + channel + i) * c.height + row) * c.width
-                        + x[lane] * c.stride_w - c.pad_w;
-                    if (same || (from[lane] == 0 && to[lane] == wide)) {
-                        rows[lane] = source + begin;
-                    } else {
-                        std::memcpy(spare + lane * wide + from[lane], source + from[lane],
-                                    (to[lane] - from[lane]) * sizeof(float));
-                        rows[lane] = spare + lane * wide;
-                    }
-                }
                 for (int64_t w = 0; w < begin; ++w) packed[w] = Vec{};
                 for (int64_t w = end; w < wide; ++w) packed[w] = Vec{};
-                gather(rows, end - begin, reinterpret_cast<float*>(packed + begin), LANES);
+                const float* copies[LANES];
+                for (int lane = 0; ends && lane < LANES; ++lane) {
+                    copies[lane] = rows[h].step[lane] ? spare + lane * wide : zeros;
+                    if (rows[h].step[lane])
+                        std::memcpy(spare + lane * wide + from[lane], rows[h].at[lane] + from[lane],
+                                    (to[lane] - from[lane]) * sizeof(float));
+                }
+                gather(ends ? copies : rows[h].at, end - begin,
+                       reinterpret_cast<float*>(packed + begin), LANES);
+                rows[h].next();
             }
+        }
+        if (!same) mask(packed - count * size, count * high, from, to);
+    }
+
+    // Zero what lies outside [from, to) of its lane in rows of packed vectors.
+    void mask(Vec* packed, int64_t rows, const int64_t* from, const int64_t* to) const {
+        for (int64_t w = 0; w < wide; ++w) {
+            Bits inside{};
+            bool all = true;
+            for (int lane = 0; lane < LANES; ++lane) {
+                inside[lane] = from[lane] <= w && w < to[lane] ? -1 : 0;
+                all = all && inside[lane];
+            }
+            for (int64_t h = 0; !all && h < rows; ++h)
+                packed[h * wide + w] = (Vec)((Bits)packed[h * wide + w] & inside);
+        }
     }
 
     // Write output channels [channel, channel + count); `sums` are theirs.
-    void unpack(int64_t channel, int64_t count, const Vec* sums, float* spare) const {
-        if (regions) unpack_regions(channel, count, sums, spare);
+    void unpack(int64_t channel, int64_t count, const Vec* sums, Scratch& scratch) const {
+        if (regions) unpack_regions(channel, count, sums, scratch.take_spare(count));
         else if (points) unpack_points(channel, count, sums);
-        else unpack_tiles(channel, count, sums, spare);
+        else unpack_tiles(channel, count, sums, scratch);
     }
 
     void unpack_regions(int64_t channel, int64_t count, const Vec* sums, float* sink) const {
@@ -286,25 +342,36 @@ struct Unit {
         }
     }
 
-    void unpack_tiles(int64_t channel, int64_t count, const Vec* sums, float* spare) const {
+    void unpack_tiles(int64_t channel, int64_t count, const Vec* sums, Scratch& scratch) const {
+        float* spare = scratch.take_spare(c.tile_h * LANES * c.tile_w);
+        auto* rows = scratch.take_rows<float>(2 * c.tile_h);
+        auto* clipped = rows + c.tile_h;    // where a spare row goes
+        for (int64_t h = 0; h < c.tile_h; ++h)
+            for (int lane = 0; lane < LANES; ++lane) {
+                const bool inside = valid[lane] && y[lane] + h < c.out_height;
+                const bool whole = x[lane] + c.tile_w <= c.out_width;
+                float* to = c.output
+                    + ((n[lane] * c.out_channels + channel) * c.out_height + y[lane] + h)
+                    * c.out_width + x[lane];
+                rows[h].at[lane] = inside && whole ? to : spare + (h * LANES + lane) * c.tile_w;
+                rows[h].step[lane] = inside && whole ? out_plane : 0;
+                clipped[h].at[lane] = to;
+                clipped[h].step[lane] = inside && !whole ? out_plane : 0;
+            }
+        int lanes[LANES], some = 0;
+        for (int lane = 0; lane < LANES; ++lane)
+            if (valid[lane] && x[lane] + c.tile_w > c.out_width) lanes[some++] = lane;
         for (int64_t i = 0; i < count; ++i)
             for (int64_t h = 0; h < c.tile_h; ++h, sums += c.tile_w) {
-                float* rows[LANES];
-                float* clipped[LANES];      // where a row of the spare goes
-                for (int lane = 0; lane < LANES; ++lane) {
-                    rows[lane] = spare + lane * c.tile_w;
-                    clipped[lane] = nullptr;
-                    if (!valid[lane] || y[lane] + h >= c.out_height) continue;
-                    float* to = c.output
-                        + ((n[lane] * c.out_channels + channel + i) * c.out_height + y[lane] + h)
-                        * c.out_width + x[lane];
-                    (x[lane] + c.tile_w <= c.out_width ? rows : clipped)[lane] = to;
+                scatter(reinterpret_cast<const float*>(sums), LANES, c.tile_w, rows[h].at);
+                rows[h].next();
+                for (int k = 0; k < some; ++k) {
+                    const int lane = lanes[k];
+                    if (!clipped[h].step[lane]) continue;
+                    for (int64_t w = 0; w < c.out_width - x[lane]; ++w)
+                        clipped[h].at[lane][w] = rows[h].at[lane][w];
+                    clipped[h].at[lane] += out_plane;
                 }
-                scatter(reinterpret_cast<const float*>(sums), LANES, c.tile_w, rows);
-                for (int lane = 0; lane < LANES; ++lane)
-                    if (clipped[lane])
-                        std::memcpy(clipped[lane], rows[lane],
-                                    (c.out_width - x[lane]) * sizeof(float));
             }
     }
 };
@@ -312,17 +379,14 @@ struct Unit {
 int64_t units(const Conv& c) { return Unit(c).count(); }
 
 void run(const Conv& c, int64_t index, int64_t first, int64_t last) {
-    thread_local Buffer packed_buffer, sums_buffer, spare_buffer;
+    thread_local Scratch scratch;
     Unit unit(c);
     unit.set(index);
     const int64_t tile = c.tile_h * c.tile_w;
     const int64_t channels = c.channels / c.groups, outs = c.out_channels / c.groups;
     const int64_t blocks = (channels + c.block - 1) / c.block;
-    Vec* packed = packed_buffer.take(c.block * unit.size);
-    Vec* sums = sums_buffer.take((last - first) * tile);
-    // A row of each lane and a row of zeros; or as long as the packed or written channels.
-    float* spare = reinterpret_cast<float*>(spare_buffer.take(
-        most(most(unit.wide + unit.wide / LANES + 1, c.tile_w), most(c.block, last - first))));
+    Vec* packed = scratch.packed.take(c.block * unit.size);
+    Vec* sums = scratch.sums.take((last - first) * tile);
     const auto& table = c.stride_w == 2 && c.tile_w > 1 ? STRIDE_2 : STRIDE_1;
     const Accumulate accumulate = table.of[(c.tile_h - 1) * MAX_W + c.tile_w - 1];
     const int64_t pitch = c.stride_h * unit.wide;
@@ -332,7 +396,7 @@ void run(const Conv& c, int64_t index, int64_t first, int64_t last) {
         for (int64_t block = 0; block < blocks; ++block) {
             const int64_t channel = block * c.block;
             unit.pack(group * channels + channel, least(c.block, channels - channel), packed,
-                      spare);
+                      scratch);
             const int32_t* starts = c.starts + (group * blocks + block) * outs + begin - group * outs;
             if (block == 0 && !c.bias) std::memset(at, 0, (end - begin) * tile * sizeof(Vec));
             accumulate(c.values, c.offsets, starts, end - begin, packed, pitch,
@@ -340,7 +404,7 @@ void run(const Conv& c, int64_t index, int64_t first, int64_t last) {
         }
         at += (end - begin) * tile;
     }
-    unit.unpack(first, last - first, sums, spare);
+    unit.unpack(first, last - first, sums, scratch);
 }
 
 }  // namespace

@@ -18,12 +18,14 @@ constexpr int64_t SUMS_BYTES = 256 << 10;   // of one unit: they stay in the L2 
 
 std::atomic<const mmlth::Kernels*> chosen{mmlth::kernels()};
 
-// Choose the kernels by name, '' for the fastest; gives their lanes and accumulators.
+// Choose kernels, '' to keep those in use; gives their lanes and accumulators.
 std::vector<int64_t> use_kernels(const std::string& name) {
-    const mmlth::Kernels* kernels = mmlth::kernels(name.empty() ? nullptr : name.c_str());
-    TORCH_CHECK(kernels, "this processor has no kernels '", name, "'");
-    chosen = kernels;
-    return {kernels->lanes, kernels->accumulators};
+    if (!name.empty()) {
+        const mmlth::Kernels* kernels = mmlth::kernels(name == "fastest" ? nullptr : name.c_str());
+        TORCH_CHECK(kernels, "this processor has no kernels '", name, "'");
+        chosen = kernels;
+    }
+    return {chosen.load()->lanes, chosen.load()->accumulators};
 }
 
 // Bounds of `parts` ranges of output channels with about equal numbers of survivors.
