@@ -34,7 +34,9 @@ def unavailable() -> Optional[str]:
         else:
             _build(path)
     except (OSError, RuntimeError, ImportError, subprocess.CalledProcessError) as error:
-        return f'the sparse kernels cannot be built or loaded, so all layers stay dense: {error}'
+        lines = str(error).splitlines()     # a compiler says a lot; its first error is enough
+        cause = next((line for line in lines if 'error:' in line), lines[0] if lines else '')
+        return f'the sparse kernels cannot be built or loaded, so all layers stay dense: {cause}'
     return None
 
 

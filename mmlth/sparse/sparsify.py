@@ -57,6 +57,11 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
     return SparseReport(list(rows.values()), folded, torch.get_num_threads(), unavailable)
 
 
+def fold_batch_norms(model: nn.Module, example: Any) -> int:
+    """Only what :func:`sparsify` does to batch norms, with its arguments; how many it folds."""
+    return fold(model, trace.uses(model, example))
+
+
 def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
     """Why a layer stays dense without a measurement; None if it does not."""
     if not use.shapes:
