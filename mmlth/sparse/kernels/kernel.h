@@ -273,8 +273,9 @@ struct Unit {
             }
         for (int64_t i = 0; i < count; ++i) {
             // What a lane reads left or right of its row is another row and is masked away; but
-            // before the first and behind the last row there is nothing to read.
-            const bool ends = !same && (channel + i == 0 || channel + i == c.channels - 1);
+            // near the first and the last row of the tensor there may be nothing to read.
+            const int64_t nearest = least(channel + i, c.channels - 1 - channel - i);
+            const bool ends = !same && nearest * plane < c.pad_w + wide;
             for (int64_t h = 0; h < high; ++h, packed += wide) {
                 for (int64_t w = 0; w < begin; ++w) packed[w] = Vec{};
                 for (int64_t w = end; w < wide; ++w) packed[w] = Vec{};
