@@ -119,10 +119,12 @@ main() {
     step 4 "mmcv $MMCV: compiled once, about 4 minutes on 2 cores; later runs take the wheel from $CACHE"
     wheel=$(build_mmcv)
     logged "mmcv's wheel could not be installed" "Delete $wheel and run again." pip install --no-deps "$wheel"
-    step 5 "mmlth itself (10 seconds)"
+    step 5 "mmlth itself (half a minute)"
     logged "mmlth could not be installed" "" pip install --no-deps --no-build-isolation -e .
     logged "the environment does not import" "Delete .venv and run again." \
         "$PY" -c 'import mmlth, mmcv.ops, mmdet.models, mmpose.models'
+    logged "the kernels for sparse inference did not compile" "g++ 11 or newer is needed." \
+        env MMLTH_CACHE="$CACHE" PATH="$VENV/bin:$PATH" "$PY" mmlth/sparse/build.py
     echo "$stamp $VENV" >"$VENV/.ready"
     echo "Set-up took $((SECONDS - started)) s."
 }

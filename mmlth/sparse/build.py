@@ -1,6 +1,6 @@
 """The compiled kernels: built once per source, PyTorch and compiler, and kept.
 
-``python -m mmlth.sparse.build`` builds them ahead of the first use.
+This file, run as a script, builds them ahead of the first use.
 """
 import hashlib
 import os

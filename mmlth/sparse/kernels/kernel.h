@@ -7,6 +7,12 @@
 // Whatever the shift, stride or dilation of a tap, its input is a whole aligned vector.
 #include "headers.h"
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)      // Clang, GCC 12
+#define MMLTH_SHUFFLE
+#endif
+#endif
+
 namespace mmlth {
 namespace {
 
@@ -17,7 +23,7 @@ constexpr int MAX_H = 7, MAX_W = 8;
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int Bits __attribute__((vector_size(4 * LANES)));
 typedef float Four __attribute__((vector_size(16), aligned(4)));
-typedef int Index __attribute__((vector_size(16)));
+typedef float Eight __attribute__((vector_size(32)));
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -47,58 +53,88 @@ inline void store(float* to, Four v) { std::memcpy(to, &v, 16); }
 // x - 0 is x, also where x is -0 or nan: no addition is made.
 inline Vec broadcast(float x) { return x - Vec{}; }
 
-// 4x4: the columns of four rows.
-inline void transpose4(Four& a, Four& b, Four& c, Four& d) {
-    const Index low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, last = {2, 3, 6, 7};
-    const Four ab0 = __builtin_shuffle(a, b, low), ab1 = __builtin_shuffle(a, b, high);
-    const Four cd0 = __builtin_shuffle(c, d, low), cd1 = __builtin_shuffle(c, d, high);
+// Floats [lane, lane + 4).
+inline Four quarter(const Vec& v, int lane) {
+    Four part;
+    std::memcpy(&part, reinterpret_cast<const float*>(&v) + lane, 16);
+    return part;
+}
+
+// Four floats from `at` on of each of the lanes k, k + 4, k + 8, ...
+inline Vec quads(const float* const* rows, int64_t at, int k) {
+#if defined(MMLTH_SHUFFLE) && MMLTH_LANES > 4
+    const Eight a = __builtin_shufflevector(load(rows[k] + at), load(rows[k + 4] + at),
+                                            0, 1, 2, 3, 4, 5, 6, 7);
+#if MMLTH_LANES == 8
+    return a;
+#else
+    const Eight b = __builtin_shufflevector(load(rows[k + 8] + at), load(rows[k + 12] + at),
+                                            0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#endif
+#else
+    Vec v;
+    for (int lane = 0; lane < LANES; lane += 4)
+        std::memcpy(reinterpret_cast<float*>(&v) + lane, rows[lane + k] + at, 16);
+    return v;
+#endif
+}
+
+// In every quarter of four floats: the columns of four rows.
+inline void transpose4(Vec& a, Vec& b, Vec& c, Vec& d) {
+    Bits low, high, first, last;
+    for (int lane = 0; lane < LANES; lane += 4)
+        for (int i = 0; i < 4; ++i) {
+            low[lane + i] = lane + i / 2 + i % 2 * LANES;
+            high[lane + i] = low[lane + i] + 2;
+            first[lane + i] = lane + i % 2 + i / 2 * LANES;
+            last[lane + i] = first[lane + i] + 2;
+        }
+    const Vec ab0 = __builtin_shuffle(a, b, low), ab1 = __builtin_shuffle(a, b, high);
+    const Vec cd0 = __builtin_shuffle(c, d, low), cd1 = __builtin_shuffle(c, d, high);
     a = __builtin_shuffle(ab0, cd0, first);
     b = __builtin_shuffle(ab0, cd0, last);
     c = __builtin_shuffle(ab1, cd1, first);
     d = __builtin_shuffle(ab1, cd1, last);
 }
 
-// to[i * stride + lane] = rows[lane][i] for i < count.
-inline void gather(const float* const* rows, int64_t count, float* to, int64_t stride) {
+// to[i * stride][lane] = rows[lane][i] for i < count.
+inline void gather(const float* const* rows, int64_t count, Vec* to, int64_t stride) {
     if (count < 4) {
         for (int64_t i = 0; i < count; ++i)
-            for (int lane = 0; lane < LANES; ++lane) to[i * stride + lane] = rows[lane][i];
+            for (int lane = 0; lane < LANES; ++lane)
+                reinterpret_cast<float*>(to + i * stride)[lane] = rows[lane][i];
         return;
     }
     for (int64_t next = 0; next < count; next += 4) {
         const int64_t i = least(next, count - 4);
-        for (int lane = 0; lane < LANES; lane += 4) {
-            Four a = load(rows[lane] + i), b = load(rows[lane + 1] + i);
-            Four c = load(rows[lane + 2] + i), d = load(rows[lane + 3] + i);
-            transpose4(a, b, c, d);
-            float* at = to + i * stride + lane;
-            store(at, a);
-            store(at + stride, b);
-            store(at + 2 * stride, c);
-            store(at + 3 * stride, d);
-        }
+        Vec a = quads(rows, i, 0), b = quads(rows, i, 1), c = quads(rows, i, 2);
+        Vec d = quads(rows, i, 3);
+        transpose4(a, b, c, d);
+        Vec* at = to + i * stride;
+        at[0] = a;
+        at[stride] = b;
+        at[2 * stride] = c;
+        at[3 * stride] = d;
     }
 }
 
-// rows[lane][i] = from[i * stride + lane] for i < count.
-inline void scatter(const float* from, int64_t stride, int64_t count, float* const* rows) {
+// rows[lane][i] = from[i * stride][lane] for i < count.
+inline void scatter(const Vec* from, int64_t stride, int64_t count, float* const* rows) {
     if (count < 4) {
         for (int64_t i = 0; i < count; ++i)
-            for (int lane = 0; lane < LANES; ++lane) rows[lane][i] = from[i * stride + lane];
+            for (int lane = 0; lane < LANES; ++lane)
+                rows[lane][i] = reinterpret_cast<const float*>(from + i * stride)[lane];
         return;
     }
     for (int64_t next = 0; next < count; next += 4) {
         const int64_t i = least(next, count - 4);
-        for (int lane = 0; lane < LANES; lane += 4) {
-            const float* at = from + i * stride + lane;
-            Four a = load(at), b = load(at + stride);
-            Four c = load(at + 2 * stride), d = load(at + 3 * stride);
-            transpose4(a, b, c, d);
-            store(rows[lane] + i, a);
-            store(rows[lane + 1] + i, b);
-            store(rows[lane + 2] + i, c);
-            store(rows[lane + 3] + i, d);
-        }
+        const Vec* at = from + i * stride;
+        Vec v[4] = {at[0], at[stride], at[2 * stride], at[3 * stride]};
+        transpose4(v[0], v[1], v[2], v[3]);
+        for (int k = 0; k < 4; ++k)
+            for (int lane = 0; lane < LANES; lane += 4)
+                store(rows[lane + k] + i, quarter(v[k], lane));
     }
 }
 
@@ -221,7 +257,7 @@ struct Unit {
                 const int64_t region = first + j * LANES + lane;
                 rows[lane] = region < c.batch ? c.input + region * c.channels + channel : zeros;
             }
-            gather(rows, count, reinterpret_cast<float*>(packed + j), c.tile_w * LANES);
+            gather(rows, count, packed + j, c.tile_w);
         }
     }
 
@@ -286,8 +322,7 @@ struct Unit {
                         std::memcpy(spare + lane * wide + from[lane], rows[h].at[lane] + from[lane],
                                     (to[lane] - from[lane]) * sizeof(float));
                 }
-                gather(ends ? copies : rows[h].at, end - begin,
-                       reinterpret_cast<float*>(packed + begin), LANES);
+                gather(ends ? copies : rows[h].at, end - begin, packed + begin, 1);
                 rows[h].next();
             }
         }
@@ -322,7 +357,7 @@ struct Unit {
                 const int64_t region = first + j * LANES + lane;
                 rows[lane] = region < c.batch ? c.output + region * c.out_channels + channel : sink;
             }
-            scatter(reinterpret_cast<const float*>(sums + j), c.tile_w * LANES, count, rows);
+            scatter(sums + j, c.tile_w, count, rows);
         }
     }
 
@@ -364,7 +399,7 @@ struct Unit {
             if (valid[lane] && x[lane] + c.tile_w > c.out_width) lanes[some++] = lane;
         for (int64_t i = 0; i < count; ++i)
             for (int64_t h = 0; h < c.tile_h; ++h, sums += c.tile_w) {
-                scatter(reinterpret_cast<const float*>(sums), LANES, c.tile_w, rows[h].at);
+                scatter(sums, 1, c.tile_w, rows[h].at);
                 rows[h].next();
                 for (int k = 0; k < some; ++k) {
                     const int lane = lanes[k];
