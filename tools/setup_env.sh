@@ -124,7 +124,7 @@ main() {
     logged "the environment does not import" "Delete .venv and run again." \
         "$PY" -c 'import mmlth, mmcv.ops, mmdet.models, mmpose.models'
     logged "the kernels for sparse inference did not compile" "g++ 11 or newer is needed." \
-        env MMLTH_CACHE="$CACHE" PATH="$VENV/bin:$PATH" "$PY" mmlth/sparse/build.py
+        "$PY" mmlth/sparse/build.py
     echo "$stamp $VENV" >"$VENV/.ready"
     echo "Set-up took $((SECONDS - started)) s."
 }

@@ -7,10 +7,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Optional
+from unittest import mock
 
 import torch
 
@@ -76,7 +78,10 @@ def _build(path: Path) -> None:
         if path.is_file():
             torch.ops.load_library(path)
             return
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        # Ninja stands beside the interpreter of a virtual environment that is not activated.
+        tools = f'{Path(sys.executable).parent}{os.pathsep}{os.environ.get("PATH", "")}'
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder, \
+                mock.patch.dict(os.environ, PATH=tools):
             load(name='kernels', sources=[str(p) for p in sorted(SOURCES.glob('*.cpp'))],
                  extra_cflags=list(FLAGS), extra_ldflags=['-fopenmp'], build_directory=folder,
                  is_python_module=False)
