@@ -18,8 +18,12 @@ def unavailable() -> Optional[str]:
     """None when the operators are there, else the sentence that says why not."""
     reason = build.unavailable()
     if reason is None:
-        torch.library.register_fake('mmlth::sparse_conv2d', _conv2d_shape)
-        torch.library.register_fake('mmlth::sparse_linear', _linear_shape)
+        # Before PyTorch 2.4 it had another name, before 2.1 none.
+        register = getattr(torch.library, 'register_fake',
+                           getattr(torch.library, 'impl_abstract', None))
+        if register is not None:
+            register('mmlth::sparse_conv2d', _conv2d_shape)
+            register('mmlth::sparse_linear', _linear_shape)
     return reason
 
 

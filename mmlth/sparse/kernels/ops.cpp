@@ -4,7 +4,6 @@
 #include <torch/library.h>
 
 #include <atomic>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,7 +61,7 @@ void run(const mmlth::Conv& c, const mmlth::Kernels& kernels) {
 }
 
 void check(const Tensor& input, const Tensor& values, const Tensor& offsets, const Tensor& starts,
-           const std::optional<Tensor>& bias, const mmlth::Conv& c, const mmlth::Kernels& kernels) {
+           const c10::optional<Tensor>& bias, const mmlth::Conv& c, const mmlth::Kernels& kernels) {
     TORCH_CHECK(input.scalar_type() == at::kFloat, "the sparse kernels take float32, not ",
                 input.scalar_type());
     TORCH_CHECK(values.scalar_type() == at::kFloat && offsets.scalar_type() == at::kShort &&
@@ -85,7 +84,7 @@ void check(const Tensor& input, const Tensor& values, const Tensor& offsets, con
 }
 
 Tensor sparse_conv2d(const Tensor& given, const Tensor& values, const Tensor& offsets,
-                     const Tensor& starts, const std::optional<Tensor>& bias,
+                     const Tensor& starts, const c10::optional<Tensor>& bias,
                      at::IntArrayRef weight, at::IntArrayRef stride, at::IntArrayRef padding,
                      at::IntArrayRef dilation, int64_t groups, at::IntArrayRef tile,
                      int64_t block) {
@@ -94,8 +93,8 @@ Tensor sparse_conv2d(const Tensor& given, const Tensor& values, const Tensor& of
     const bool sampled = weight[2] == 1 && weight[3] == 1 && padding[0] == 0 && padding[1] == 0;
     const int64_t down = sampled ? 1 : stride[0], across = sampled ? 1 : stride[1];
     // A 1x1 convolution with a stride is one without, of every second pixel.
-    const Tensor input = (sampled ? given.slice(2, 0, std::nullopt, stride[0])
-                                         .slice(3, 0, std::nullopt, stride[1]) : given).contiguous();
+    const Tensor input = (sampled ? given.slice(2, 0, given.size(2), stride[0])
+                                         .slice(3, 0, given.size(3), stride[1]) : given).contiguous();
     const int64_t height = input.size(2), width = input.size(3);
     const int64_t high = height + 2 * padding[0] - dilation[0] * (weight[2] - 1) - 1;
     const int64_t wide = width + 2 * padding[1] - dilation[1] * (weight[3] - 1) - 1;
@@ -119,7 +118,7 @@ Tensor sparse_conv2d(const Tensor& given, const Tensor& values, const Tensor& of
 }
 
 Tensor sparse_linear(const Tensor& input, const Tensor& values, const Tensor& offsets,
-                     const Tensor& starts, const std::optional<Tensor>& bias, int64_t in_features,
+                     const Tensor& starts, const c10::optional<Tensor>& bias, int64_t in_features,
                      int64_t out_features, int64_t tile, int64_t block) {
     TORCH_CHECK(input.dim() >= 1 && input.size(-1) == in_features, "expected an input of ",
                 in_features, " features, got ", input.sizes());
