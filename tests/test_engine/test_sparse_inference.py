@@ -5,13 +5,16 @@ from math import inf
 import pytest
 import torch
 from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch import nn
 
 from mmlth.core import draw, select, transposed
+from mmlth.datasets import make_digits
 from mmlth.engine.config import load_config
 from mmlth.engine.example import example
 from mmlth.engine.latency import latency, to_text
 from mmlth.engine.preview import build_model
+from mmlth.engine.rounds import evaluation_config
 from mmlth.sparse import SparseConv2d, convert, ops, sparsify
 
 pytestmark = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
@@ -99,3 +102,27 @@ def test_latency_of_a_model():
     assert 'speed-up' in to_text(result)
     after = model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_the_evaluation_is_the_same(tmp_path, monkeypatch):
+    """An ordinary Runner with the hook: what ``tools/test.py --sparse`` runs."""
+    monkeypatch.setattr(convert, 'GAIN', inf)
+    name = 'configs/lth/faster_rcnn_r18_digits.py'
+    digits = make_digits(tmp_path / 'digits', train=2, val=6)
+    model, _ = pruned(name, (96, 128))
+    torch.save(model.state_dict(), tmp_path / 'weights.pth')
+    metrics, kinds = [], []
+    for hooks in ([], [dict(type='mmlth.SparseHook')]):
+        cfg = evaluation_config(load_config(name))
+        keep_all(cfg.model)
+        cfg.update(work_dir=str(tmp_path), load_from=str(tmp_path / 'weights.pth'),
+                   custom_hooks=hooks, experiment_name=f'sparse_{len(hooks)}')
+        cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+        cfg.test_dataloader.dataset.data_root = str(digits)
+        cfg.test_evaluator.ann_file = str(digits / 'annotations/instances_val.json')
+        runner = Runner.from_cfg(cfg)
+        metrics.append(runner.test())
+        kinds.append(sum(isinstance(m, SparseConv2d) for m in runner.model.modules()))
+    assert kinds[0] == 0 < kinds[1]
+    assert metrics[0].keys() == metrics[1].keys() and metrics[0]
+    assert all(abs(metrics[0][key] - metrics[1][key]) <= 1e-3 for key in metrics[0])
