@@ -19,6 +19,7 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .amp import keep_amp
 from .final import MetricsHook, final_metrics, save_final
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
@@ -43,6 +44,7 @@ class LotteryRunner:
 
     def __init__(self, cfg: Config):
         self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        keep_amp(self.cfg)
         self.work_dir = Path(self.cfg.work_dir).absolute()
 
     @classmethod

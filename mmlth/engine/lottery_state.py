@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
 from .lottery_schema import check_lottery
+from .lottery_settings import lottery_settings, own_classes, type_name
 
 # What may differ between the start of a lottery and its --resume. (MMDetection's --resume
 # clears load_from.)
@@ -20,6 +21,10 @@ _LARGEST = 8 * 2**20
 
 class LotteryState:
     """The content of ``lottery.json``, saved after each change.
+
+    ``config`` is the whole config in plain values, ``spec`` what its hooks make of it
+    (:func:`~mmlth.engine.lottery_settings.lottery_settings`), and ``hooks`` says which of them are
+    subclasses of ours; older files have neither of the two.
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
@@ -32,6 +37,7 @@ class LotteryState:
     def __init__(self, work_dir, cfg: Config, rounds: int):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
+        self.spec, self.hooks = plain(lottery_settings(cfg)), own_classes(cfg)
         self.rounds: List[Dict[str, Any]] = [
             dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
                  metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
@@ -41,7 +47,8 @@ class LotteryState:
 
     def save(self) -> None:
         write_json(self.path, dict(
-            version=1, config=self.config, rounds=self.rounds))
+            version=1, config=self.config, spec=self.spec, hooks=self.hooks,
+            rounds=self.rounds))
 
     def resume(self) -> None:
         """Take over what the file says; it must be of the same config.
@@ -103,7 +110,16 @@ def read_json(path) -> Any:
 
 def plain_config(cfg: Config) -> Dict[str, Any]:
     """The config as plain JSON values."""
-    return json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
+    return plain(cfg.to_dict())
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON keeps it; a class or function by its path, anything else as text."""
+    return json.loads(json.dumps(value, default=_text, sort_keys=True))
+
+
+def _text(value: Any) -> str:
+    return type_name(value) if hasattr(value, '__qualname__') else str(value)
 
 
 def _differences(old, new, where='') -> List[str]:
