@@ -11,6 +11,9 @@ from mmlth.core.errors import UserError
 
 from .types import class_of_type
 
+# Default hooks of its Runner.
+_OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+
 
 def class_of(cfg: Config, hook: Any) -> Optional[type]:
     """The class of a hook in a config; None for a hook that is None or of an unknown name."""
@@ -69,9 +72,13 @@ def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:
 
 
 def drop_hooks(cfg: Config, *kinds: type) -> None:
-    """Remove the hooks of these classes from the config."""
+    """Remove the hooks of these classes from the config, and those that were set to None.
+
+    mmengine takes None for its own default hooks alone, which it leaves out then.
+    """
     for key, hook in list((cfg.get('default_hooks') or {}).items()):
-        if any(_is_a(cfg, hook, kind) for kind in kinds):
+        none = hook is None and key not in _OF_MMENGINE
+        if none or any(_is_a(cfg, hook, kind) for kind in kinds):
             cfg.default_hooks.pop(key)
     if cfg.get('custom_hooks'):
         cfg.custom_hooks = [hook for hook in cfg.custom_hooks

@@ -2,7 +2,7 @@
 import copy
 import os
 from pathlib import Path
-from typing import Iterator, List
+from typing import List
 
 from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .data_paths import data_paths
 from .hook_configs import build_hook
 from .hooks import EarlyBirdHook, PruneHook, RewindHook
 from .masked_optim_wrapper import MaskAware
@@ -149,30 +150,10 @@ def check_parallel(cfg: Config) -> None:
 def check_data(cfg: Config) -> None:
     """The local annotation files and image folders that the config names must exist."""
     for loader in ('train_dataloader', 'val_dataloader'):
-        for path in _data_paths((cfg.get(loader) or {}).get('dataset') or {}):
+        for path in data_paths((cfg.get(loader) or {}).get('dataset')):
             if not Path(path).exists():
                 raise UserError(
                     f'{loader}: the data set is not there: {path} does not exist (current '
                     f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
                     'belongs where; another place is set with --cfg-options '
                     f'{loader}.dataset.data_root=...')
-
-
-def _data_paths(dataset) -> Iterator[str]:
-    inner: List[dict] = [dataset['dataset']] if 'dataset' in dataset else []
-    inner += dataset.get('datasets') or []
-    for part in inner:
-        yield from _data_paths(part)
-    root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file')
-    local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
-    if local and root and not ann_file and isinstance(root, str):
-        yield root      # one folder per class
-    if isinstance(ann_file, str) and ann_file and local:
-        yield os.path.join(root, ann_file)
-        if isinstance(dataset.get('bbox_file'), str):   # MMPose: the boxes of a person detector
-            yield dataset['bbox_file']
-        panoptic = 'Panoptic' in name_of(dataset.get('type'))
-        for key, prefix in (dataset.get('data_prefix') or {}).items():
-            # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.
-            if isinstance(prefix, str) and prefix and (panoptic or key != 'seg'):
-                yield os.path.join(root, prefix)

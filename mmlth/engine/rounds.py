@@ -42,6 +42,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
     cfg.default_hooks = cfg.get('default_hooks') or {}
+    drop_hooks(cfg)     # those that are None
     cfg.default_hooks['random_state'] = ConfigDict(
         type='mmlth.RandomStateHook', seed=None if rewind['random_state'] else seed)
     if round_index < rounds:
