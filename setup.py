@@ -54,5 +54,5 @@ if __name__ == '__main__':
             'digits': ['scikit-learn>=1.0'],
             'imagenet': ['mmpretrain>=1.2'],
             'studies': ['submitit>=1.5'],
-            'test': ['pytest', 'hypothesis', 'playwright']},
+            'test': ['pytest', 'hypothesis', 'playwright', 'ruff']},
         zip_safe=False)

@@ -20,7 +20,7 @@ def main():
     try:
         root = make_digits(args.pop('root'), **args)
     except (OSError, ValueError) as error:
-        raise SystemExit(f'make_digits: {error}')
+        raise SystemExit(f'make_digits: {error}') from None
     print(f'The digits data set is in {root}')
 
 

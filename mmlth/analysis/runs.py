@@ -222,7 +222,7 @@ def _read(folder: Path, study: Optional[str]):
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
     cfg = read_config(lottery)
-    settings = read_settings(cfg, lottery.get('spec'))
+    settings = read_settings(cfg)
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(

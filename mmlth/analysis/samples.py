@@ -38,8 +38,8 @@ def samples_section(runs: Sequence[Run], evaluations: Evaluations, folder) -> Se
         f'The first {IMAGES} of the evaluation images with at least {OBJECTS} annotated objects '
         '(if there are not so many, those with the most), whatever is predicted on them. Left: '
         'ground truth; middle: the dense model; right: the ticket of the lowest seed whose '
-        f'sparsity is nearest to {_WANTED} %. Predictions with a score of {SCORE} and above are drawn; '
-        'where none reaches it, none is.', pictures=pictures)
+        f'sparsity is nearest to {_WANTED} %. Predictions with a score of {SCORE} and above are '
+        'drawn; where none reaches it, none is.', pictures=pictures)
 
 
 def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:

@@ -1,19 +1,19 @@
 """What a lottery was set to: its hooks' arguments, and all that decides its dense training."""
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping
 
 from mmengine.config import Config
 
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from mmlth.engine.hook_configs import arguments_of
-from mmlth.engine.lottery_state import plain_config
+from mmlth.engine.same_training import plain_config
 
 from .labels import class_names
 
 # Arguments that a LotteryRunner sets, and a file's name: no settings of an experiment.
 _NOT_SETTINGS = {'round', 'rewind', 'out'}
-_OURS = {kind.__name__ for kind in (EarlyBirdHook, PruneHook, RewindHook, TicketHook)}
+_OURS = {kind.__name__: kind for kind in (EarlyBirdHook, PruneHook, RewindHook, TicketHook)}
 # Hooks that only look on.
 _BYSTANDERS = {'logger', 'checkpoint', 'timer', 'visualization', 'runtime_info', 'badcase',
                'random_state'}
@@ -22,32 +22,31 @@ _TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_s
 
 
 def read_config(lottery: Mapping[str, Any]) -> Config:
-    """The config in a ``lottery.json``: classes by their bare names, our hooks by ours.
+    """The config in a ``lottery.json``: classes by their bare names, subclasses of our hooks as ours.
 
-    Nothing is imported for it: the packages that the lottery was trained with may not be here.
+    Nothing is imported for it: the packages that the lottery was trained with may not be here. What
+    our hooks made of their arguments is the file's ``spec``; older ones have none.
     """
-    config = class_names(lottery['config'])
-    own = {_bare(kind): ours for kind, ours in (lottery.get('hooks') or {}).items()}
+    config, spec = class_names(lottery['config']), dict(lottery.get('spec') or {})
+    spec.update(spec.get('early_bird') or {})
     for hook in _hooks(config):
-        hook['type'] = own.get(_bare(hook['type']), hook['type'])
+        name = _bare(hook['type'])
+        name = (lottery.get('hooks') or {}).get(name, name)
+        if name in _OURS:
+            known = arguments_of(_OURS[name])
+            hook.update({k: v for k, v in spec.items() if k in known}, type=f'mmlth.{name}')
     return Config(config)
 
 
-def read_settings(cfg: Config, spec: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
-    """The settings of a lottery's hooks, as :class:`Run` has them.
-
-    Args:
-        cfg: From :func:`read_config`.
-        spec: What the hooks made of their arguments, as ``lottery.json`` has it. Default: None,
-            of older ones: what the config says, else the defaults.
-    """
+def read_settings(cfg: Config) -> Dict[str, Any]:
+    """The settings of a lottery's hooks, as :class:`Run` has them; ``cfg`` as it was read."""
     hooks = {_bare(hook['type']): hook for hook in _hooks(cfg)}
     settings: Dict[str, Any] = {}
     for kind in (PruneHook, RewindHook):
         settings.update(_arguments(kind, hooks.get(kind.__name__, {})))
     early_bird = hooks.get(EarlyBirdHook.__name__)
     settings['early_bird'] = early_bird and _arguments(EarlyBirdHook, early_bird)
-    return {key: (spec or {}).get(key, value) for key, value in settings.items()}
+    return settings
 
 
 def training_hash(cfg: Config) -> str:

@@ -1,6 +1,7 @@
 """Drawing a global mask against ``torch.topk``, the way of the paper's code."""
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from statistics import median
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
@@ -26,10 +27,9 @@ def bench_draw(sparsity: float, repeats: int, sizes: Sequence[int],
         # Memory first: the peak of a process may be inherited from its parent.
         peaks = {name: _peak_bytes(name, size, sparsity, device) for name in METHODS}
         weights = random_weights(size, device)
-        calls = {name: lambda method=method: method(weights, sparsity)
-                 for name, method in METHODS.items()}
+        calls = {name: partial(method, weights, sparsity) for name, method in METHODS.items()}
         times = interleaved(calls, max(1, round(repeats * min(1, FEW / size))), device)
-        del weights
+        del weights, calls
         ours, topk = times['mmlth'], times['topk']
         rows.append(row('draw', f'{size:,} weights: speed-up over topk', median(ours),
                         median(topk), 's', ratio(topk, ours), at_least=SPEEDUP))

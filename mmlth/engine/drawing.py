@@ -1,11 +1,11 @@
 """Draw tickets: what a PruneHook does at the start or the end of a training."""
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional, Tuple
 
 from mmengine.dist import master_only
-from mmengine.runner.checkpoint import _load_checkpoint
+from torch import Tensor
 
-from mmlth.core import Ticket, paths, select
+from mmlth.core import Ticket, checkpoint_file, paths, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.allocation import unpatterned
@@ -37,25 +37,43 @@ def draw_at_start(hook, runner) -> None:
 def draw_ticket(hook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
     mask = find_mask(hook, runner)
-    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
-    if hook.control == 'fresh_weights':
-        start, source = {}, 'a new initialisation'
-    elif rewind is None:
-        start, source = states.snapshot(model), 'the trained weights'
-    else:
-        own, source = states.unique(model), str(rewind)
-        saved = trained_weights(_load_checkpoint(source, map_location='cpu'))
-        start = {n: saved[n] for n in own if n in saved}
-        states.check_same(own, start, source)
+    start, notes, source = find_start(hook, runner)
     if hook.transfer is not None and start:
         start.update(carried(runner).state)
     out = hook.path(runner)
-    Ticket.draw(mask, start, meta_of(hook, runner, source), source).save(out)
+    Ticket.draw(mask, start, {**meta_of(hook, runner, source), **notes}, source).save(out)
     runner.logger.info(
         f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
         f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
         f'written to {out}')
     warn_of_layers(hook, runner, mask)
+
+
+def find_start(hook, runner) -> Tuple[Dict[str, Tensor], Dict[str, Any], str]:
+    """The start weights, what else a ticket's meta notes of the start, and where it is from.
+
+    Noted are, if there are any: ``extra_state``, what modules keep beside tensors; and
+    ``late_buffers``, the names of buffers that a new model lacks or has in another shape.
+    """
+    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
+    if hook.control == 'fresh_weights':
+        return {}, {}, 'a new initialisation'
+    own, buffers = states.unique(model), states.buffer_shapes(model)
+    if rewind is None:
+        start, saved, source = states.snapshot(model), model.state_dict(), 'the trained weights'
+    else:
+        source = str(rewind)
+        saved = trained_weights(checkpoint_file.load(source))
+        start = {name: saved[name] for name in own if name in saved}
+        # Buffers may have been made, and have grown, since.
+        expected = {name: start.get(name, tensor) if name in buffers else tensor
+                    for name, tensor in own.items()
+                    if name not in buffers or name in start or name in hook.buffers}
+        states.check_same(expected, start, source)
+    late = [name for name, tensor in start.items()
+            if name in buffers and hook.buffers.get(name) != tuple(tensor.shape)]
+    notes = dict(extra_state=states.extra_states(saved)[0], late_buffers=late)
+    return start, {key: value for key, value in notes.items() if value}, source
 
 
 def find_mask(hook, runner) -> masks.Mask:
@@ -108,10 +126,17 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
     if hook.rewind is None and keeps_weights:
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
+    if own is not None and own.iteration > runner.iter:
+        raise UserError(
+            f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training after '
+            f'{runner.iter} iterations, before the rewind point {own.to!r} (iteration '
+            f'{own.iteration}): rewind to an earlier point, or leave that hook out')
     if not path.is_file():
         raise UserError(
-            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
-            'of the dense training. Run that training anew.')
+            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook of the '
+            f'dense training. This training has ended after {runner.iter} iterations: if it was '
+            'ended before the rewind point, choose an earlier point or let it train on; else run '
+            'the dense training anew.')
     return path
 
 

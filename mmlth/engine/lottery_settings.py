@@ -5,6 +5,7 @@ from mmengine.config import Config
 
 from .hook_configs import build_hook, class_of, find_hook
 from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from .types import name_of
 
 
 def lottery_settings(cfg: Config) -> Dict[str, Any]:
@@ -21,15 +22,10 @@ def lottery_settings(cfg: Config) -> Dict[str, Any]:
 
 
 def own_classes(cfg: Config) -> Dict[str, str]:
-    """Of the config's hooks that are subclasses of ours: its ``type`` there -> ours."""
+    """Of the config's hooks that are subclasses of ours: its bare name there -> ours."""
     found = {}
     for kind in (PruneHook, RewindHook, EarlyBirdHook, TicketHook):
         hook = find_hook(cfg, kind)
         if hook is not None and class_of(cfg, hook) is not kind:
-            found[type_name(hook.get('type'))] = kind.__name__
+            found[name_of(hook.get('type'))] = kind.__name__
     return found
-
-
-def type_name(kind: Any) -> str:
-    """A type as a config in plain values has it: a name, or a class or function as its path."""
-    return kind if isinstance(kind, str) else f'{kind.__module__}.{kind.__qualname__}'

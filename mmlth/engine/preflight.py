@@ -92,9 +92,9 @@ def check_transfer(cfg: Config) -> None:
     # A lottery that is resumed has kept what it needs.
     if not cfg.get('resume') and not Path(transfer.source).is_file():
         raise UserError(
-            f'PruneHook: there is no ticket or checkpoint {transfer.source} to transfer (current '
-            f'folder: {os.getcwd()}). Train the model that it is of first, or name another file '
-            'with --cfg-options default_hooks.prune.transfer.source=...')
+            f'PruneHook: there is no ticket or checkpoint {transfer.source} to transfer '
+            f'(current folder: {os.getcwd()}). Train the model that it is of first, or name '
+            'another file with --cfg-options default_hooks.prune.transfer.source=...')
 
 
 def count_rounds(cfg: Config) -> int:

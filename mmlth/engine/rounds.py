@@ -1,7 +1,7 @@
 """From the config of a lottery to the config of each round, an ordinary training."""
 import copy
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 from mmengine.config import Config, ConfigDict
 
@@ -30,6 +30,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     """
     work_dir, cfg = Path(work_dir), copy.deepcopy(cfg)
     cfg.pop('runner_type', None)
+    drop_hooks(cfg)     # those that are None
     folder = paths.round_dir(work_dir, round_index)
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
@@ -41,10 +42,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     if afresh:
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
-    cfg.default_hooks = cfg.get('default_hooks') or {}
-    drop_hooks(cfg)     # those that are None
-    cfg.default_hooks['random_state'] = ConfigDict(
-        type='mmlth.RandomStateHook', seed=None if rewind['random_state'] else seed)
+    keep_exact(cfg, None if rewind['random_state'] else seed)
     if round_index < rounds:
         rewound = rewind['mode'] == 'weights' and prune['control'] != 'dense'
         find_hook(cfg, PruneHook).update(
@@ -62,6 +60,20 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     elif round_index == 0:
         cfg.resume = False
     return cfg
+
+
+def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
+    """Add the hooks that make a training exact that goes on from a checkpoint, or warn.
+
+    Args:
+        cfg: Of the training.
+        seed: See :class:`RandomStateHook`. Default: None.
+    """
+    cfg.default_hooks = cfg.get('default_hooks') or {}
+    hooks = cfg.default_hooks
+    hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed)
+    hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
+    hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
 
 
 def rewind_path(work_dir) -> Path:

@@ -34,7 +34,7 @@ def mmdet_tool(name):
 
 
 def tiny_voc(real_data, iterations=3):
-    """Options for the VOC config: real photographs, few and small (one anchor must fit), no weights."""
+    """Options for the VOC config: few real photographs, small (one anchor must fit), no weights."""
     options = {
         'model.backbone.init_cfg': 'None', 'model.roi_head.shared_head.init_cfg': 'None',
         'train_dataloader.batch_size': 2, 'train_dataloader.num_workers': 0,

@@ -1,11 +1,13 @@
 """Draw the next ticket at the end of a training."""
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
 from mmlth.core import mask as masks
 from mmlth.core import paths, round_sparsities, select
+from mmlth.core import state as states
+from mmlth.core.allocation import check_room
 from mmlth.core.control import check_control
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
@@ -112,6 +114,7 @@ class PruneHook(Hook):
         self.dense_control = control == 'dense'     # in every round, not in the last alone
         self.sparsities = sparsities                # of rounds 0, 1, ...
         self.sparsity = 0.0 if self.dense_control else sparsities[round + 1]
+        self.last_sparsity = 0.0 if self.dense_control else sparsities[-1]
         self.allocation = allocation
         self.score = score
         self.batches = batches
@@ -126,13 +129,19 @@ class PruneHook(Hook):
         self.round = round
         self.rewind = rewind
         self.out = out
+        self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+
+    def before_run(self, runner) -> None:
+        """Note the buffers before the first forward makes some, or lets them grow."""
+        self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
-        """Find unknown groups before the training, not after it; draw at the start."""
+        """Find unknown groups and too high floors before the training; draw at the start."""
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
-            select(bare_model(runner.model), self.scope, self.frozen)
+            check_room(select(bare_model(runner.model), self.scope, self.frozen),
+                       self.last_sparsity, self.allocation, self.floor)
             if self.at == 'start':
                 draw_at_start(self, runner)
         if self.at == 'start':

@@ -14,6 +14,7 @@ from mmlth.core.errors import UserError
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
+from ..averages import ema_copies, rewound_average
 from ..masked_optim_wrapper import MaskAware
 
 
@@ -26,6 +27,10 @@ class TicketHook(Hook):
     the checkpoint's ``state_dict`` keeps stock keys and real zeros. A training that
     is resumed keeps the weights of its checkpoint and takes only the masks; one that
     starts from a rewind point starts from the ticket's weights.
+
+    EMA copies of the model get the same start weights and zeros, as in a new training. From a
+    rewind point they go on from the average there times the mask, where the ticket's
+    weights are those of the point; where they are others (trained or transferred ones), from these.
 
     Args:
         ticket: The ticket's file. With a mapping, a checkpoint with masks or zeros too.
@@ -40,7 +45,6 @@ class TicketHook(Hook):
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
-        EMA copies of the model get the same weights and zeros.
     """
     priority = 'HIGH'
 
@@ -53,6 +57,7 @@ class TicketHook(Hook):
         self.ticket: Optional[Ticket] = None
         self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
+        self.rewound = False    # the schedule goes on from a rewind point
         self.resumed_digest: Optional[str] = None
 
     def before_run(self, runner) -> None:
@@ -65,7 +70,9 @@ class TicketHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
         # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
-        if not checkpoint.get('meta', {}).get('rewind_point'):
+        if checkpoint.get('meta', {}).get('rewind_point'):
+            self.rewound = runner._resume
+        else:
             self.resumed = runner._resume
             self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
 
@@ -88,13 +95,21 @@ class TicketHook(Hook):
         check_same_on_all_ranks(digest)
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
-        targets = [bare, *ema_copies(runner)]
+        copies = ema_copies(runner)
+        if not self.resumed:
+            for model in [bare, *copies]:
+                complete(model, self.ticket)
         if not self.resumed and self.ticket.state:
-            for model in targets:
-                states.load(model, self.ticket.state, self.path,
-                            strict=self.strict and self.mapping is None)
-        for model in targets:
+            strict = self.strict and self.mapping is None
+            for average in copies:
+                start = (rewound_average(average, bare, self.ticket) if self.rewound
+                         else self.ticket.state)
+                states.load(average, start, self.path, strict)
+            states.load(bare, self.ticket.state, self.path, strict)
+        for model in [bare, *copies]:
             masks.apply(mask, dict(model.named_parameters()))
+        if self.rewound:
+            forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
             set_learning_rates(runner.optim_wrapper.optimizer, self.ticket.meta, self.path)
         runner.optim_wrapper.bind(params, mask)
@@ -114,6 +129,24 @@ class TicketHook(Hook):
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
         checkpoint.setdefault('mmlth', {}).update(entry)
+
+
+def forget_checkpoints(message_hub) -> None:
+    """Drop what the CheckpointHook of the dense training has noted of its own files.
+
+    Else the ticket would have to beat the dense model's best metric to have a best checkpoint, and
+    would then delete the dense model's.
+    """
+    for key in list(message_hub.runtime_info):
+        if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
+            message_hub.pop_info(key)
+
+
+def complete(model: torch.nn.Module, ticket: Ticket) -> None:
+    """Give a new model what its ticket has beside the weights it was built with."""
+    late = set(ticket.meta.get('late_buffers') or ())
+    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
+    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
 def checkpoint_entry(mask) -> dict:
@@ -166,8 +199,3 @@ def check_same_on_all_ranks(digest: str) -> None:
 def bare_model(model) -> torch.nn.Module:
     """The model inside its (DDP) wrapper."""
     return model.module if is_model_wrapper(model) else model
-
-
-def ema_copies(runner) -> list:
-    """The averaged copies of the model that EMA hooks keep."""
-    return [hook.ema_model.module for hook in runner.hooks if hasattr(hook, 'ema_model')]
