@@ -47,7 +47,8 @@ if __name__ == '__main__':
         license='Apache-2.0',
         packages=find_packages(include=['mmlth', 'mmlth.*']),
         include_package_data=True,
-        package_data={'mmlth': ['.mim/**/*', 'report/*.j2', 'report/*.css']},
+        package_data={'mmlth': ['.mim/**/*', 'report/*.j2', 'report/*.css',
+                                'sparse/kernels/*']},
         python_requires='>=3.9',
         # No torch, mmcv, mmdet or mmpose here: pip would replace the builds that a
         # working OpenMMLab environment was compiled against. mmlth says on import what is

@@ -18,7 +18,18 @@ def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
              + settings_text(cfg)]
     if not rounds[0]['iterations']:
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), _COLUMNS_TEXT]
+    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]
+
+
+def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
+    """Says where the number of processes, and with it the effective batch, has changed."""
+    counts = {entry['round']: entry.get('processes') for entry in rounds
+              if entry.get('processes') and entry['status'] == 'done'}
+    if len(set(counts.values())) < 2:
+        return []
+    listed = ', '.join(f'round {index} by {count}' for index, count in counts.items())
+    return [f'Trained by different numbers of processes: {listed}. auto_scale_lr has scaled the '
+            'learning rates with the batch; iterations are of different numbers of images.']
 
 
 def endings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:

@@ -8,8 +8,8 @@ from typing import Any, Dict, Optional
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import (barrier, broadcast_object_list, get_world_size, init_dist,
-                           is_distributed, is_main_process, sync_random_seed)
+from mmengine.dist import (broadcast_object_list, get_world_size, init_dist, is_distributed,
+                           is_main_process, sync_random_seed)
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -19,12 +19,14 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
+from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 
@@ -36,7 +38,8 @@ class LotteryRunner:
     Round 0 trains the dense model, each later round the ticket drawn at the end of the
     one before. A round has its own folder ``round_k`` in the work dir, which ends with
     ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    from there. A round that has trained another ticket than the one before it has drawn since
+    is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
@@ -69,18 +72,16 @@ class LotteryRunner:
             free_memory()
             model = self._run_round(state, entry, rounds)
         free_memory()
-        if is_main_process():
-            chain_report.write(self.work_dir, state.rounds, self.cfg)
-            self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        self._report(state)
         return model
 
     def test(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).test()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).test()
 
     def val(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the validation loop."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).val()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).val()
 
     def _init_dist(self) -> None:
         """As ``Runner.setup_env`` does, but before the first file is read or written."""
@@ -118,10 +119,11 @@ class LotteryRunner:
         state.rounds, problem = shared
         if problem is not None:
             raise problem
-        if is_main_process():
-            if self.work_dir.exists():
-                remove_parts(self.work_dir)
-            state.save()
+        with together():
+            if is_main_process():
+                if self.work_dir.exists():
+                    remove_parts(self.work_dir)
+                state.save()
         return state
 
     def _resume(self, state: LotteryState) -> None:
@@ -168,15 +170,16 @@ class LotteryRunner:
         metrics = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
         runner.register_hook(metrics)
+        runner.register_hook(FirstLookHook())
         runner.train()
-        if is_main_process():
-            entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
-                         seconds=round(before + time.time() - began, 1))
-            state.save()
-            (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
-            self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                      f'{chain_report.one_line(entry)}')
-        barrier()
+        with together():    # and nobody goes on before the files are there
+            if is_main_process():
+                entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
+                             seconds=round(before + time.time() - began, 1))
+                state.save()
+                (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
+                self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                          f'{chain_report.one_line(entry)}')
         return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
@@ -205,6 +208,11 @@ class LotteryRunner:
             ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
             rewind_iteration=next((hook.iteration for hook in runner.hooks
                                    if isinstance(hook, RewindHook)), None))
+
+    @on_rank_0
+    def _report(self, state: LotteryState) -> None:
+        chain_report.write(self.work_dir, state.rounds, self.cfg)
+        self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')

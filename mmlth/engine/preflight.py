@@ -6,13 +6,16 @@ from typing import Iterator, List
 
 from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
-from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS
+from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
 from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .data_check.files import leaves
+from .data_check.first_look import check_annotation_files
 from .masked_optim_wrapper import MaskAware
+from .optimizer_check import check_configured
 from .rounds import hook_config, shorten
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
@@ -120,13 +123,16 @@ def check_optim_wrapper(cfg: Config) -> None:
     if not issubclass(wrapper, MaskAware):
         raise UserError(f'optim_wrapper.type is {name!r}, which is not mask-aware: it would '
                         f'bring pruned weights back. Use {_MASKED}.')
-    optimizer = _name((optim_wrapper.get('optimizer') or {}).get('type'))
-    if optimizer == 'ZeroRedundancyOptimizer':
+    optimizer = optim_wrapper.get('optimizer') or {}
+    if _name(optimizer.get('type')) == 'ZeroRedundancyOptimizer':
         raise UserError(
             'optim_wrapper.optimizer.type is ZeroRedundancyOptimizer, which updates by an '
             'optimizer of its own and would bring pruned weights back. Use what it wraps, '
-            f'type={(optim_wrapper.optimizer.get("optimizer_type") or "SGD")!r}: after '
+            f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
+    if optimizer:
+        rewind = hook_config(cfg, 'RewindHook')
+        check_configured(cfg, moved=rewind.get('schedule') == 'resume')
 
 
 def check_parallel(cfg: Config) -> None:
@@ -154,22 +160,23 @@ def _name(kind) -> str:
 
 
 def check_data(cfg: Config) -> None:
-    """The local annotation files and image folders that the config names must exist."""
+    """The local annotation files and image folders that the config names must exist, and the
+    files be whole and know its classes."""
     for loader in ('train_dataloader', 'val_dataloader'):
-        for path in _data_paths((cfg.get(loader) or {}).get('dataset') or {}):
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        for path in (path for part in leaves(dataset) for path in _data_paths(part)):
             if not Path(path).exists():
                 raise UserError(
                     f'{loader}: the data set is not there: {path} does not exist (current '
                     f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
                     'belongs where; another place is set with --cfg-options '
                     f'{loader}.dataset.data_root=...')
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            check_annotation_files(loader, dataset)
 
 
 def _data_paths(dataset) -> Iterator[str]:
-    inner: List[dict] = [dataset['dataset']] if 'dataset' in dataset else []
-    inner += dataset.get('datasets') or []
-    for part in inner:
-        yield from _data_paths(part)
+    """What one data set, which is made of no others, reads."""
     root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file')
     local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
     if local and root and not ann_file and isinstance(root, str):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Iterable, List
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import get_world_size, is_main_process, master_only
+from mmengine.dist import get_world_size, is_main_process
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -16,6 +16,7 @@ from mmlth.core.scores import PROBED
 from mmlth.engine.final import MetricsHook
 from mmlth.engine.lottery_state import LotteryState, read_json
 from mmlth.engine.preflight import count_rounds
+from mmlth.engine.ranks import on_rank_0
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config, hook_config, keep_exact
 from mmlth.engine.same_training import plain_config
@@ -107,7 +108,7 @@ def finished(folder: Path) -> bool:
     return path.exists() and read_json(path)['status'] == 'done'
 
 
-@master_only
+@on_rank_0
 def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 

@@ -16,8 +16,9 @@ from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_at_start, draw_ticket
+from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..transferring import TransferSpec, transfer_at_start
-from .ticket_hook import bare_model
+from .ticket_hook import bare_model, check_model_wrapper
 
 
 @HOOKS.register_module()
@@ -134,12 +135,17 @@ class PruneHook(Hook):
         self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
-        """Find unknown groups and too high floors before the training; draw at the start."""
+        """Find what is wrong before the training, not after it; draw at the start."""
+        check_model_wrapper(runner.model)
+        model = bare_model(runner.model)
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
-            check_room(select(bare_model(runner.model), self.scope, self.frozen),
-                       self.last_sparsity, self.allocation, self.floor)
+            weights = select(model, self.scope, self.frozen)
+            check_room(weights, self.last_sparsity, self.allocation, self.floor)
+            if self.round == 0:     # a ticket is looked at by its TicketHook
+                warn_of_unmaskable(runner.logger, model)
+                warn_of_refilled(runner.logger, model, trial_mask(weights))
             if self.at == 'start':
                 draw_at_start(self, runner)
         if self.at == 'start':

@@ -11,11 +11,15 @@ from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.rewind import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
 from ..averages import ema_copies, rewound_average
+from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_built
+from ..ranks import together
 
 
 @HOOKS.register_module()
@@ -73,16 +77,23 @@ class TicketHook(Hook):
 
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
-        if self.mapping is None:
-            self._loaded = Ticket.load(self.path)
-        else:
-            self.source = read_source(self.path)
+        with together():
+            if self.mapping is None:
+                self._loaded = Ticket.load(self.path)
+            else:
+                self.source = read_source(self.path)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
         # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
         if checkpoint.get('meta', {}).get('rewind_point'):
             self.rewound = runner._resume
+            late = late_schedulers(checkpoint) if self.rewound else 0
+            if late:
+                runner.logger.warning(
+                    f'{late} scheduler(s) of this rewind point lack its last step: an earlier '
+                    'version of mmlth saved it. The learning rates of this ticket are one step '
+                    'behind those of the dense training.')
         else:
             self.resumed = runner._resume
             self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
@@ -90,6 +101,7 @@ class TicketHook(Hook):
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
+        check_built(runner.optim_wrapper.optimizer)
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
@@ -123,6 +135,7 @@ class TicketHook(Hook):
             forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
             set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
+        warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
