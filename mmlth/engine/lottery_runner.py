@@ -17,6 +17,7 @@ from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
+from mmlth.report.guard import Guard
 
 from . import chain_report
 from .amp import keep_amp
@@ -69,8 +70,13 @@ class LotteryRunner:
                 continue
             model = self._run_round(state, entry, rounds)
         if is_main_process():
-            chain_report.write(self.work_dir, state.rounds, self.cfg)
+            # The table does not depend on the page: hours are over, and lottery.json has it all.
+            guard = Guard(self._say)
+            guard.run('report', lambda: chain_report.write(
+                self.work_dir, state.rounds, self.cfg, guard))
             self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+            if 'report' in guard.skipped:
+                self._say(f'No report: {guard.skipped["report"]}')
         return model
 
     def test(self) -> Dict[str, float]:
