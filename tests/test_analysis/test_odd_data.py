@@ -61,7 +61,7 @@ def test_counts_go_by_the_ids_of_the_file(tmp_path, classes):
     cfg = lottery_config(tmp_path)
     cfg.train_dataloader.dataset = dict(
         type='mmdet.CocoDataset', data_root=str(tmp_path), ann_file='a.json',
-        metainfo=dict(classes=classes), pipeline=[])
+        data_prefix=dict(img=''), metainfo=dict(classes=classes), pipeline=[])
     assert training_counts(cfg) == {name: number.get(name, 0) for name in classes}
 
 
@@ -73,7 +73,7 @@ def test_two_categories_of_one_name_are_told_apart():
 @pytest.mark.parametrize('name, write', [
     ('grey.png', lambda p: Image.new('L', (6, 4), 128).save(p)),
     ('deep.png', lambda p: cv2.imwrite(str(p), np.full((4, 6), 128 * 257, np.uint16))),
-    ('palette.png', lambda p: Image.new('RGB', (6, 4), (128,) * 3).convert('P').save(p)),
+    ('palette.png', lambda p: Image.new('RGB', (6, 4), (128,) * 3).quantize(4).save(p)),
     ('cmyk.jpg', lambda p: Image.new('CMYK', (6, 4), (0, 0, 0, 127)).save(p)),
     ('deep.tif', lambda p: cv2.imwrite(str(p), np.full((4, 6, 3), 128 * 257, np.uint16))),
     ('alpha.png', lambda p: Image.new('RGBA', (6, 4), (128, 128, 128, 9)).save(p))])
