@@ -2,6 +2,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -33,7 +34,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str,
         sections: What to report, in order. No two sections, figures or pictures share a key.
         out: The folder.
         title: Heading of the report.
-        guard: Notes which figures cannot be drawn; the page says so. Default: None, a new one.
+        guard: Notes which figures cannot be drawn; the page says so. Default: None, they raise.
 
     Returns:
         Path: ``report.html``.
@@ -43,7 +44,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str,
         UserError: A file of a report's name is there that no report has written.
     """
     _check_keys(sections)
-    out, files = Path(out), _contents(sections, title, guard or Guard())
+    out, files = Path(out), _contents(sections, title, guard)
     _check_foreign(out, files)
     earlier = _earlier(out)
     # Listed first: a killed process leaves no file that the next one does not know.
@@ -77,7 +78,7 @@ def _check_foreign(out: Path, files: Iterable[str]) -> None:
                         'would be lost. Choose another folder, or move it away.')
 
 
-def _drawn(sections: Sequence[Section], guard: Guard) -> Tuple[List[Section], Dict[str, Drawing]]:
+def _drawn(sections: Sequence[Section], guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Drawing]]:
     """The sections without the figures that cannot be drawn, and the drawings of the others."""
     styles = assign([figure for section in sections for figure in section.figures])
     drawings, kept = {}, []
@@ -85,7 +86,8 @@ def _drawn(sections: Sequence[Section], guard: Guard) -> Tuple[List[Section], Di
         text = section.text
         for figure in section.figures:
             name = f'figure {figure.key}'
-            drawing = guard.run(name, lambda figure=figure: draw(figure, styles))
+            plot = partial(draw, figure, styles)
+            drawing = guard.run(name, plot) if guard else plot()
             if drawing is not None:
                 drawings[figure.key] = drawing
             else:
@@ -96,7 +98,7 @@ def _drawn(sections: Sequence[Section], guard: Guard) -> Tuple[List[Section], Di
     return kept, drawings
 
 
-def _contents(sections: Sequence[Section], title: str, guard: Guard
+def _contents(sections: Sequence[Section], title: str, guard: Optional[Guard]
               ) -> Dict[str, Union[str, bytes]]:
     """Name of each file -> what is in it; ``report.html`` last."""
     sections, drawings = _drawn(sections, guard)
