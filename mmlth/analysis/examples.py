@@ -1,13 +1,16 @@
 """A few images of the evaluation data with what is on them and what was predicted."""
 import base64
 import io
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Optional
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+from mmlth.core.errors import UserError
+from mmlth.report.guard import Guard, reason_of
 
 from .predictions import Predictions
-from .truth import image_paths
+from .truth import category_names, image_paths
 
 IMAGES = 3          # that are kept
 OBJECTS = 3         # that each has at least
@@ -15,11 +18,12 @@ _SIDE = 640         # pixels of the longer side that are kept
 _LOWEST = 0.05      # score of the predictions that are kept
 
 
-def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
+def keep_examples(predictions: Predictions, guard: Guard) -> List[Dict[str, Any]]:
     """The first images with at least :data:`OBJECTS` objects, with their predictions.
 
     Args:
         predictions: Of one network.
+        guard: Notes which images cannot be shown.
 
     Returns:
         list[dict]: ``image_id``, ``width`` and ``height`` of the original, ``jpeg`` (base64,
@@ -29,8 +33,10 @@ def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
         (K triples x, y, visibility or score).
     """
     paths = image_paths(predictions.dataset)
-    return [_example(predictions, image, paths[image])
-            for image in choose(predictions.truth, paths)]
+    found = [guard.run(f'sample image {image}',
+                       lambda image=image: _example(predictions, image, paths[image]))
+             for image in choose(predictions.truth, paths)]
+    return [example for example in found if example is not None]
 
 
 def choose(truth, images: Iterable[Any]) -> List[Any]:
@@ -43,9 +49,7 @@ def choose(truth, images: Iterable[Any]) -> List[Any]:
 
 
 def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
-    with Image.open(path) as file:
-        # Boxes are in pixels as OpenCV reads them: turned as EXIF says.
-        picture = ImageOps.exif_transpose(file).convert('RGB')
+    picture = read_picture(path, getattr(predictions.dataset, 'backend_args', None))
     width, height = picture.size
     picture.thumbnail((_SIDE, _SIDE))
     buffer = io.BytesIO()
@@ -57,6 +61,26 @@ def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
         truth=[_without(_object(truth, o), predictions) for o in truth.imgToAnns.get(image, ())
                if not o.get('iscrowd')],
         predictions=_predicted(predictions, image))
+
+
+def read_picture(path: str, backend_args: Optional[dict] = None) -> Image.Image:
+    """An image as the training reads it: 8 bits of red, green and blue, turned as EXIF says.
+
+    Raises:
+        UserError: It cannot be read so.
+    """
+    from mmcv import imread
+    try:
+        pixels = imread(path, channel_order='rgb', backend_args=backend_args)
+    except Exception as error:
+        raise UserError(f'the image {path} cannot be shown ({reason_of(error)})') from None
+    if pixels is None:
+        raise UserError(f'the image {path} cannot be shown: OpenCV does not read it')
+    return Image.fromarray(pixels)
+
+
+def _names(truth) -> Dict[Any, str]:
+    return category_names(truth.cats.values())
 
 
 def _without(found: Dict[str, Any], predictions: Predictions) -> Dict[str, Any]:
@@ -81,7 +105,7 @@ def _predicted(predictions: Predictions, image: Any) -> List[Dict[str, Any]]:
 
 
 def _object(truth, found: Dict[str, Any]) -> Dict[str, Any]:
-    kept: Dict[str, Any] = dict(category=truth.cats[found['category_id']]['name'])
+    kept: Dict[str, Any] = dict(category=_names(truth)[found['category_id']])
     if found.get('bbox'):
         kept['bbox'] = [round(float(v), 1) for v in found['bbox']]
     if 'score' in found:

@@ -15,7 +15,8 @@ from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
 
 from .flops import count_flops
-from .precision import measure, measure_voc, quiet, with_results
+from .precision import measure, measure_voc, with_results
+from .quiet import quiet
 from .truth import to_coco
 
 _FLOP_IMAGES = 4    # how many inputs operations are counted on

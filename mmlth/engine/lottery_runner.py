@@ -17,6 +17,7 @@ from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
+from mmlth.report.guard import Guard
 
 from . import chain_report
 from .amp import keep_amp
@@ -213,8 +214,13 @@ class LotteryRunner:
 
     @on_rank_0
     def _report(self, state: LotteryState) -> None:
-        chain_report.write(self.work_dir, state.rounds, self.cfg)
+        # The table does not depend on the page: hours are over, and lottery.json has it all.
+        guard = Guard(self._say)
+        guard.run('report', lambda: chain_report.write(
+            self.work_dir, state.rounds, self.cfg, guard))
         self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        if 'report' in guard.skipped:
+            self._say(f'No report: {guard.skipped["report"]}')
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
