@@ -13,9 +13,10 @@ from mmlth.core.errors import UserError
 from mmlth.core.scope import transposed
 from mmlth.transfer.formats import Content, unpack, unwrapped
 
+from .hook_configs import build_hook
+from .hooks import PruneHook
 from .preview import build_model
 from .reading import read_checkpoint
-from .rounds import hook_config
 
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
@@ -39,24 +40,23 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    hook = hook_config(cfg, 'PruneHook') or {}
-    if hook.get('transfer') is not None:
+    hook = build_hook(cfg, PruneHook) or PruneHook()
+    if hook.transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
                         f'{hook.transfer.source}: use tools/transfer_ticket.py')
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
-    settings = dict(score=hook.get('score', 'magnitude'),
-                    allocation=hook.get('allocation', 'global'), floor=hook.get('floor', 0.0))
-    scope, frozen = hook.get('scope'), hook.get('frozen', True)
+    settings = dict(score=hook.score, allocation=hook.allocation, floor=hook.floor)
+    scope, frozen = hook.scope, hook.frozen
     if candidate is not None or given and sparsity is None:
         mask = given if candidate is None else Ticket.load(candidate).mask
         masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
     else:
         if sparsity is None:
-            sparsity = hook.get('sparsity', 0.8)
-        if isinstance(sparsity, (list, tuple)):
-            raise UserError(f'the config has sparsities of several rounds, {list(sparsity)}: '
-                            'say which one with --sparsity')
+            if isinstance(hook.given['sparsity'], (list, tuple)):
+                raise UserError('the config has sparsities of several rounds, '
+                                f'{hook.sparsities[1:]}: say which one with --sparsity')
+            sparsity = hook.sparsities[-1]
         mask = masks.draw(select(model, scope, frozen), sparsity, **settings,
                           transposed=transposed(model))
     source = str(rewind or checkpoint)

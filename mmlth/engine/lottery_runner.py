@@ -19,6 +19,7 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .amp import keep_amp
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
@@ -48,6 +49,7 @@ class LotteryRunner:
 
     def __init__(self, cfg: Config):
         self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        keep_amp(self.cfg)
         self.work_dir = Path(self.cfg.work_dir).absolute()
 
     @classmethod

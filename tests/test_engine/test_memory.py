@@ -6,9 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, MODELS, RUNNERS
-from mmengine.runner import Runner
 from toy import ToyModel, lottery_config
-from toy_ticket import make_ticket, ticket_config
 
 from mmlth.engine.hooks.ticket_hook import TicketHook, ema_copies
 

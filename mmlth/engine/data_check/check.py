@@ -7,8 +7,9 @@ from mmengine.registry import DATASETS, DefaultScope
 
 from mmlth.core.errors import UserError
 
+from ..data_paths import leaves
 from .boxes import check_boxes
-from .files import leaves, read_annotations
+from .files import read_annotations
 from .findings import Finding, Look
 from .images import check_images
 from .parts import classes_of, entries, parts, settings_of

@@ -25,16 +25,6 @@ class Annotations:
     findings: List[Finding] = field(default_factory=list)
 
 
-def leaves(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The configs of the data sets that one is made of."""
-    inner = [dataset['dataset']] if dataset.get('dataset') else []
-    inner += dataset.get('datasets') or []
-    for part in inner:
-        yield from leaves(part)
-    if not inner:
-        yield dataset
-
-
 def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> Annotations:
     """Read the annotation files of one data set; of a kind that is not known, nothing.
 

@@ -5,8 +5,9 @@ from mmengine.hooks import Hook
 
 from mmlth.core.errors import UserError
 
+from ..data_paths import leaves
 from .boxes import check_boxes
-from .files import leaves, read_annotations
+from .files import read_annotations
 from .findings import Finding
 from .images import check_images
 from .parts import entries, parts, settings_of

@@ -57,6 +57,7 @@ class EarlyBirdHook(Hook):
                 f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
         if stop is not None:
             check_stop(stop)
+        self.given = dict(interval=interval, stop=stop)
         self.interval = interval
         self.stop = stop
         self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names

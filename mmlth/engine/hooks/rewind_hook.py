@@ -64,6 +64,8 @@ class RewindHook(Hook):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
+        self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
+                          random_state=random_state)
         self.to = to
         self.mode = mode
         self.schedule = schedule
