@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from toy import lottery_config, run_lottery
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
@@ -23,8 +23,7 @@ from mmlth.studies.dense import train_dense
 
 
 def run(cfg, resume=True):
-    cfg.resume = resume
-    return RUNNERS.build(cfg).train()
+    return run_lottery(cfg, resume)
 
 
 def rounds_of(work_dir):
