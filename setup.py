@@ -1,5 +1,6 @@
 """Install mmlth, and put what `mim` looks for where `mim` looks for it."""
 import os
+import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
+MINIMUM = runpy.run_path(str(ROOT / 'mmlth' / 'versions.py'))['MINIMUM']
 
 
 def add_mim_extension():
@@ -45,14 +47,18 @@ if __name__ == '__main__':
         license='Apache-2.0',
         packages=find_packages(include=['mmlth', 'mmlth.*']),
         include_package_data=True,
-        package_data={'mmlth': ['.mim/**/*', 'report/*.j2', 'report/*.css']},
+        package_data={'mmlth': ['.mim/**/*', 'report/*.j2', 'report/*.css',
+                                'sparse/kernels/*']},
         python_requires='>=3.9',
         # No torch, mmcv, mmdet or mmpose here: pip would replace the builds that a
-        # working OpenMMLab environment was compiled against.
+        # working OpenMMLab environment was compiled against. mmlth says on import what is
+        # too old; who starts from nothing may ask for the extra.
         install_requires=['safetensors>=0.4', 'jinja2>=3.0'],
         extras_require={
+            'openmmlab': [f'{name}>={MINIMUM[name]}'
+                          for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose')],
             'digits': ['scikit-learn>=1.0'],
-            'imagenet': ['mmpretrain>=1.2'],
+            'imagenet': [f'mmpretrain>={MINIMUM["mmpretrain"]}'],
             'studies': ['submitit>=1.5'],
             'test': ['pytest', 'hypothesis', 'playwright', 'ruff']},
         zip_safe=False)

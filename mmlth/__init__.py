@@ -1,2 +1,6 @@
 """Lottery tickets for MMDetection and MMPose."""
+from mmlth import versions
+
+versions.check('torch')
+
 __version__ = '0.1.0'

@@ -4,15 +4,19 @@ A config that names ``mmlth.X`` makes mmengine import this module, and on the fi
 look-up the locations below. Nothing else is imported here: mmengine swallows import
 errors of a registry module, so one hidden failure would look like an unknown type.
 """
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
-from mmengine.registry import Registry
+from mmlth import versions
+
+versions.check('mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpretrain')
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS  # noqa: E402
+from mmengine.registry import HOOKS as MMENGINE_HOOKS  # noqa: E402
+from mmengine.registry import METRICS as MMENGINE_METRICS  # noqa: E402
+from mmengine.registry import MODELS as MMENGINE_MODELS  # noqa: E402
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS  # noqa: E402
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS  # noqa: E402
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS  # noqa: E402
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS  # noqa: E402
+from mmengine.registry import Registry  # noqa: E402
 
 HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope='mmlth', locations=['mmlth.engine'])

@@ -1,16 +1,17 @@
 #!/usr/bin/env python
-"""Measure a ticket's training step, drawing and file against their goals.
+"""Measure a ticket's training step (time and memory), drawing, file and sparse inference.
 
 Ratios are medians over pairs of neighbouring calls, so that other work on the machine
 touches both sides. The full run takes five to ten minutes and 10 GB of memory on two
-cores, nearly all of it for torch.topk on 350 M weights; `--sizes 44e6` leaves that out.
+cores, nearly all of it for torch.topk on 350 M weights; `--sizes 44e6` leaves that out. The
+part `sparse` takes as long again: layers, then whole models, with one thread and with two.
 """
 import argparse
 import sys
 
 import torch
 
-PARTS = ('step', 'draw', 'ticket')
+PARTS = ('step', 'draw', 'ticket', 'sparse')
 
 
 def parse_args():
@@ -34,6 +35,7 @@ def main():
     # Here, because every process that measures memory imports this file again.
     from mmlth.benchmark.draw import bench_draw
     from mmlth.benchmark.machine import machine
+    from mmlth.benchmark.sparse import bench_sparse
     from mmlth.benchmark.step import bench_step
     from mmlth.benchmark.table import to_text
     from mmlth.benchmark.ticket import bench_ticket
@@ -45,7 +47,8 @@ def main():
     parts = dict(
         step=lambda: bench_step(args.sparsity, repeats, args.quick, args.device),
         draw=lambda: bench_draw(args.sparsity, repeats, sizes, args.device),
-        ticket=lambda: bench_ticket(args.sparsity, repeats, args.quick))
+        ticket=lambda: bench_ticket(args.sparsity, repeats, args.quick),
+        sparse=lambda: bench_sparse(repeats, args.quick, args.threads))
     here = machine(args.device)
     rows = []
     for part in PARTS:

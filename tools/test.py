@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.rounds import evaluation_config
+from mmlth.engine.types import name_of
 
 
 def parse_args():
@@ -25,11 +26,15 @@ def parse_args():
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings merged over the config')
+    parser.add_argument('--sparse', action='store_true',
+                        help='on the CPU, with the surviving weights alone')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
                         default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.sparse:
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
     return args
 
 
@@ -42,7 +47,7 @@ def add_outputs(cfg, args):
         hook.show = args.show
         hook.wait_time = args.wait_time
         # The hooks of MMPose and MMDetection call the same things by other names.
-        if 'Pose' in hook.type:
+        if 'Pose' in name_of(hook.type):
             hook.enable, hook.out_dir = True, args.show_dir
         else:
             hook.draw, hook.test_out_dir = True, args.show_dir
@@ -64,6 +69,8 @@ def main():
         cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False
         cfg.work_dir = args.work_dir or str(
             Path('work_dirs') / Path(args.config).stem / 'test')
+        if args.sparse:
+            cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='mmlth.SparseHook')]
         Runner.from_cfg(add_outputs(cfg, args)).test()
     except UserError as error:
         sys.exit(f'Error: {error}')

@@ -5,6 +5,8 @@ from typing import Any, Dict, Iterator, Optional
 from mmengine.registry import DATASETS
 from pycocotools.coco import COCO
 
+from mmlth.engine.data_check.parts import parts
+
 from .precision import quiet
 
 _counted: Dict[str, Optional[Dict[str, int]]] = {}
@@ -67,7 +69,7 @@ def _infos(dataset) -> Iterator[dict]:
 
 def _count(dataset) -> Optional[Dict[str, int]]:
     counts: Counter = Counter()
-    for part in _parts(dataset):
+    for part in parts(dataset):
         names = part.metainfo.get('classes')
         for info in _infos(part):
             if 'instances' in info and names:
@@ -77,14 +79,3 @@ def _count(dataset) -> Optional[Dict[str, int]]:
                 counts['person'] += 1
     names = dataset.metainfo.get('classes') or list(counts)
     return {name: counts[name] for name in names} or None
-
-
-def _parts(dataset) -> Iterator[Any]:
-    """The data sets that a repeated, balanced or concatenated one is made of."""
-    if hasattr(dataset, 'datasets'):
-        for part in dataset.datasets:
-            yield from _parts(part)
-    elif hasattr(dataset, 'dataset'):
-        yield from _parts(dataset.dataset)
-    else:
-        yield dataset

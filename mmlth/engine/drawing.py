@@ -152,10 +152,8 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
             f'{own.iteration}): rewind to an earlier point, or leave that hook out')
     if not path.is_file():
         raise UserError(
-            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook of the '
-            f'dense training. This training has ended after {runner.iter} iterations: if it was '
-            'ended before the rewind point, choose an earlier point or let it train on; else run '
-            'the dense training anew.')
+            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
+            'of the dense training. Run that training anew.')
     return path
 
 

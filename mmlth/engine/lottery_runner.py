@@ -19,6 +19,8 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .amp import keep_amp
+from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .hooks.rewind_hook import RewindHook
@@ -37,7 +39,8 @@ class LotteryRunner:
     Round 0 trains the dense model, each later round the ticket drawn at the end of the
     one before. A round has its own folder ``round_k`` in the work dir, which ends with
     ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    from there. A round that has trained another ticket than the one before it has drawn since
+    is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
@@ -46,6 +49,7 @@ class LotteryRunner:
 
     def __init__(self, cfg: Config):
         self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        keep_amp(self.cfg)
         self.work_dir = Path(self.cfg.work_dir).absolute()
 
     @classmethod
@@ -66,17 +70,20 @@ class LotteryRunner:
             if is_done(self.work_dir, entry):
                 self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
                 continue
+            model = None    # a round has the memory to itself
+            free_memory()
             model = self._run_round(state, entry, rounds)
+        free_memory()
         self._report(state)
         return model
 
     def test(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).test()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).test()
 
     def val(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the validation loop."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).val()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).val()
 
     def _init_dist(self) -> None:
         """As ``Runner.setup_env`` does, but before the first file is read or written."""
@@ -165,6 +172,7 @@ class LotteryRunner:
         metrics = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
         runner.register_hook(metrics)
+        runner.register_hook(FirstLookHook())
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():
@@ -174,12 +182,7 @@ class LotteryRunner:
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
                 self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
                           f'{chain_report.one_line(entry)}')
-        model = runner.model
-        del runner
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return model
+        return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
@@ -215,6 +218,13 @@ class LotteryRunner:
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+def free_memory() -> None:
+    """Collect what refers to itself in a circle, as a Runner and its hooks do."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def holds_results(work_dir: Path) -> bool:

@@ -12,13 +12,14 @@ from mmengine.dist import get_world_size, is_main_process
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
-from mmlth.core.scores import PROBED
+from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
 from mmlth.engine.final import MetricsHook
+from mmlth.engine.hook_configs import build_hook, find_hook
 from mmlth.engine.lottery_state import LotteryState, read_json
 from mmlth.engine.preflight import count_rounds
 from mmlth.engine.ranks import on_rank_0
 from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, hook_config, keep_exact
+from mmlth.engine.rounds import evaluation_config, keep_exact
 from mmlth.engine.same_training import plain_config
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
@@ -27,6 +28,7 @@ _STATE = 'dense.json'     # rewind points, status; once done, metrics, iteration
 def dense_config(cfg: Config) -> Config:
     """The training that round 0 is, free of what later rounds do with it."""
     cfg = evaluation_config(cfg)
+    cfg.default_hooks = cfg.get('default_hooks') or {}
     cfg.default_hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook')
     return cfg
 
@@ -39,10 +41,10 @@ def dense_name(cfg: Config) -> str:
 
 def is_shareable(cfg: Config) -> bool:
     """Whether round 0 is an ordinary dense training, of which only the end matters."""
-    prune = hook_config(cfg, 'PruneHook')
-    starts = prune.get('at') == 'start' or prune.get('score') in PROBED
-    trained = prune.get('dense', True)      # a transferred ticket may do without
-    return hook_config(cfg, 'EarlyBirdHook') is None and trained and not starts
+    prune = build_hook(cfg, PruneHook)
+    drawn_at_end = prune.at == 'end' or prune.transfer is not None
+    # A transferred ticket may do without a dense training.
+    return find_hook(cfg, EarlyBirdHook) is None and prune.dense and drawn_at_end
 
 
 def find(root: Path, name: str, points: Iterable[str]) -> Path:
@@ -90,6 +92,12 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
     hook = MetricsHook(lambda: None)
     runner.register_hook(hook)
     runner.train()
+    missing = [to for to in state['rewind'] if not (folder / rewind_name(to)).is_file()]
+    if missing:
+        raise UserError(
+            f'{runner.ended_by or "a hook"} ended the dense training {folder} after {runner.iter} '
+            f'iterations, before it came to the rewind point {missing[0]!r}: leave that hook out, '
+            'or rewind to earlier points')
     state.update(processes=get_world_size(), metrics=hook.metrics, iterations=runner.iter,
                  status='done', seconds=round(time.time() - began, 1))
     if is_main_process():
@@ -107,7 +115,8 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
     The files are hard links; the lottery is left as one that was interrupted at the end
-    of round 0, before it drew the ticket.
+    of round 0, before it drew the ticket. Where a hook has ended the training early, the end
+    is there.
     """
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():
@@ -123,7 +132,7 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
 
 def rewind_to(cfg: Config) -> str:
     """When the rewind point is taken."""
-    return str(hook_config(cfg, 'RewindHook').get('to', '0it'))
+    return str(build_hook(cfg, RewindHook).to)
 
 
 def rewind_name(to: str) -> str:

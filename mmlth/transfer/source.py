@@ -54,7 +54,7 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
             raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
         ticket = Ticket.load(path)
         return Source(ticket.state, ticket.mask, 'the ticket')
-    weights, saved, origin = _read_checkpoint(path)
+    weights, saved, origin, _ = _read_checkpoint(path)
     if sparsity is not None:
         if not weights:
             raise UserError(f'{path} is only a mask, nothing to prune: leave sparsity out')

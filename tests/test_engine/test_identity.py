@@ -4,6 +4,7 @@ from itertools import combinations
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from test_ways_of_training import amp  # noqa: F401
@@ -55,12 +56,14 @@ def config(work_dir, way, sparsity=0.0):
         cfg.optim_wrapper.dtype = 'bfloat16'
     cfg.train_cfg.val_interval = 1 if way['by_epoch'] else EPOCH
     cfg.default_hooks.checkpoint.interval = 1 if way['by_epoch'] else 5
-    return cfg
+    # Two of these may begin in one second: mmengine tells Runners apart by that and their name.
+    name = f'{work_dir.parent.name}_{work_dir.name}.py'
+    return Config(cfg.to_dict(), cfg_text=name, filename=name)
 
 
 def is_possible(way):
     """mmengine rewinds epoch-based trainings to ends of epochs; one schedule steps on momentum."""
-    needs_epochs = ('epochs', 'both', 'cosine', 'momentum', 'plateau')
+    needs_epochs = ('epochs', 'both', 'cosine', 'momentum')
     return not (way['by_epoch'] and way['to'] == '3it') and not (
         not way['by_epoch'] and way['schedulers'] in needs_epochs) and not (
         way['schedulers'] == 'momentum' and way['optimizer']['type'] != 'SGD')
@@ -93,6 +96,7 @@ def largest_difference(work_dir, first=0, second=1):
                      for r in (first, second))
     assert set(dense['state_dict']) == set(ticket['state_dict'])
     assert dense['meta']['iter'] == ticket['meta']['iter'] == ITERS
+    assert all(torch.isfinite(tensor).all() for tensor in ticket['state_dict'].values())
     return max(float((dense['state_dict'][name].double() - tensor.double()).abs().max())
                for name, tensor in ticket['state_dict'].items())
 
@@ -108,7 +112,7 @@ class Cut(Exception):
 
 
 @HOOKS.register_module(force=True)
-class CutHook(Hook):
+class CutInTheTicket(Hook):
     """Stops round 1 at an iteration."""
     at = None
 
@@ -122,15 +126,15 @@ def test_resumed_is_as_uninterrupted(tmp_path, amp, monkeypatch, way):  # noqa: 
     """Cut off in round 1, wherever its last checkpoint was: 80 % pruned, gradients gathered."""
     def start(name, resume=False):
         cfg = config(tmp_path / name, way, sparsity=0.8)
-        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutHook')]
+        cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutInTheTicket')]
         cfg.resume = resume
         RUNNERS.build(cfg).train()
 
     start('whole')
-    monkeypatch.setattr(CutHook, 'at', 19)
+    monkeypatch.setattr(CutInTheTicket, 'at', 19)
     with pytest.raises(Cut):
         start('cut')
-    monkeypatch.setattr(CutHook, 'at', None)
+    monkeypatch.setattr(CutInTheTicket, 'at', None)
     start('cut', resume=True)
     whole, cut = (torch.load(tmp_path / name / 'round_1' / paths.FINAL, weights_only=True)
                   for name in ('whole', 'cut'))

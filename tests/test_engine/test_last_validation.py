@@ -104,6 +104,20 @@ def test_a_validation_that_was_cut_off_is_made_up_for(tmp_path, monkeypatch, to,
         e['metrics'] for e in rounds_of(tmp_path / 'cut')]
 
 
+def test_a_validation_made_up_for_may_end_the_training(tmp_path, monkeypatch):
+    cfg = lottery_config(tmp_path, by_epoch=True, iters=12, to='0it', custom_hooks=[
+        dict(type='CutInValidation'),
+        dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', stopping_threshold=-1.0)])
+    monkeypatch.setattr(CutInValidation, 'cut_in', 0)
+    with pytest.raises(Cut):
+        RUNNERS.build(cfg).train()
+    monkeypatch.setattr(CutInValidation, 'cut_in', None)
+    cfg.resume = True
+    RUNNERS.build(cfg).train()
+    assert [(e['iterations'], e['ended_by']) for e in rounds_of(tmp_path)] == [
+        (4, 'EarlyStoppingHook')] * 2
+
+
 def test_metrics_in_any_type_are_numbers(tmp_path):
     @METRICS.register_module(force=True)
     class Typed(ToyAccuracy):

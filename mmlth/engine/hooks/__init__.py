@@ -4,8 +4,9 @@ from .gradient_hook import GradientHook
 from .prune_hook import PruneHook
 from .random_state_hook import RandomStateHook
 from .rewind_hook import RewindHook
+from .sparse_hook import SparseHook
 from .ticket_hook import TicketHook
 from .unsaved_hook import UnsavedHook
 
 __all__ = ['EarlyBirdHook', 'GradientHook', 'PruneHook', 'RandomStateHook', 'RewindHook',
-           'TicketHook', 'UnsavedHook']
+           'SparseHook', 'TicketHook', 'UnsavedHook']

@@ -2,7 +2,6 @@
 from pathlib import Path
 from typing import Optional, Union
 
-from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -65,6 +64,8 @@ class RewindHook(Hook):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
+        self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
+                          random_state=random_state)
         self.to = to
         self.mode = mode
         self.schedule = schedule
@@ -91,8 +92,6 @@ class RewindHook(Hook):
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
                 f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
                 f'{path}. Start the training anew.')
-        if runner.iter < self.iteration and is_main_process():
-            path.unlink(missing_ok=True)    # an earlier training's, which this one repeats
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 

@@ -1,0 +1,75 @@
+"""A model with the weights of a ticket, ready to be run."""
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+from mmlth.core import draw, select, transposed
+from mmlth.core.errors import UserError
+from mmlth.core.scope import norm_weights
+
+from .preview import build_model
+from .rounds import evaluation_config, remove_pretrained
+
+
+def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
+                 allocation: str = 'global', pretrained: bool = True) -> nn.Module:
+    """The config's model in eval mode on the CPU.
+
+    Args:
+        cfg: A detector's or pose model's.
+        checkpoint: Of a ticket, a file or an address. None: the config's initial weights are
+            pruned instead, for a first look.
+        sparsity: Without a checkpoint, the share of the weights that goes. Default: 0.8.
+        allocation: Without a checkpoint, how it is spread. Default: ``'global'``.
+        pretrained: Without a checkpoint, whether the pretrained weights that the config names
+            are loaded, from the network if need be. Default: True.
+
+    Raises:
+        UserError: There is no such checkpoint.
+    """
+    if checkpoint and not Path(checkpoint).is_file() and '://' not in checkpoint:
+        raise UserError(f'there is no checkpoint {checkpoint}')
+    cfg = evaluation_config(cfg)
+    if not checkpoint and not pretrained:
+        remove_pretrained(cfg.model)
+    model = build_model(cfg)
+    if checkpoint:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    else:
+        with _silent():
+            model.init_weights()
+        _prune(model, sparsity, allocation)
+    return model.cpu().eval()
+
+
+@contextmanager
+def _silent():
+    """Within, MMEngine does not list how each parameter was initialised."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _prune(model: nn.Module, sparsity: float, allocation: str) -> None:
+    """Draw a mask by magnitude over every convolution and linear layer, and apply it.
+
+    Batch norms that start at 0, as the last one of a residual block does, get 1: folded,
+    they would leave nothing of the convolution before them.
+    """
+    weights = select(model)
+    mask = draw(weights, sparsity, allocation=allocation, transposed=transposed(model))
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.mul_(mask[name].view_as(weight))
+        for weight in norm_weights(model).values():
+            weight[weight == 0] = 1

@@ -1,0 +1,92 @@
+"""From a pruned model to a fast one."""
+from typing import Any, List, Optional
+
+import torch
+from torch import nn
+
+from . import ops, trace
+from .fold import fold, replace
+from .layers import SparseConv2d, SparseLinear, conv_geometry, linear_geometry
+from .measure import measure
+from .pack import plans
+from .report import LayerReport, SparseReport
+
+DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
+FEWEST = 8          # nor one with fewer input channels per group
+GAIN = 0.97         # of the dense time: what saves less is noise
+CANDIDATES = 3      # plans that are measured per layer
+
+
+def sparsify(model: nn.Module, example: Any) -> SparseReport:
+    """Make the model run on its surviving weights, in place.
+
+    Folds batch norms, then measures each convolution and linear layer dense and sparse on
+    the example, with PyTorch's present number of threads; the faster stays. The model
+    computes what it did before, up to rounding; a pruned weight contributes nothing, not
+    even to an infinite or NaN input. It cannot be trained afterwards.
+
+    Args:
+        model: In eval mode, on the CPU. Zeros in its float32 weights count as pruned.
+        example: What the model is to run on, of a usual size: a dict for ``test_step``
+            (MMDetection, MMPose), else the argument, or a tuple of several.
+
+    Returns:
+        What became of every layer, and why.
+
+    Raises:
+        UserError: The model is in training mode, or not on the CPU.
+    """
+    uses = trace.uses(model, example)
+    folded = fold(model, uses)
+    unavailable = ops.unavailable()
+    names = {module: name for name, module in model.named_modules()}
+    rows, options = {}, {}
+    for layer, use in uses.items():
+        rows[layer] = LayerReport(names[layer], _density(layer), len(use.shapes))
+        rows[layer].why = unavailable or _untried(layer, use)
+        if rows[layer].why is None:
+            options[layer] = _options(layer, use)
+    seconds = measure(model, example, options)
+    for layer, times in seconds.items():
+        rows[layer].dense_ms, *sparse = [1e3 * t for t in times]
+        rows[layer].sparse_ms = min(sparse)
+        if rows[layer].sparse_ms <= GAIN * rows[layer].dense_ms:
+            rows[layer].chosen = 'sparse'
+            replace(model, {layer: options[layer][sparse.index(min(sparse))]})
+        rows[layer].why = f'{rows[layer].chosen} is faster'
+    return SparseReport(list(rows.values()), folded, torch.get_num_threads(), unavailable)
+
+
+def fold_batch_norms(model: nn.Module, example: Any) -> int:
+    """Only what :func:`sparsify` does to batch norms, with its arguments; how many it folds."""
+    return fold(model, trace.uses(model, example))
+
+
+def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
+    """Why a layer stays dense without a measurement; None if it does not."""
+    if not use.shapes:
+        return 'the example does not reach it'
+    if use.elsewhere:
+        return 'its weights are read outside the layer'
+    if _density(layer) > DENSEST:
+        return 'too few zeros'
+    if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:
+        return 'too few input channels'
+    return None
+
+
+def _density(layer: nn.Module) -> float:
+    weight = layer.weight.detach()
+    return (weight != 0).sum().item() / max(1, weight.numel())
+
+
+def _options(layer: nn.Module, use: trace.Use) -> List[nn.Module]:
+    """The sparse forms of a layer that should be fastest on the inputs it has had."""
+    if isinstance(layer, nn.Linear):
+        geometry, kind = linear_geometry(layer), SparseLinear
+        sizes = [(torch.Size(shape[:-1]).numel(), 1, 1) for shape in use.shapes]
+    else:
+        geometry, kind = conv_geometry(layer), SparseConv2d
+        sizes = [(torch.Size(shape[:-3]).numel(), *shape[-2:]) for shape in use.shapes]
+    found = plans(geometry, sizes, _density(layer), ops.use_kernels(), CANDIDATES)
+    return [kind(layer, plan).eval() for plan in found]

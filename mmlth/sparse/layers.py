@@ -1,0 +1,87 @@
+"""Layers that hold their surviving weights alone."""
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .pack import Geometry, Packed, Plan, pack, unpack
+
+
+class SparseLayer(nn.Module):
+    """What both layers share: the packed weights, as buffers, and the dense one on demand."""
+
+    def __init__(self, weight: Tensor, bias: Optional[Tensor], geometry: Geometry,
+                 plan: Plan) -> None:
+        super().__init__()
+        self.geometry, self.plan = geometry, plan
+        for name, tensor in pack(weight, geometry, plan)._asdict().items():
+            self.register_buffer(name, tensor)
+        self.register_buffer('bias', None if bias is None else bias.detach().float().clone())
+
+    def arguments(self) -> Tuple[Optional[Tensor], ...]:
+        """Values, offsets, starts and bias."""
+        return self.values, self.offsets, self.starts, self.bias
+
+    @property
+    def density(self) -> float:
+        """The share of the weights that survives."""
+        out, channels, high, wide = self.geometry.weight
+        return self.values.numel() / max(1, out * channels * high * wide)
+
+    @property
+    def weight(self) -> Tensor:
+        """The dense weight, made anew: a change to it changes nothing."""
+        return unpack(Packed(self.values, self.offsets, self.starts), self.geometry, self.plan)
+
+
+class SparseConv2d(SparseLayer):
+    """``nn.Conv2d`` for inference in float32 on the CPU."""
+
+    def __init__(self, conv: nn.Conv2d, plan: Plan) -> None:
+        super().__init__(conv.weight, conv.bias, conv_geometry(conv), plan)
+        self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
+        self.kernel_size, self.stride, self.groups = conv.kernel_size, conv.stride, conv.groups
+        self.padding, self.dilation = self.geometry.padding, conv.dilation
+
+    def forward(self, input: Tensor) -> Tensor:
+        g = self.geometry
+        output = torch.ops.mmlth.sparse_conv2d(
+            input if input.dim() == 4 else input[None], *self.arguments(), g.weight, g.stride,
+            g.padding, g.dilation, g.groups, self.plan.tile, self.plan.block)
+        return output if input.dim() == 4 else output[0]
+
+    def extra_repr(self) -> str:
+        return (f'{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, '
+                f'stride={self.stride}, density={self.density:.3f}')
+
+
+class SparseLinear(SparseLayer):
+    """``nn.Linear`` for inference in float32 on the CPU."""
+
+    def __init__(self, linear: nn.Linear, plan: Plan) -> None:
+        super().__init__(linear.weight, linear.bias, linear_geometry(linear), plan)
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+
+    @property
+    def weight(self) -> Tensor:
+        return super().weight.flatten(1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.ops.mmlth.sparse_linear(
+            input, *self.arguments(), self.in_features, self.out_features, self.plan.tile[1],
+            self.plan.block)
+
+    def extra_repr(self) -> str:
+        return f'{self.in_features}, {self.out_features}, density={self.density:.3f}'
+
+
+def conv_geometry(conv: nn.Conv2d) -> Geometry:
+    """Of a convolution whose padding is numbers or 'valid'."""
+    padding = (0, 0) if conv.padding == 'valid' else tuple(conv.padding)
+    return Geometry(tuple(conv.weight.shape), tuple(conv.stride), padding, tuple(conv.dilation),
+                    conv.groups)
+
+
+def linear_geometry(linear: nn.Linear) -> Geometry:
+    """A linear layer as a convolution of maps of 1x1."""
+    return Geometry((linear.out_features, linear.in_features, 1, 1))

@@ -1,0 +1,49 @@
+"""Layers timed on the inputs that they have inside the model."""
+from time import perf_counter
+from typing import Any, Dict, List, Sequence
+
+from torch import nn
+
+from . import trace
+
+SECONDS = 0.1       # per call of a layer, all its forms together
+ROUNDS = (3, 20)    # at least and at most; the fastest round counts
+
+
+def measure(model: nn.Module, example: Any,
+            options: Dict[nn.Module, Sequence[nn.Module]]) -> Dict[nn.Module, List[float]]:
+    """Seconds of every layer and of each of its options, summed over the layer's calls.
+
+    The calls of one layer take turns, so that whatever else the machine does touches all.
+    Layers without options are left out.
+    """
+    seconds = {layer: [0.] * (1 + len(forms)) for layer, forms in options.items() if forms}
+    measuring: List[nn.Module] = []
+
+    def time(layer, args, output):
+        if measuring:       # this call is one of those below
+            return
+        measuring.append(layer)
+        try:
+            best = _best([layer, *options[layer]], args)
+        finally:
+            measuring.clear()
+        seconds[layer] = [total + t for total, t in zip(seconds[layer], best)]
+
+    if seconds:
+        with trace.hooked(seconds, after=time):
+            trace.run(model, example)
+    return seconds
+
+
+def _best(forms: Sequence[nn.Module], args) -> List[float]:
+    """The shortest time of each form on the same arguments."""
+    best, began = [float('inf')] * len(forms), perf_counter()
+    for count in range(ROUNDS[1]):
+        if count >= ROUNDS[0] and perf_counter() - began > SECONDS:
+            break
+        for i, form in enumerate(forms):
+            start = perf_counter()
+            form(*args)
+            best[i] = min(best[i], perf_counter() - start)
+    return best

@@ -1,0 +1,47 @@
+"""The operators ``torch.ops.mmlth``, their shapes for torch.compile and torch.export."""
+from functools import lru_cache
+from typing import NamedTuple, Optional
+
+import torch
+
+from . import build
+
+
+class Vectors(NamedTuple):
+    """What the kernels in use compute with."""
+    lanes: int              # floats in a vector
+    accumulators: int       # the most outputs of a tile
+
+
+@lru_cache(maxsize=None)
+def unavailable() -> Optional[str]:
+    """None when the operators are there, else the sentence that says why not."""
+    reason = build.unavailable()
+    if reason is None:
+        # Before PyTorch 2.4 it had another name, before 2.1 none.
+        register = getattr(torch.library, 'register_fake',
+                           getattr(torch.library, 'impl_abstract', None))
+        if register is not None:
+            register('mmlth::sparse_conv2d', _conv2d_shape)
+            register('mmlth::sparse_linear', _linear_shape)
+    return reason
+
+
+def use_kernels(name: str = '') -> Vectors:
+    """Choose ``avx512``, ``avx2``, ``baseline`` or ``fastest``; '' keeps those in use.
+
+    The fastest that this processor can run are in use from the start. Weights may have been packed for any of them: results stay right, tiles and blocks may
+    not be the best ones.
+    """
+    return Vectors(*torch.ops.mmlth.use_kernels(name))
+
+
+def _conv2d_shape(input, values, offsets, starts, bias, weight, stride, padding, dilation,
+                  groups, tile, block):
+    size = [(input.shape[2 + i] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) - 1)
+            // stride[i] + 1 for i in (0, 1)]
+    return input.new_empty(input.shape[0], weight[0], *size)
+
+
+def _linear_shape(input, values, offsets, starts, bias, in_features, out_features, tile, block):
+    return input.new_empty(*input.shape[:-1], out_features)

@@ -1,0 +1,130 @@
+"""What happens to each layer of a model while it works on an example."""
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Tuple
+from weakref import ref
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmlth.core.errors import UserError
+
+
+@dataclass
+class Use:
+    """One layer on the example."""
+    shapes: List[Tuple[int, ...]] = field(default_factory=list)    # of the input of each call
+    elsewhere: bool = False     # its weight or bias is read outside its own forward
+    reads: int = 0              # operations that read its outputs, in all calls
+    norms: List[Optional[nn.Module]] = field(default_factory=list)  # batch norms among them
+
+
+def run(model: nn.Module, example: Any) -> Any:
+    """The model on the example: a dict goes to ``test_step``, a tuple is several arguments."""
+    with torch.no_grad():
+        if isinstance(example, dict) and hasattr(model, 'test_step'):
+            return model.test_step(example)
+        return model(*example) if isinstance(example, tuple) else model(example)
+
+
+def plain(module: nn.Module) -> bool:
+    """Whether the module is a convolution or linear layer, as PyTorch has it.
+
+    No subclass, hook, parametrization or replaced forward: those may do anything. Padding
+    is zeros, given as numbers; weights are float32 on the CPU.
+    """
+    if type(module) not in (nn.Conv2d, nn.Linear) or 'forward' in vars(module):
+        return False
+    if module._forward_hooks or module._forward_pre_hooks or '_conv_forward' in vars(module):
+        return False
+    weight = module._parameters.get('weight')
+    if weight is None or weight.dtype != torch.float32 or weight.device.type != 'cpu':
+        return False
+    return type(module) is nn.Linear or (
+        module.padding_mode == 'zeros' and module.padding != 'same')
+
+
+def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
+    """Run the example and tell, of each plain layer, how it is used.
+
+    Raises:
+        UserError: The model is in training mode, or not on the CPU.
+    """
+    if any(m.training for m in model.modules()):
+        raise UserError('sparse inference needs a model in eval mode: call model.eval() first')
+    if any(p.device.type != 'cpu' for p in model.parameters()):
+        raise UserError('sparse inference is for the CPU: call model.cpu() first')
+    trace = _Trace([m for m in model.modules() if plain(m)])
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    with hooked(trace.uses, before=trace.enter, after=trace.leave), \
+            hooked(norms, before=trace.norm), trace:
+        run(model, example)
+    return trace.uses
+
+
+@contextmanager
+def hooked(modules, before: Optional[Callable] = None, after: Optional[Callable] = None):
+    """Forward hooks on all of the modules while the block runs."""
+    handles = []
+    for module in modules:
+        if before:
+            handles.append(module.register_forward_pre_hook(before))
+        if after:
+            handles.append(module.register_forward_hook(after))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Trace(TorchDispatchMode):
+    """Sees every operation: who reads a layer's weight, who reads its output."""
+
+    def __init__(self, layers: List[nn.Module]) -> None:
+        super().__init__()
+        self.uses = {layer: Use() for layer in layers}
+        self.inside: Optional[nn.Module] = None
+        self.owners: Dict[int, List[nn.Module]] = {}
+        self.outputs: Dict[int, Tuple[Any, nn.Module]] = {}
+        for layer in layers:
+            for param in layer.parameters(recurse=False):
+                self.owners.setdefault(_storage(param), []).append(layer)
+        for owners in self.owners.values():
+            for layer in owners if len(owners) > 1 else ():
+                self.uses[layer].elsewhere = True   # one weight, several layers
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        for value in torch.utils._pytree.tree_leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                for layer in self.owners.get(_storage(value), ()):
+                    self.uses[layer].elsewhere |= layer is not self.inside
+                source = self.source(value)
+                if source is not None:
+                    self.uses[source].reads += 1
+        return func(*args, **kwargs)
+
+    def source(self, tensor: Tensor) -> Optional[nn.Module]:
+        """The layer that has made this tensor."""
+        found, layer = self.outputs.get(id(tensor), (None, None))
+        return layer if found is not None and found() is tensor else None
+
+    def enter(self, layer, args):
+        self.inside = layer
+        self.uses[layer].shapes.append(tuple(args[0].shape))
+
+    def leave(self, layer, args, output):
+        self.inside = None
+        self.outputs[id(output)] = (ref(output), layer)
+
+    def norm(self, norm, args):
+        source = self.source(args[0])
+        if source is not None:
+            self.uses[source].norms.append(norm)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata if tensor.layout == torch.strided else id(tensor)

@@ -1,0 +1,128 @@
+"""Detectors and pose models of several families, sparse: the same predictions."""
+import copy
+from math import inf
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+from mmlth.core import draw, select, transposed
+from mmlth.datasets import make_digits
+from mmlth.engine.config import load_config
+from mmlth.engine.example import example
+from mmlth.engine.latency import latency, to_text
+from mmlth.engine.preview import build_model
+from mmlth.engine.rounds import evaluation_config
+from mmlth.sparse import SparseConv2d, convert, ops, sparsify
+
+pytestmark = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
+POSE = 'mmpose::body_2d_keypoint/'
+MODELS = [
+    ('configs/lth/faster_rcnn_r18_digits.py', (96, 128)),
+    ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', (96, 128)),
+    ('mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py', (128, 128)),
+    ('mmdet::yolox/yolox_tiny_8xb8-300e_coco.py', (128, 128)),
+    (POSE + 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py', (256, 192)),
+    (POSE + 'topdown_heatmap/coco/td-hm_mobilenetv2_8xb64-210e_coco-256x192.py', (256, 192))]
+
+
+def pruned(name, shape):
+    """A model of random weights whose batch norms know its activations, and a batch."""
+    torch.manual_seed(0)
+    cfg = load_config(name)
+    keep_all(cfg.model)
+    model, batch = build_model(cfg), example(cfg, None, shape)
+    weights = select(model)
+    mask = draw(weights, 0.8, allocation='layerwise', transposed=transposed(model))
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    with torch.no_grad():
+        for key, weight in weights.items():
+            weight.mul_(mask[key].view_as(weight))
+        for norm in norms:
+            norm.momentum = None
+        model.train()
+        for norm in norms:
+            norm.train()
+        model.extract_feat(model.data_preprocessor(batch, False)['inputs'].repeat(2, 1, 1, 1))
+    return model.eval(), batch
+
+
+def keep_all(node):
+    """Random weights are sure of nothing: keep predictions of any score."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            keep_all(value)
+        elif key == 'score_thr':
+            node[key] = 0.
+
+
+def predictions(model: BaseModel, batch):
+    """Scores, highest first, and what else the model says, in that order."""
+    with torch.no_grad():
+        found = model.test_step(copy.deepcopy(batch))[0].pred_instances
+    if 'keypoints' in found:
+        return torch.as_tensor(found.keypoint_scores), torch.as_tensor(found.keypoints)
+    return found.scores, found.bboxes
+
+
+@pytest.mark.parametrize('name, shape', MODELS, ids=lambda value: str(value).split('/')[-1][:20])
+def test_the_same_predictions(name, shape, monkeypatch):
+    monkeypatch.setattr(convert, 'GAIN', inf)
+    model, batch = pruned(name, shape)
+    scores, places = predictions(model, batch)
+    features = model.extract_feat(model.data_preprocessor(batch, False)['inputs'])
+    report = sparsify(model, copy.deepcopy(batch))
+    assert sum(isinstance(m, SparseConv2d) for m in model.modules()) >= 10
+    assert report.folded >= 10 or 'retinanet' in name or 'rcnn' in name
+    for a, b in zip(features, model.extract_feat(
+            model.data_preprocessor(batch, False)['inputs'])):
+        assert (a - b).abs().max() <= 1e-4 * a.abs().max()
+    found_scores, found_places = predictions(model, batch)
+    assert len(scores) > 0 and abs(len(scores) - len(found_scores)) <= len(scores) // 50
+    # Nearly equal scores may change places, and an NMS at its threshold its mind.
+    distance = torch.cdist(places.flatten(1).double(), found_places.flatten(1).double())
+    assert (distance.min(1).values < 0.1).float().mean() > 0.95
+    both = min(len(scores), len(found_scores))
+    assert torch.allclose(scores[:both], found_scores[:both], atol=1e-3)
+
+
+def test_latency_of_a_model():
+    model, batch = pruned(*MODELS[0])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    result = latency(model, batch, threads=1, repeats=2, compiled=False)
+    assert {'dense_ms', 'sparse_ms', 'speedup', 'max_relative_difference', 'threads',
+            'layers'} <= set(result)
+    assert set(result['layers'][0]) >= {'name', 'density', 'dense_ms', 'sparse_ms', 'chosen'}
+    assert result['max_relative_difference'] < 1e-4
+    assert set(result['forms']) == {'eager', 'channels_last', 'sparse'}
+    assert {'backbone', 'rpn_head', 'roi_head', 'rest'} <= set(result['parts']['sparse'])
+    assert result['speedup'] == result['dense_ms'] / result['sparse_ms']
+    assert 'speed-up' in to_text(result)
+    after = model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_the_evaluation_is_the_same(tmp_path, monkeypatch):
+    """An ordinary Runner with the hook: what ``tools/test.py --sparse`` runs."""
+    monkeypatch.setattr(convert, 'GAIN', inf)
+    name = 'configs/lth/faster_rcnn_r18_digits.py'
+    digits = make_digits(tmp_path / 'digits', train=2, val=6)
+    model, _ = pruned(name, (96, 128))
+    torch.save(model.state_dict(), tmp_path / 'weights.pth')
+    metrics, kinds = [], []
+    for hooks in ([], [dict(type='mmlth.SparseHook')]):
+        cfg = evaluation_config(load_config(name))
+        keep_all(cfg.model)
+        cfg.update(work_dir=str(tmp_path), load_from=str(tmp_path / 'weights.pth'),
+                   custom_hooks=hooks, experiment_name=f'sparse_{len(hooks)}')
+        cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+        cfg.test_dataloader.dataset.data_root = str(digits)
+        cfg.test_evaluator.ann_file = str(digits / 'annotations/instances_val.json')
+        runner = Runner.from_cfg(cfg)
+        metrics.append(runner.test())
+        kinds.append(sum(isinstance(m, SparseConv2d) for m in runner.model.modules()))
+    assert kinds[0] == 0 < kinds[1]
+    assert metrics[0].keys() == metrics[1].keys() and metrics[0]
+    assert all(abs(metrics[0][key] - metrics[1][key]) <= 1e-3 for key in metrics[0])

@@ -1,0 +1,146 @@
+"""sparsify: what is folded, what is left alone, and that the model computes the same."""
+import copy
+from math import inf
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mmlth.core.errors import UserError
+from mmlth.sparse import SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops, sparsify
+
+needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Sparse, however fast: these layers are too small for a time to mean much."""
+    monkeypatch.setattr(convert, 'GAIN', inf)
+
+
+class Weighted(nn.Conv2d):
+    """A subclass may compute anything."""
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        # One head for two levels, each with its norm.
+        self.head = nn.Conv2d(16, 16, 3, padding=1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(16), nn.BatchNorm2d(16)])
+        self.read_twice, self.its_norm = nn.Conv2d(16, 16, 1), nn.BatchNorm2d(16)
+        self.by_weight = nn.Conv2d(16, 16, 1)
+        self.hooked, self.subclass = nn.Conv2d(16, 16, 1), Weighted(16, 16, 1)
+        self.hooked.register_forward_hook(lambda module, args, output: output + 1)
+        self.unused, self.full = nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)
+        self.linear = nn.Linear(16, 24)
+        self.same_linear = self.linear
+        self.tied = nn.ModuleList([nn.Linear(24, 24), nn.Linear(24, 24)])
+        self.tied[1].weight = self.tied[0].weight
+        self.reflect = nn.Conv2d(16, 16, 3, padding=1, padding_mode='reflect')
+
+    def forward(self, x):
+        x = self.norm(self.conv(x)).relu_()
+        levels = [norm(self.head(y)) for norm, y in zip(self.norms, (x, x[..., ::2, ::2]))]
+        raw = self.read_twice(levels[0])
+        x = self.its_norm(raw) + raw + levels[1].mean()
+        x = x + F.conv2d(x, self.by_weight.weight) + self.by_weight(x)
+        x = self.reflect(self.full(self.subclass(self.hooked(x))))
+        x = self.same_linear(x.flatten(2).transpose(1, 2))
+        return self.tied[1](self.tied[0](x)), self.linear(x[..., :16])
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    model = Model().eval()
+    with torch.no_grad():
+        for name, param in model.named_parameters():
+            if param.dim() > 1 and not name.startswith('full'):
+                param.mul_(torch.rand_like(param) < 0.3)
+        for norm in model.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                for values in (norm.running_mean, norm.weight, norm.bias):
+                    values.normal_()
+                norm.running_var.uniform_(0.5, 2)
+    return model
+
+
+@needs_kernels
+def test_the_same_results(model, always):
+    x = torch.randn(2, 16, 14, 14)
+    with torch.no_grad():
+        expected = [y.double() for y in copy.deepcopy(model).double()(x.double())]
+        report = sparsify(model, x)
+        found = model(x)
+    for a, b in zip(found, expected):
+        assert (a - b).abs().max() <= 1e-5 * b.abs().max()
+    sparse = {name for name, m in model.named_modules() if isinstance(m, (SparseConv2d, SparseLinear))}
+    assert sparse == {'conv', 'head', 'read_twice', 'linear'}
+    assert model.same_linear is model.linear
+    assert {row.name for row in report.layers if row.chosen == 'sparse'} == sparse
+    why = {row.name: row.why for row in report.layers}
+    assert why['by_weight'] == why['tied.0'] == 'its weights are read outside the layer'
+    assert why['unused'] == 'the example does not reach it'
+    assert why['full'] == 'too few zeros'
+    calls = {row.name: row.calls for row in report.layers}
+    assert calls['head'] == calls['linear'] == 2
+
+
+def test_only_what_one_norm_alone_reads_is_folded(model):
+    assert fold_batch_norms(model, torch.randn(1, 16, 14, 14)) == 1
+    assert isinstance(model.norm, nn.Identity) and model.conv.bias is not None
+    assert isinstance(model.its_norm, nn.BatchNorm2d)
+    assert all(isinstance(norm, nn.BatchNorm2d) for norm in model.norms)
+
+
+def test_zeros_stay_zeros(model):
+    zeros = model.conv.weight == 0
+    fold_batch_norms(model, torch.randn(1, 16, 14, 14))
+    assert torch.equal(model.conv.weight == 0, zeros)
+
+
+@needs_kernels
+def test_what_is_slower_sparse_stays_dense(model, monkeypatch):
+    monkeypatch.setattr(convert, 'GAIN', 0)
+    report = sparsify(model, torch.randn(1, 16, 14, 14))
+    assert {row.chosen for row in report.layers} == {'dense'}
+    assert {row.name for row in report.layers if row.why == 'dense is faster'} == {
+        'conv', 'head', 'read_twice', 'linear'}
+    assert 'dense is faster' in report.to_text()
+
+
+def test_without_a_compiler_all_stays_dense(model, monkeypatch):
+    monkeypatch.setenv('CXX', 'no-such-compiler')
+    reason = build.unavailable.__wrapped__()
+    assert reason == (
+        'the sparse kernels cannot be built or loaded, so all layers stay dense: there is no C++ '
+        "compiler 'no-such-compiler' (on Debian: apt-get install g++)")
+    monkeypatch.setattr(ops, 'unavailable', lambda: reason)
+    x = torch.randn(1, 16, 14, 14)
+    with torch.no_grad():
+        expected = model(x)
+        report = sparsify(model, x)
+        assert all((a - b).abs().max() < 1e-4 for a, b in zip(model(x), expected))
+    assert report.summary() == reason
+    assert {row.chosen for row in report.layers} == {'dense'}
+
+
+def test_a_model_in_training_mode_is_refused(model):
+    with pytest.raises(UserError, match=r'call model.eval\(\) first'):
+        sparsify(model.train(), torch.randn(1, 16, 14, 14))
+
+
+@needs_kernels
+def test_a_sparse_model_is_copied_and_saved(model, always, tmp_path):
+    """Its buffers are ordinary ones."""
+    x = torch.randn(1, 16, 14, 14)
+    sparsify(model, x)
+    other = copy.deepcopy(model)
+    torch.save(other.state_dict(), tmp_path / 'weights.pth')
+    with torch.no_grad():
+        expected = model(x)
+        other.load_state_dict(torch.load(tmp_path / 'weights.pth', weights_only=True))
+        assert all(torch.equal(a, b) for a, b in zip(other(x), expected))
