@@ -12,7 +12,9 @@ from torch.nn.parallel import DistributedDataParallel
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .afresh import check_afresh
 from .masked_optim_wrapper import MaskAware
+from .preview import build_model
 from .rounds import hook_config, shorten
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
@@ -48,6 +50,8 @@ def check_settings(cfg: Config) -> None:
             raise UserError(f'{name}: {error}') from None
     prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
     check_transfer(cfg)
+    if prune.get('control') == 'fresh_weights':
+        check_afresh(cfg, build_model)
     if not prune.get('dense', True) and rewind.get('mode', 'weights') == 'weights' and (
             rewind_iteration(rewind.get('to', '0it'), 2**62, 1) > 0):
         raise UserError(
