@@ -61,7 +61,7 @@ class PruneHook(Hook):
             does. Default: True.
         transfer: Take the ticket of another model instead of drawing one (the paper, 4.2 and
             Table 4): ``dict(source=FILE, mapping='backbone', weights=True, strict=True,
-            sparsity=None)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
+            sparsity=None, zeros=False)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
             is read and matched before the training. The ticket starts from the rewind point,
             overwritten with the source's weights if ``weights``. The settings above that draw
             masks must be left out; ``dense=False`` is possible. Default: None.
