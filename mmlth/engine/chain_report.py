@@ -1,6 +1,7 @@
 """The report of a finished chain: dense against tickets."""
 import csv
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, List, Mapping, Sequence
 
 from mmengine.config import Config
@@ -9,9 +10,12 @@ from mmlth.core import paths
 from mmlth.core.files import write_json
 from mmlth.report import Figure, Reference, Section, Series, write_report
 
+from .attempt import attempt
+from .curves import curves_section
 from .early_bird_figure import early_bird_figure
 from .lottery_state import read_json
 from .rounds import hook_config
+from .samples import samples_section
 
 # What mmdet's and mmpose's metrics call their main figures.
 _MAIN = ('mAP', 'mAP_50', 'AP50', 'AP', 'AP .5', 'PCK', 'AUC', 'NME', 'top1')
@@ -93,7 +97,14 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
         sections.append(early_bird_section(curve))
     sections += [layers_section(k, report) for k, report in reports.items()]
     name = Path(cfg.filename).name if cfg.filename else work_dir.name
-    write_report(sections, work_dir, f'Lottery of {name}')
+    title = f'Lottery of {name}'
+    with TemporaryDirectory() as folder:        # the report has copies of its own
+        extras = [attempt('no training curves', curves_section, work_dir, rounds,
+                          main_metrics(rounds)),
+                  attempt('no sample images', samples_section, work_dir, rounds, Path(folder))]
+        whole = [sections[0], *filter(None, extras), *sections[1:]]
+        if attempt('neither curves nor samples', write_report, whole, work_dir, title) is None:
+            write_report(sections, work_dir, title)
 
 
 def _texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:

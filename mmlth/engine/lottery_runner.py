@@ -19,6 +19,8 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 
 from . import chain_report
+from .attempt import attempt
+from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, final_metrics, save_final
 from .hooks.ticket_hook import bare_model
@@ -26,6 +28,7 @@ from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
+from .samples import keep_samples
 
 
 @RUNNERS.register_module()
@@ -65,8 +68,10 @@ class LotteryRunner:
                 continue
             model = self._run_round(state, entry, rounds)
         if is_main_process():
-            chain_report.write(self.work_dir, state.rounds, self.cfg)
-            self._say(chain_report.summary(state.rounds, self.work_dir))
+            try:
+                chain_report.write(self.work_dir, state.rounds, self.cfg)
+            finally:
+                self._say(chain_report.summary(state.rounds, self.work_dir))
         return model
 
     def test(self) -> Dict[str, float]:
@@ -82,7 +87,11 @@ class LotteryRunner:
         launcher = self.cfg.get('launcher', 'none')
         if launcher != 'none' and not is_distributed():
             dist_cfg = (self.cfg.get('env_cfg') or {}).get('dist_cfg') or dict(backend='nccl')
-            init_dist(launcher, **dist_cfg)
+            if (launcher == 'pytorch' and dist_cfg.get('backend') == 'gloo'
+                    and not torch.cuda.is_available()):     # mmengine would set a CUDA device
+                torch.distributed.init_process_group('gloo')
+            else:
+                init_dist(launcher, **dist_cfg)
 
     def _fix_seed(self) -> None:
         """One seed for all rounds and resumptions, where the config leaves it open."""
@@ -137,6 +146,7 @@ class LotteryRunner:
             lambda: self._save_time(state, entry, before + time.time() - began))
         runner.register_hook(metrics_hook, priority='LOWEST')
         runner.register_hook(FirstLookHook())
+        runner.register_hook(CurvesHook())
         runner.train()
         # A dense training that was run elsewhere brings its metrics.
         metrics = entry['metrics'] or final_metrics(runner, metrics_hook)
@@ -179,6 +189,8 @@ class LotteryRunner:
         ticket = folder / paths.TICKET if index else None
         mask = Ticket.load(ticket).mask if index else {}
         save_final(runner, folder / paths.FINAL, mask)
+        attempt('no training curves', keep_curves, runner, folder)
+        attempt('no sample images', keep_samples, runner, folder)
         report = sparsity_report(bare_model(runner.model), mask)
         write_json(folder / paths.SPARSITY, report)
         relative = (lambda p: str(p.relative_to(self.work_dir)))
