@@ -10,8 +10,11 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
+
+from mmlth.core import unpickler
 
 
 def apply() -> None:
@@ -21,12 +24,15 @@ def apply() -> None:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load(weights_only=True)`` read the checkpoints mmengine writes.
+    """Let our own unpickler and ``torch.load(weights_only=True)`` read mmengine's checkpoints.
 
     They hold the message hub, whose history buffers PyTorch >= 2.6 refuses on resume
     (https://github.com/open-mmlab/mmengine/pull/1650). The exact classes are
     allowed and ``weights_only`` stays on.
     """
+    unpickler.allow('mmengine.logging.history_buffer.HistoryBuffer', HistoryBuffer,
+                    HistoryBuffer, _fill_history_buffer)
+    unpickler.allow('mmengine.config.config.ConfigDict', ConfigDict)
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return
     core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
@@ -42,6 +48,12 @@ def allow_mmengine_checkpoints() -> None:
     allowed += [type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8',
                                                   'u1', 'u2', 'u4', 'u8', 'b1')]
     torch.serialization.add_safe_globals(allowed)
+
+
+def _fill_history_buffer(buffer: HistoryBuffer, state: dict) -> None:
+    """Without the statistics, which are functions, and those of the class."""
+    buffer.__dict__.update({key: value for key, value in state.items() if key in (
+        'max_length', '_log_history', '_count_history')})
 
 
 def _statistic_of_history_buffer(owner, name):

@@ -5,5 +5,6 @@ cd "$(dirname "$0")/.."
 bash tools/setup_env.sh
 export CUDA_VISIBLE_DEVICES="${CUDA_VISIBLE_DEVICES-}"  # the mmcv of set-up has no CUDA ops
 export OMP_WAIT_POLICY=PASSIVE  # threads that wait leave the core to other programs
-.venv/bin/ruff check --no-cache .
-exec .venv/bin/python -m pytest tests -n auto --maxprocesses=8 "$@"
+readonly BIN="${MMLTH_VENV:-.venv}/bin"
+"$BIN/ruff" check --no-cache .
+exec "$BIN/python" -m pytest tests -n auto --maxprocesses=8 "$@"

@@ -4,11 +4,15 @@
 #
 #   PYTHON            the interpreter to use       (default: python3.11, else python3)
 #   MMLTH_CACHE       where the mmcv wheel is kept (default: ~/.cache/mmlth)
+#
+# tools/try_stack.sh sets the rest, for other releases than the pinned ones:
+#   MMLTH_VENV, MMLTH_TORCH (with its torchvision), MMLTH_MMENGINE, MMLTH_MMCV
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly TORCH=2.13.0 MMCV=2.1.0
-readonly VENV="$PWD/.venv" LOG="$PWD/.venv/setup.log" PY="$PWD/.venv/bin/python"
+readonly TORCH="${MMLTH_TORCH:-2.13.0}" MMCV="${MMLTH_MMCV:-2.1.0}" MMENGINE="${MMLTH_MMENGINE:-0.10.7}"
+readonly VENV="$PWD/${MMLTH_VENV:-.venv}"
+readonly LOG="$VENV/setup.log" PY="$VENV/bin/python" WANTED="$VENV/requirements.txt"
 readonly CACHE="${MMLTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mmlth}"
 
 fail() { # fail WHAT WHAT_TO_DO
@@ -49,16 +53,27 @@ make_venv() {
     echo "$made" >"$VENV/.made"
 }
 
+write_wanted() { # the pinned packages, or what takes their place in another environment
+    local edits=(-e "s/^mmengine==.*/mmengine==$MMENGINE/")
+    if "$PY" -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then
+        # Many pins have no wheel for an older Python: take the newest that it has, but
+        # for those that other packages are compiled against.
+        edits+=(-e '/^(mm|numpy|opencv|xtcocotools|setuptools|importlib)/! s/==.*//'
+                -e '$ a exceptiongroup\nimportlib-resources\ntomli')
+    fi
+    sed -E "${edits[@]}" requirements.txt >"$WANTED"
+}
+
 check_wheels() { # the pins must exist as wheels for this Python
     pip install --quiet --dry-run --no-deps --only-binary=:all: --ignore-installed \
-        -r requirements.txt >>"$LOG" 2>&1 && return
+        -r "$WANTED" >>"$LOG" 2>&1 && return
     tail -n 3 "$LOG" >&2
     fail "pip finds no wheel of some pinned package for $("$PYTHON" --version)" \
         "Check the network, or take Python 3.11: PYTHON=python3.11 bash $0"
 }
 
 build_mmcv() { # prints the wheel's path; compiles it if this machine has none yet
-    local tag dir wheel jobs header flags
+    local tag dir wheel jobs header flags header_flags
     tag="torch$("$PY" -c 'import torch; print(torch.__version__)')-$("$PY" -c 'import sys; print(sys.implementation.cache_tag)')-$(uname -m)"
     dir="$CACHE/mmcv-$MMCV-$tag"
     mkdir -p "$dir" || fail "$dir cannot be made" "Set MMLTH_CACHE to a writable folder."
@@ -79,11 +94,18 @@ build_mmcv() { # prints the wheel's path; compiles it if this machine has none y
     # compiler's time: precompile it. CFLAGS replaces Python's default flags.
     header="$dir/torch_types.h"
     flags="-DNDEBUG -g0 -fwrapv -O3 -Wall -fPIC"
+    # What PyTorch's and mmcv's set-up pass to the compiler; else the header is not taken.
+    header_flags=$("$PY" -c 'import torch
+print("-std=c++17" if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 1) else "-std=c++14",
+      "-D_GLIBCXX_USE_CXX11_ABI=%d" % torch._C._GLIBCXX_USE_CXX11_ABI,
+      *("-DPYBIND11_%s=\"%s\"" % (name, getattr(torch._C, "_PYBIND11_" + name))
+        for name in ("COMPILER_TYPE", "STDLIB", "BUILD_ABI")
+        if getattr(torch._C, "_PYBIND11_" + name, None)))')
     if [ ! -f "$header.gch" ]; then
         echo '#include <torch/types.h>' >"$header"
         # shellcheck disable=SC2086,SC2046
         logged "the compiler cannot read PyTorch's headers" "g++ 9 or newer is needed." \
-            g++ $flags -std=c++17 -DTORCH_API_INCLUDE_EXTENSION_H -DTORCH_EXTENSION_NAME=_ext \
+            g++ $flags $header_flags -DTORCH_API_INCLUDE_EXTENSION_H -DTORCH_EXTENSION_NAME=_ext \
             $("$PY" -c 'import sysconfig, torch.utils.cpp_extension as e
 print(*("-isystem " + p for p in e.include_paths() + [sysconfig.get_path("include")]))') \
             -x c++-header -o "$header.gch.part" "$header"
@@ -103,19 +125,21 @@ print(*("-isystem " + p for p in e.include_paths() + [sysconfig.get_path("includ
 
 main() {
     local stamp started wheel
-    stamp="$(cat requirements.txt setup.py "${BASH_SOURCE[0]}" | sha256sum | cut -c1-16)"
+    stamp="$(cat requirements.txt setup.py "${BASH_SOURCE[0]}" <(echo "$TORCH $MMENGINE $MMCV") |
+        sha256sum | cut -c1-16)"
     if [ "$(cat "$VENV/.ready" 2>/dev/null)" = "$stamp $VENV" ]; then return; fi
     started=$SECONDS
     choose_python
     step 1 ".venv for $("$PYTHON" --version) (10 seconds)"
     make_venv
+    write_wanted
     check_wheels
     step 2 "PyTorch $TORCH (under a minute, plus the download)"
     logged "PyTorch $TORCH could not be installed" "Check the network and the free space (5 GB)." \
-        pip install "torch==$TORCH" -c <(grep -v '^#' requirements.txt)
+        pip install --no-cache-dir "torch==$TORCH" ${MMLTH_TORCH:+torchvision} -c "$WANTED"
     step 3 "mmengine, mmdet, mmpose and what they import (about a minute)"
     logged "the pinned packages could not be installed" "Check the network and run again." \
-        pip install --no-deps --only-binary=:all: -r requirements.txt
+        pip install --no-deps --only-binary=:all: -r "$WANTED"
     step 4 "mmcv $MMCV: compiled once, about 4 minutes on 2 cores; later runs take the wheel from $CACHE"
     wheel=$(build_mmcv)
     logged "mmcv's wheel could not be installed" "Delete $wheel and run again." pip install --no-deps "$wheel"

@@ -2,7 +2,6 @@
 from typing import Callable, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration
 from mmlth.report import Figure, Section, Series
 
 from .groups import Cell, Group, family_labels, group_runs, varied
@@ -17,9 +16,11 @@ def rewinding_section(runs: Sequence[Run]) -> Section:
         UserError: No lotteries differ in it.
     """
     section = _section(
-        runs, 'to', 'rewinding', 'Rewinding point', 'rewound to iteration', rewound_to,
+        runs, 'to', 'rewinding', 'Rewinding point', 'rewound to iteration',
+        lambda cell: cell.runs[0].rewound_to,
         'Tickets rewound to different points of the dense training, all else equal; 0 is the '
-        'initialisation (of a pretrained backbone, its pretrained weights).')
+        'initialisation (of a pretrained backbone, its pretrained weights). Where the schedule '
+        'restarts after rewinding, later points are trained longer ("from start").')
     section.paper = 'Fig. 2b'
     return section
 
@@ -91,22 +92,6 @@ def _allocations(rows: Sequence[dict]) -> str:
 def _place(r: dict) -> tuple:
     """What two rows share that differ in their allocation alone."""
     return (r['group'], r['task'], r['method'].partition(',')[2], round(r['scope_sparsity'], 1))
-
-
-def rewound_to(cell: Cell) -> Optional[float]:
-    """The iteration of the rewind point; None for a point in epochs of an iteration-based loop.
-
-    How many iterations such an epoch has is not in the work dir.
-    """
-    run = cell.runs[0]
-    total = run.ticket.planned_iterations
-    if run.settings['schedule'] == 'resume' or run.settings['mode'] == 'finetune':
-        total = run.dense.planned_iterations
-    epochs = (run.cfg.get('train_cfg') or {}).get('max_epochs')
-    to = run.settings['to']
-    if str(to).strip().endswith('ep') and not epochs:
-        return 0.0 if str(to).strip() == '0ep' else None
-    return float(rewind_iteration(to, total, round(total / epochs) if epochs else 1))
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,

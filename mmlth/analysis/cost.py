@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.report import Section
 
-from .ablations import rewound_to
 from .evaluate import Evaluations
 from .flops import sparse_flops
 from .groups import Cell, Group, family_labels, group_runs
@@ -15,7 +14,7 @@ from .runs import Round, Run
 _TRAINING = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
     'seeds': 'seeds', 'rounds': 'rounds', 'iterations': 'iterations',
-    'dense_trainings': 'in dense trainings', 'images': 'images', 'minutes': 'time (min)',
+    'from_start': 'of these from start', 'dense_trainings': 'in dense trainings', 'images': 'images', 'minutes': 'time (min)',
     'saved_iterations': 'saved by early-bird (iterations)', 'saved': 'saved (%)'}
 _NETWORK = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
@@ -39,7 +38,8 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
     saving = [row for row in rows if row['saved_iterations']]
     text = [
         'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
-        'those trained; images are iterations times the batch size of the config times the '
+        'those trained; from start, those that the weights of the last round have behind them '
+        'since their initialisation; images are iterations times the batch size of the config times the '
         'processes that trained at once (one where none are noted); time is the wall time on '
         'the machine that ran it, evaluation included, whatever else ran there. Means over '
         'seeds. Where a study shares its dense training, each ticket is charged with it in full.',
@@ -49,6 +49,8 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
     text += [f'{row["group"]}, {row["method"]}: the early-bird mask ended the dense training '
              f'{row["saved_iterations"]:,.0f} iterations early, {row["saved"]:.0f} % of what the '
              'chain would have taken.' for row in saving]
+    text += [f'{row["group"]}, {row["method"]}: {row["ended_by"]} ended round 0 before its '
+             'schedule did; it is not the dense model.' for row in rows if row['ended_by']]
     if not saving:
         text.append('No run ended its dense training early, so early-bird saved nothing here.')
     return Section('training-cost', 'What the tickets cost', '\n\n'.join(text), rows, _TRAINING)
@@ -89,21 +91,12 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
                    _NETWORK)
 
 
-def trained_images(cell: Cell, run: Run) -> Optional[int]:
-    """Of all rounds and processes; None if the config names no batch size."""
+def trained_images(run: Run) -> Optional[int]:
+    """Of all rounds and processes; None if no batch size or rewind point is known."""
     batch = (run.cfg.get('train_dataloader') or {}).get('batch_size')
-    iterations = trained_iterations(cell, run)
-    return batch and sum(batch * n * (entry.processes or 1)
-                         for n, entry in zip(iterations, run.rounds))
-
-
-def trained_iterations(cell: Cell, run: Run) -> List[int]:
-    """Of each round; one that resumes the schedule at the rewind point begins there."""
-    settings, skipped = run.settings, 0.0
-    if settings['schedule'] == 'resume' and settings['mode'] != 'finetune':
-        skipped = rewound_to(cell) or 0.0
-    return [round(max(0, entry.iterations - (skipped if entry.index else 0)))
-            for entry in run.rounds]
+    if not batch or run.ticket.length.chain is None:
+        return None
+    return sum(batch * entry.length.own * (entry.processes or 1) for entry in run.rounds)
 
 
 def _named(group: Group) -> List[Tuple[Cell, str]]:
@@ -114,27 +107,28 @@ def _named(group: Group) -> List[Tuple[Cell, str]]:
 
 def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:
     run = cell.runs[0]
-    iterations = _mean(sum(trained_iterations(cell, run)) for run in cell.runs)
-    images = _mean(trained_images(cell, run) for run in cell.runs)
-    # A mask that was drawn before the training needs no dense one, which saves nothing of it.
-    saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.iterations
+    iterations = _mean(run.ticket.length.chain for run in cell.runs)
+    images = _mean(trained_images(run) for run in cell.runs)
+    # What another hook has cut off is not saved; nor is a dense training that is not needed.
+    saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.found_early
                   else 0 for run in cell.runs)
-    dense = _dense_iterations(group, run)
+    dense = group.dense_iterations
     return dict(
         group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
-        seeds=len(cell.runs), rounds=len(run.rounds) - 1, iterations=round(iterations),
-        dense_trainings=iterations / dense if dense else None,
+        seeds=len(cell.runs), rounds=len(run.rounds) - 1,
+        iterations=None if iterations is None else round(iterations),
+        from_start=_mean(run.ticket.length.from_start for run in cell.runs),
+        dense_trainings=iterations / dense if dense and iterations is not None else None,
         images=None if images is None else round(images),
         minutes=_mean(sum(r.seconds for r in run.rounds) / 60 for run in cell.runs),
-        saved_iterations=round(saved),
-        saved=100 * saved / (iterations + saved) if iterations + saved else None)
+        saved_iterations=round(saved), ended_by=_other_end(cell),
+        saved=100 * saved / (iterations + saved) if iterations else None)
 
 
-def _dense_iterations(group: Group, run: Run) -> Optional[int]:
-    """How long a dense training is, as planned."""
-    own = run.dense.planned_iterations
-    return own or next((r.dense.planned_iterations for r in group.runs
-                        if r.dense.planned_iterations), None)
+def _other_end(cell: Cell) -> Optional[str]:
+    """What has ended round 0 early, if it was no early-bird ticket."""
+    return next((run.dense.ended_by for run in cell.runs
+                 if run.dense.ended_by and not run.dense.found_early), None)
 
 
 def _network_row(group: Group, cell: Cell, name: str,

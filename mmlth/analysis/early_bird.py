@@ -13,7 +13,11 @@ from .rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
 from .runs import Run
 from .statistics import spread
 
-IOU, CHANCE = 'IoU with the final mask', 'IoU by chance'
+# Label of a line -> column of the curve.
+LINES = {'IoU with the final mask': 'iou_final', 'IoU by chance': 'chance',
+         'IoU of the pruned with the final mask': 'iou_final_pruned',
+         'IoU of the pruned by chance': 'chance_pruned'}
+_OF_SURVIVORS = ('iou_final', 'chance')     # all that older versions wrote
 
 
 def early_bird_section(runs: Sequence[Run]) -> Section:
@@ -40,16 +44,18 @@ def early_bird_section(runs: Sequence[Run]) -> Section:
     return Section(
         'early-bird', 'Masks drawn early',
         'Masks drawn while the dense model is trained: the intersection over union of their '
-        'surviving weights with those of the final mask (right), beside what two random masks of '
-        'the same density would have, and what tickets with such masks reach (left), where the '
+        'surviving weights with those of the final mask (right), and of the pruned ones, which the '
+        'paper means ("the overlap in the parameters being pruned", around 0.96 there), each beside '
+        'what two random masks of the same density would have, and what tickets with such masks reach (left), where the '
         f'dense training was ended there. {BAND_TEXT} The lines across are the dense model and '
         'the ticket drawn at the end, with one standard deviation.', rows, {}, figures,
         paper='Fig. 2f')
 
 
 def read_curve(run: Run) -> List[Dict[str, float]]:
-    """``iteration``, ``iou_final`` and ``chance`` of each candidate of the dense training.
+    """``iteration`` and the columns of :data:`LINES` of each candidate of the dense training.
 
+    Those of the pruned are missing in curves of older versions.
     Empty where there is no curve, or the training was cut short: its own end is no final mask.
     """
     path = run.dense.folder / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
@@ -57,8 +63,10 @@ def read_curve(run: Run) -> List[Dict[str, float]]:
         return []
     try:
         with open(path, newline='', encoding='utf-8') as file:
-            rows = [{key: float(row[key]) for key in ('iteration', 'iou_final', 'chance')}
-                    for row in csv.DictReader(file)]
+            reader = csv.DictReader(file)
+            keys = ['iteration', *(key for key in LINES.values()
+                                   if key in _OF_SURVIVORS or key in (reader.fieldnames or []))]
+            rows = [{key: float(row[key]) for key in keys} for row in reader]
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
     return [row for row in rows if all(map(isfinite, row.values()))]
@@ -69,7 +77,7 @@ def _is_early_bird(family: Sequence[Cell]) -> bool:
 
 
 def _ended_early(cell: Cell) -> bool:
-    return any(0 < r.dense.iterations < r.dense.planned_iterations for r in cell.runs)
+    return any(run.dense.found_early for run in cell.runs)
 
 
 def _agreement(family: Sequence[Cell]) -> List[Series]:
@@ -77,12 +85,13 @@ def _agreement(family: Sequence[Cell]) -> List[Series]:
     curves = [read_curve(run) for cell in family for run in cell.runs]
     at = sorted({row['iteration'] for curve in curves for row in curve})
     series = []
-    for label, key in ((IOU, 'iou_final'), (CHANCE, 'chance')):
-        values = [spread([row[key] for curve in curves for row in curve
-                          if row['iteration'] == iteration]) for iteration in at]
-        series.append(Series(label, at, [v.mean for v in values],
-                             [None if v.std is None else BAND * v.std for v in values]))
-    return series if at else []
+    for label, key in LINES.items():
+        found = {iteration: [row[key] for curve in curves for row in curve
+                             if row['iteration'] == iteration and key in row] for iteration in at}
+        values = {iteration: spread(of) for iteration, of in found.items() if of}
+        series.append(Series(label, list(values), [v.mean for v in values.values()],
+                             [None if v.std is None else BAND * v.std for v in values.values()]))
+    return [line for line in series if line.x]
 
 
 def _figure(group: Group, metric: Metric, family: Sequence[Cell],
@@ -107,7 +116,7 @@ def _drawn_at(cell: Cell) -> float:
 
 def _final(family: Sequence[Cell], metric: Metric):
     """What the tickets of full dense trainings reach."""
-    cells = [cell for cell in family if not _ended_early(cell)]
+    cells = [cell for cell in family if all(run.dense.trained_fully for run in cell.runs)]
     values = [v for cell in cells for v in cell.values(metric).values()]
     return spread(values) if values else None
 

@@ -1,16 +1,16 @@
 """What the analyses need to know of a trained network, evaluated once and kept beside it."""
 import hashlib
 import json
-import pickle
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
 
-from mmlth.core import paths
+from mmlth.core import checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_text
+from mmlth.engine.dump import read_dump
 
 from .examples import keep_examples
 from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, main_metrics
@@ -129,24 +129,24 @@ def read(folder) -> Optional[Evaluation]:
 def read_config(folder) -> Config:
     """The config that the Runner of a round has written into its folder.
 
-    ``lottery.json`` has it too, but with lists for tuples, which some transforms refuse.
+    ``lottery.json`` has it too, but with lists for tuples, which some transforms refuse. The
+    file is read, not run.
     """
     files: List[Path] = sorted(Path(folder).glob('*.py'), key=lambda f: f.stat().st_mtime)
     if not files:
         raise UserError(f'there is no config in {folder}, which the training has left there')
-    return Config.fromfile(files[-1])
+    return read_dump(files[-1])
 
 
 def weights_digest(checkpoint) -> str:
     """SHA-256 of the names and values of a checkpoint's weights."""
     try:
-        state = torch.load(checkpoint, map_location='cpu', weights_only=True)['state_dict']
+        state = checkpoint_file.load(checkpoint)['state_dict']
         sha = hashlib.sha256()
-        for name in sorted(state):
+        for name in sorted(name for name, value in state.items() if torch.is_tensor(value)):
             sha.update(f'{name} {state[name].dtype} {tuple(state[name].shape)}\0'.encode())
             sha.update(state[name].contiguous().view(-1).view(torch.uint8).numpy()
                        if state[name].numel() else b'')
-    except (OSError, RuntimeError, KeyError, TypeError, AttributeError,
-            pickle.UnpicklingError, EOFError) as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f'{checkpoint} cannot be read: {str(error):.200}') from None
     return sha.hexdigest()

@@ -39,6 +39,14 @@ class Cell:
         """In percent of all parameters, mean over seeds."""
         return 100 * sum(r.ticket.network_sparsity for r in self.runs) / len(self.runs)
 
+    def length(self, what: str) -> Optional[float]:
+        """Iterations of the ticket, ``'own'``, ``'from_start'`` or ``'chain'``: mean over seeds.
+
+        See :class:`mmlth.engine.lengths.Length`; None where one is not known.
+        """
+        found = [getattr(run.ticket.length, what) for run in self.runs]
+        return None if None in found else sum(found) / len(found)
+
     def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
         found = {r.seed: metric.of(r.ticket.metrics, name) for r in self.runs}
@@ -78,6 +86,12 @@ class Group:
             if value is not None:
                 found.setdefault(run.seed, value)
         return found
+
+    @property
+    def dense_iterations(self) -> Optional[int]:
+        """How long a dense model is trained, as planned; None if no run says it."""
+        return next((run.dense.planned_iterations for run in self.runs
+                     if run.dense.planned_iterations), None)
 
     def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
         """The cell's tickets against the dense model; None if either was not measured."""

@@ -46,7 +46,8 @@ def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
         columns['other'] = 'other scope'
     return {**columns, 'param_percent': 'parameters in scope (%)',
             'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)',
-            'std': 'σ', 'iterations': 'iterations', **paper_columns(rows)}
+            'std': 'σ', 'from_start': 'iterations from start',
+            'chain': 'iterations, whole chain', **paper_columns(rows)}
 
 
 def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
@@ -55,7 +56,6 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
     values = list((cell.values(metric) if cell else group.dense(metric)).values())
     value = spread(values) if values else None
     printed = _paper(group, cell, metric, modules)
-    run = (cell.runs if cell else group.runs)[0]
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         **{m: '✓' if m in modules else '' for m in MODULES},
@@ -63,7 +63,8 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
         param_percent=_share(cell) if cell else 0.0,
         network_sparsity=cell.network_sparsity if cell else 0.0, seeds=len(values),
         mean=value and value.mean, std=value and value.std,
-        iterations=(run.ticket if cell else run.dense).iterations,
+        from_start=cell.length('from_start') if cell else group.dense_iterations,
+        chain=cell.length('chain') if cell else group.dense_iterations,
         **paper_cells(printed))
 
 

@@ -3,6 +3,7 @@ from statistics import fmean
 from typing import Any, Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.core.similarity import pruned_iou
 from mmlth.report import Figure, Section, Series
 
 from .groups import group_runs
@@ -15,7 +16,8 @@ _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
     'weights': 'weights', 'pairs': 'pairs', 'density_a': 'density (%)',
     'density_b': 'density of the other (%)', 'iou': 'IoU', 'chance': 'IoU by chance',
-    'chance_layers': 'by chance, layer by layer'}
+    'chance_layers': 'by chance, layer by layer', 'iou_pruned': 'IoU of the pruned',
+    'chance_pruned': 'of the pruned by chance'}
 _KINDS = {'seeds': 'drawn with different seeds', 'rounds': 'drawn in one round and in several',
           'tasks': 'of different tasks or origins'}
 _SHOWN = 3      # comparisons in a figure
@@ -52,7 +54,8 @@ def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
                 **({'number': number, 'layer': name} if level == 'layers' else {'part': name}),
                 weights=comparison.weights[name], pairs=len(pairs), iou=mean[0],
                 chance=mean[1], **({} if level == 'layers' else {'chance_layers': mean[2]}),
-                density_a=100 * mean[3], density_b=100 * mean[4]))
+                **_of_the_pruned(pairs), density_a=100 * mean[3],
+                density_b=100 * mean[4]))
     return rows
 
 
@@ -96,7 +99,8 @@ def _text(found: Sequence[Comparison]) -> str:
     return '\n\n'.join([
         'Intersection over union (IoU) of the weights that survive in two tickets, of layers '
         'with the same name and shape. Two random masks of densities p and q have '
-        'pq / (p + q − pq) by chance. Global pruning empties the same layers of both tickets, '
+        'pq / (p + q − pq) by chance. The same of the weights that are pruned is higher in sparse '
+        'tickets, by chance too. Global pruning empties the same layers of both tickets, '
         'which alone makes them alike: the last column, and the figures, take the densities of '
         f'each layer into account. Figures show the {_FIGURES} models or pairs of models that are '
         'farthest above chance, the tables all.',
@@ -125,6 +129,12 @@ def _one(comparison: Comparison) -> str:
 def _above_chance(comparison: Comparison) -> float:
     iou, _, by_layer, *_ = _mean(comparison.parts[ALL])
     return iou - by_layer
+
+
+def _of_the_pruned(pairs: Sequence[tuple]) -> Dict[str, float]:
+    """IoU and chance of the pruned weights, which those of the survivors decide."""
+    return dict(iou_pruned=fmean(pruned_iou(one[0], *one[3:]) for one in pairs),
+                chance_pruned=fmean(pruned_iou(one[1], *one[3:]) for one in pairs))
 
 
 def _mean(pairs: Sequence[tuple]) -> List[float]:

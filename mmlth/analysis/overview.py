@@ -5,10 +5,12 @@ from mmlth.report import Section
 
 from .groups import Cell, Group, group_runs
 from .runs import Found
+from .wording import first_text
 
 COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
            'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',
-           'network_sparsity': 'network sparsity (%)', 'iterations': 'iterations per round'}
+           'network_sparsity': 'network sparsity (%)', 'own': 'iterations of the last round',
+           'from_start': 'from start', 'chain': 'whole chain'}
 
 # Sections whose first paragraph is what was found, computed from their rows.
 _FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation')
@@ -27,6 +29,7 @@ def overview_section(found: Found, sections: Sequence[Section],
     groups = group_runs(found.runs)
     rows = [row for group in groups for row in _rows(group)]
     paragraphs = [_counts(found, groups)]
+    paragraphs += _ended_early(groups)
     paragraphs += [_first_paragraph(s) for s in sections if s.key in _FINDINGS]
     if found.left_out:
         paragraphs.append(f'Left out: {_listed(found.left_out)}.')
@@ -45,6 +48,16 @@ def _counts(found: Found, groups: Sequence[Group]) -> str:
     return text + (f' Studies: {", ".join(studies)}.' if studies else '')
 
 
+def _ended_early(groups: Sequence[Group]) -> List[str]:
+    """Which rounds 0 are no dense models, though nothing was to be drawn early."""
+    found: Dict[str, List[str]] = {}
+    for run in (run for group in groups for run in group.runs):
+        if run.dense.ended_by and not run.dense.found_early:
+            found.setdefault(run.dense.ended_by, []).append(run.name)
+    return [f'{name} ended round 0 before its schedule did in {first_text(names)}: this is not the '
+            'dense model, and nothing is compared with it.' for name, names in found.items()]
+
+
 def _rows(group: Group) -> List[Dict[str, Any]]:
     labels = group.labels(group.cells)
     return [_row(group, cell, label) for cell, label in zip(group.cells, labels)]
@@ -55,7 +68,8 @@ def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
     return dict(
         group=group.label, method=label, runs=len(cell.runs), seeds=', '.join(seeds),
         rounds=len(cell.runs[0].rounds) - 1, scope_sparsity=cell.scope_sparsity,
-        network_sparsity=cell.network_sparsity, iterations=cell.runs[0].ticket.iterations,
+        network_sparsity=cell.network_sparsity, own=cell.length('own'),
+        from_start=cell.length('from_start'), chain=cell.length('chain'),
         folders=', '.join(run.name for run in cell.runs))
 
 

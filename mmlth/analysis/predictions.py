@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.engine.hooks.ticket_hook import bare_model
+from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
 from mmlth.engine.samples import skeleton_of
 
@@ -59,7 +60,7 @@ def predict(cfg: Config, checkpoint) -> Predictions:
     if not cfg.get(f'{name}_dataloader'):
         raise UserError('the config has no validation and no test loop')
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        runner = Runner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
+        runner = RoundRunner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
         try:
             loop = getattr(runner, f'{name}_loop')
             watched = _watch(loop, str(Path(folder) / 'results'))

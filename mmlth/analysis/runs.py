@@ -8,6 +8,8 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.engine.lengths import (Length, ended_by, ended_by_early_bird, ended_early, lengths,
+                                  rewound_to)
 from mmlth.engine.lottery_state import read_json, read_lottery
 
 from .labels import class_names, data_label, method_label, model_label, source_label
@@ -30,7 +32,10 @@ class Round:
         scope_sparsity: Fraction of zeros among the weights in scope.
         network_sparsity: Fraction of zeros over all parameters.
         iterations: That it trained.
-        planned_iterations: More, if an early-bird ticket ended it.
+        planned_iterations: More, if a hook ended it early.
+        length: Its iterations, those of its weights from their start, those of its chain.
+        ended_by: The hook that ended it early, in words; None if it ran to its end.
+        found_early: Whether that was done with the mask of an early-bird ticket.
         processes: That trained at once, by a launcher; None if an older version noted none.
         seconds: Wall time.
         checkpoint_bytes: Size of the checkpoint; None if unknown.
@@ -45,6 +50,9 @@ class Round:
     network_sparsity: float
     iterations: int
     planned_iterations: int
+    length: Length
+    ended_by: Optional[str]
+    found_early: bool
     processes: Optional[int]
     seconds: float
     checkpoint_bytes: Optional[int]
@@ -52,7 +60,7 @@ class Round:
 
     @property
     def trained_fully(self) -> bool:
-        """Whether it ran as long as its schedule; an early-bird's dense training did not."""
+        """Whether it ran as long as its schedule says: only then is round 0 the dense model."""
         return 0 < self.iterations >= self.planned_iterations
 
 
@@ -76,6 +84,8 @@ class Run:
             seeds, and compared with a dense model, only if they agree in it.
         rounds: All of them, the dense one first.
         cfg: The whole config.
+        rewound_to: The iteration of the rewind point; None for a point in epochs of an
+            iteration-based loop, where an older version has not noted it.
         study: Name of the study it belongs to, or None.
     """
     folder: Path
@@ -87,6 +97,7 @@ class Run:
     training: str
     rounds: List[Round]
     cfg: Config = field(repr=False)
+    rewound_to: Optional[int]
     study: Optional[str] = None
 
     @property
@@ -229,16 +240,20 @@ def _read(folder: Path, study: Optional[str]):
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
         settings=settings, training=training_hash(cfg),
-        rounds=[_round(folder, entry) for entry in lottery['rounds']], cfg=cfg, study=study)
+        rounds=[_round(folder, entry, length, cfg) for entry, length in zip(
+            lottery['rounds'], lengths(lottery['rounds'], cfg))],
+        cfg=cfg, rewound_to=rewound_to(lottery['rounds'], cfg), study=study)
 
 
-def _round(folder: Path, entry: Mapping[str, Any]) -> Round:
+def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) -> Round:
     ticket = entry.get('ticket')
     return Round(
         index=entry['round'], folder=paths.round_dir(folder, entry['round']),
         checkpoint=folder / entry['checkpoint'], ticket=folder / ticket if ticket else None,
         metrics=entry.get('metrics') or {}, scope_sparsity=entry['scope_sparsity'],
         network_sparsity=entry['network_sparsity'], iterations=entry.get('iterations', 0),
-        planned_iterations=entry.get('planned_iterations', 0), processes=entry.get('processes'),
+        planned_iterations=entry.get('planned_iterations', 0), length=length,
+        ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
+        found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),
         seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
         ticket_bytes=entry.get('ticket_bytes'))

@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping
 from mmengine.config import Config
 
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
-from mmlth.engine.lottery_state import plain_config
+from mmlth.engine.same_training import plain_config
 from mmlth.engine.rounds import evaluation_config, hook_config
 
 # Arguments that a LotteryRunner sets, and a file's name: no settings of an experiment.

@@ -16,7 +16,8 @@ from .statistics import spread
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
     'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ',
-    'ap50': 'AP50 (%)', 'iterations': 'iterations'}
+    'ap50': 'AP50 (%)', 'from_start': 'iterations from start',
+    'chain': 'iterations, whole chain'}
 # Whether tickets are a classifier's -> the paper's tables that ask for such tickets.
 _TABLES = {frozenset([True]): 'Tables 1 and 2', frozenset([False]): 'Table 4',
            frozenset([True, False]): 'Tables 1, 2 and 4'}
@@ -93,7 +94,6 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables,
     at_50 = _values(group, cell, metric, metric.at_50) if metric.at_50 else {}
     value = spread(values.values()) if values else None
     printed = _paper(group, cell, metric, tables)
-    run = (cell.runs if cell else group.runs)[0]
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         source=label,
@@ -101,7 +101,8 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables,
         network_sparsity=cell.network_sparsity if cell else 0.0,
         seeds=len(values), mean=value and value.mean, std=value and value.std,
         ap50=spread(at_50.values()).mean if at_50 else None,
-        iterations=(run.ticket if cell else run.dense).iterations,
+        from_start=cell.length('from_start') if cell else group.dense_iterations,
+        chain=cell.length('chain') if cell else group.dense_iterations,
         **paper_cells(printed))
 
 

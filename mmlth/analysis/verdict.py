@@ -15,7 +15,8 @@ from .statistics import Comparison
 COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'ticket',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
-    'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
+    'from_start': 'iterations from start', 'dense_iterations': 'dense: iterations',
+    'chain': 'iterations, whole chain', 'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
     'interval': '95 % confidence interval', 'p': 'p', 'test': 'test', 'n': 'n',
     'verdict': 'winning ticket?'}
 
@@ -88,7 +89,8 @@ def _row(group: Group, cell: Cell, metric: Metric, label: str,
     return dict(
         group=group.label, task=metric.task, metric=metric.name, method=label,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
-        dense=_value(found.dense), ticket=_value(found.ticket),
+        from_start=cell.length('from_start'), dense_iterations=group.dense_iterations,
+        chain=cell.length('chain'), dense=_value(found.dense), ticket=_value(found.ticket),
         dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
         ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
         ticket_seeds=found.ticket.n, difference=found.difference,
@@ -135,6 +137,13 @@ def _text(rows: List[Dict[str, Any]]) -> str:
         text += (f' The sparsest direct winning ticket: {best["network_sparsity"]:.1f} % network '
                  f'sparsity ({best["group"]}, {best["task"]}: {best["ticket"]} against '
                  f'{best["dense"]} dense).')
+    longer = [row['from_start'] / row['dense_iterations'] for row in tickets
+              if row['from_start'] and row['dense_iterations']
+              and row['from_start'] > row['dense_iterations']]
+    if longer:
+        text += (f' {len(longer)} of the tickets were trained longer than the dense model, from '
+                 f'their start on, up to {max(longer):.2f} times as long: what they gain may be '
+                 'due to that.')
     without = len(rows) - len(judged)
     return text + (f' {without} rows have one seed and no verdict.' if without else '')
 

@@ -19,18 +19,21 @@ Allocation = Callable[[Scores, float, float], Dict[str, Tensor]]
 
 def prune_global(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, Tensor]:
     """Prune round(sparsity * N) of all N weights, wherever they lie (the paper, 4.3)."""
-    prune = round(sparsity * scores.numel())
+    check_room(scores.tensors, sparsity, 'global', floor)
     if floor:
-        scores = _protect(scores, floor, scores.numel() - prune)
-    return keep_highest(scores, prune)
+        scores = _protect(scores, floor)
+    return keep_highest(scores, round(sparsity * scores.numel()))
 
 
 def prune_layerwise(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, Tensor]:
-    """Prune round(sparsity * n) of the n weights of every layer (the paper, Fig. 2e)."""
-    masks = {}
+    """Prune round(sparsity * n) of the n weights of every layer (the paper, Fig. 2e).
+
+    Of a layer of so few weights that this leaves less than the floor, the floor survives.
+    """
+    least, masks = _floor_counts(scores.tensors, floor), {}
     for name, tensor in scores.tensors.items():
-        layer = Scores({name: tensor}, scores.absolute)
-        masks.update(prune_global(layer, sparsity, floor))
+        prune = min(round(sparsity * tensor.numel()), tensor.numel() - least[name])
+        masks.update(keep_highest(Scores({name: tensor}, scores.absolute), prune))
     return masks
 
 
@@ -43,7 +46,8 @@ def prune_erk(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, 
     """
     sizes = {n: t.numel() for n, t in scores.tensors.items()}
     survivors = sum(sizes.values()) - round(sparsity * sum(sizes.values()))
-    least = _floor_counts(scores, floor, survivors) if floor else {}
+    check_room(scores.tensors, sparsity, 'erk', floor)
+    least = _floor_counts(scores.tensors, floor)
     # Magnitudes are never -inf.
     most = sizes if scores.absolute else {
         n: int(torch.count_nonzero(t > -torch.inf)) for n, t in scores.tensors.items()}
@@ -51,7 +55,7 @@ def prune_erk(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, 
         most = sizes    # as the other allocations: draw() refuses what brings weights back
     counts = _apportion(
         survivors, shares=[max(1, sum(t.shape)) for t in scores.tensors.values()],
-        least=[min(least.get(n, 0), most[n]) for n in sizes], most=list(most.values()))
+        least=[min(least[n], most[n]) for n in sizes], most=list(most.values()))
     masks = {}
     for (name, tensor), count in zip(scores.tensors.items(), counts):
         masks.update(keep_highest(Scores({name: tensor}, scores.absolute), sizes[name] - count))
@@ -140,23 +144,40 @@ def check_floor(floor: float, sparsity: float) -> None:
             f'{1 - sparsity:.4g} that sparsity {sparsity:.4g} leaves, got {floor!r}')
 
 
-def _floor_counts(scores: Scores, floor: float, survivors: int) -> Dict[str, int]:
-    """How many weights of each layer the floor keeps."""
-    counts = {n: max(1, int(floor * t.numel())) for n, t in scores.tensors.items() if t.numel()}
-    if sum(counts.values()) > survivors:
+def check_room(tensors: Mapping[str, Tensor], sparsity: float, allocation: str,
+               floor: float) -> None:
+    """Raise a UserError if the floors of all layers are more than survives of their sum.
+
+    Of a small layer one weight is more than the floor says, and many small layers add up.
+    Layer by layer there is always room.
+
+    Args:
+        tensors: Weights or scores in scope, by parameter name.
+        sparsity: Of all of them.
+        allocation: Its name.
+        floor: Fraction of each layer's weights that is to survive.
+    """
+    total = sum(tensor.numel() for tensor in tensors.values())
+    counts, survivors = _floor_counts(tensors, floor), total - round(sparsity * total)
+    if allocation in _SPREAD and sum(counts.values()) > survivors:
         raise UserError(
             f'a floor of {floor} keeps {sum(counts.values())} weights of {len(counts)} layers, '
             f'but only {survivors} may survive; lower the floor')
-    return counts
 
 
-def _protect(scores: Scores, floor: float, survivors: int) -> Scores:
+def _floor_counts(tensors: Mapping[str, Tensor], floor: float) -> Dict[str, int]:
+    """How many weights of each layer the floor keeps; of an empty one, or by no floor, 0."""
+    return {name: max(1, int(floor * tensor.numel())) if floor and tensor.numel() else 0
+            for name, tensor in tensors.items()}
+
+
+def _protect(scores: Scores, floor: float) -> Scores:
     """The scores with +inf for the best of every layer, as many as the floor says."""
-    counts = _floor_counts(scores, floor, survivors)
+    counts = _floor_counts(scores.tensors, floor)
     protected = {}
     for name, tensor in scores.tensors.items():
-        count = counts.get(name, 0)
-        best = keep_highest(Scores({name: tensor}, scores.absolute), tensor.numel() - count)
+        best = keep_highest(Scores({name: tensor}, scores.absolute),
+                            tensor.numel() - counts[name])
         own = tensor.detach()
         if not scores.copied:   # a second copy would take 4 bytes per weight more
             own = own.abs() if scores.absolute else own.clone()
@@ -220,3 +241,5 @@ ALLOCATIONS: Dict[str, Allocation] = {
     'layerwise': prune_layerwise,
     'erk': prune_erk,
 }
+# Those that spread one total over all layers: what one layer keeps, others must give.
+_SPREAD = frozenset({'global', 'erk'})

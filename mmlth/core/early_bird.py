@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import paths
 from .files import whole_file
-from .similarity import chance_iou, group_iou, iou
+from .similarity import MEASURED, chance_iou, group_iou, iou
 from .ticket import Ticket
 
 
@@ -31,19 +31,29 @@ def curve(folder, final: Mapping[str, Tensor]) -> List[Dict[str, Any]]:
 
     Returns:
         list[dict]: ``iteration``, ``iou_previous`` (with the candidate before; None for the
-        first), ``iou_final``, ``chance`` and ``iou_final/GROUP``.
+        first), ``iou_final``, ``chance`` and ``iou_final/GROUP``, all of the survivors; and the
+        same of the pruned as ``iou_previous_pruned``, ``iou_final_pruned``, ``chance_pruned`` and
+        ``iou_final_pruned/GROUP``.
     """
     rows, previous = [], None
     for iteration, path in candidates(folder).items():
         mask = Ticket.load(path).mask
-        rows.append(dict(
-            iteration=iteration,
-            iou_previous=None if previous is None else iou(mask, previous),
-            iou_final=iou(mask, final), chance=chance_iou(mask, final),
-            **{f'iou_final/{group}': value
-               for group, value in group_iou(mask, final).items()}))
+        row: Dict[str, Any] = dict(iteration=iteration)
+        for of in MEASURED:
+            end = suffix(of)
+            row[f'iou_previous{end}'] = None if previous is None else iou(mask, previous, of)
+            row[f'iou_final{end}'] = iou(mask, final, of)
+            row[f'chance{end}'] = chance_iou(mask, final, of)
+            row.update({f'iou_final{end}/{group}': value
+                        for group, value in group_iou(mask, final, of).items()})
+        rows.append(row)
         previous = mask
     return rows
+
+
+def suffix(of: str) -> str:
+    """What the names of numbers of the survivors, or of the pruned, end with."""
+    return '' if of == 'survivors' else f'_{of}'
 
 
 def write_curve(folder, rows: List[Dict[str, Any]]) -> None:

@@ -16,6 +16,8 @@ EARLY_BIRD = 'early_bird'           # folder of candidate masks
 EARLY_BIRD_CSV = 'curve.csv'
 EARLY_BIRD_FIGURE = 'curve.png'
 EARLY_BIRD_CHECKPOINT = 'early_bird.pth'
+STALE = 'stale'                     # folder of what rounds have left of tickets replaced since
+STALE_ENTRY = 'round.json'          # there, what lottery.json said of the round
 EVALUATION = 'evaluation.json'      # of final.pth, by object size and by category
 FINAL = 'final.pth'                 # a finished round: weights, plain meta, masks
 

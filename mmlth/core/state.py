@@ -1,6 +1,9 @@
 """State dicts: copies that do not follow the model, and strict comparison."""
-from typing import Dict, Mapping
+import copy
+import json
+from typing import Any, Dict, List, Mapping, Tuple
 
+import torch
 from torch import Tensor, nn
 
 from .errors import UserError
@@ -17,10 +20,13 @@ def snapshot(model: nn.Module) -> Dict[str, Tensor]:
 
 
 def unique(model: nn.Module) -> Dict[str, Tensor]:
-    """The live parameters and buffers of the model's state dict, each once."""
+    """The live parameters and buffers of the model's state dict, each once.
+
+    What a module's ``get_extra_state`` gives is neither, not even if it is a tensor.
+    """
     seen, result = set(), {}
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
+        if not _is_extra(name) and id(tensor) not in seen:
             seen.add(id(tensor))
             result[name] = tensor
     return result
@@ -58,3 +64,93 @@ def load(model: nn.Module, state: Mapping[str, Tensor], source: str,
     check_same(expected, state, source)
     for name, tensor in expected.items():
         tensor.detach().copy_(state[name])
+
+
+def renamed(model: nn.Module, state: Mapping[str, Any]) -> Dict[str, Any]:
+    """A state dict of an older version of the model by the names of today.
+
+    Modules convert older names in hooks of ``load_state_dict``, or in their
+    ``_load_from_state_dict``: as mmengine does, all of them are called, which also loads
+    what fits into ``model``.
+    """
+    result, versions = dict(state), getattr(state, '_metadata', {})
+
+    def visit(module: nn.Module, prefix: str) -> None:
+        module._load_from_state_dict(result, prefix, versions.get(prefix[:-1], {}), True, [], [],
+                                     [])
+        for name, child in module._modules.items():
+            if child is not None:
+                visit(child, f'{prefix}{name}.')
+
+    visit(model, '')
+    return result
+
+
+def extra_states(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
+    """What ``get_extra_state`` of modules has put into a state dict.
+
+    Returns:
+        tuple[dict, list[str]]: The extra states that JSON can hold exactly, by name, copied;
+        and the names of the others.
+    """
+    plain, others = {}, []
+    for name, value in state.items():
+        if _is_extra(name):
+            if _is_plain(value):
+                plain[name] = copy.deepcopy(value)
+            else:
+                others.append(name)
+    return plain, others
+
+
+def set_extra_states(model: nn.Module, states: Mapping[str, Any]) -> None:
+    """Give each module its extra state.
+
+    Raises:
+        UserError: The model has no such module, or one that keeps none.
+    """
+    modules = dict(model.named_modules())
+    for name, value in states.items():
+        module = modules.get(name.rpartition('.')[0])
+        if getattr(type(module), 'set_extra_state', None) in (None, nn.Module.set_extra_state):
+            raise UserError(f'there is an extra state {name}, which no module of this model keeps. '
+                            'Was it made for another model?')
+        module.set_extra_state(copy.deepcopy(value))
+
+
+def buffer_shapes(model: nn.Module) -> Dict[str, Tuple[int, ...]]:
+    """The shape of each buffer that is in the model's state dict."""
+    params = dict(model.named_parameters(remove_duplicate=False))
+    return {name: tuple(tensor.shape) for name, tensor in unique(model).items()
+            if name not in params}
+
+
+def fit_buffers(model: nn.Module, state: Mapping[str, Any]) -> None:
+    """Give the model's buffers the shapes that they have in ``state``, and make those it lacks.
+
+    Some modules make buffers in their first forward, or let them grow. The values are
+    not loaded, and names that cannot be a buffer's are left to who loads them.
+    """
+    own, modules = buffer_shapes(model), dict(model.named_modules())
+    params = dict(model.named_parameters(remove_duplicate=False))
+    device = next((p.device for p in params.values()), torch.device('cpu'))
+    for name, value in state.items():
+        path, _, key = name.rpartition('.')
+        module = modules.get(path)
+        if (not isinstance(value, Tensor) or module is None or name in params or _is_extra(name)
+                or own.get(name) == tuple(value.shape)):
+            continue
+        if name in own or not hasattr(module, key):
+            module.register_buffer(key, torch.empty_like(value, device=(
+                module._buffers[key].device if name in own else device)))
+
+
+def _is_extra(name: str) -> bool:
+    return name.rpartition('.')[2] == '_extra_state'
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError, RuntimeError, RecursionError):
+        return False

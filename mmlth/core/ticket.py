@@ -3,7 +3,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 import safetensors
 import torch
@@ -53,6 +53,21 @@ class Ticket:
 
     def save(self, path) -> None:
         """Write the ticket to ``path``, whole or not at all."""
+        tensors, header = self._encode()
+        header['meta'] = json.dumps(self.meta, sort_keys=True)
+        header['sha256'] = _digest(tensors, header)
+        with whole_file(path) as part:
+            try:
+                save_file(tensors, str(part), metadata=header)
+            except safetensors.SafetensorError as error:    # the disk is full, for one
+                raise OSError(str(error)) from None
+
+    def digest(self) -> str:
+        """SHA-256 of the mask and the start weights. Where they come from does not count."""
+        return _digest(*self._encode())
+
+    def _encode(self) -> Tuple[Dict[str, Tensor], Dict[str, str]]:
+        """The tensors of the file, and its header but for what is said about them."""
         tensors, shapes = {}, {}
         for name, keep in self.mask.items():
             tensors[f'mask/{name}'] = masks.pack(keep)
@@ -63,14 +78,7 @@ class Ticket:
                 tensors[f'kept/{name}'] = tensor.detach().cpu().reshape(-1)[keep]
             else:
                 tensors[f'state/{name}'] = tensor.detach().cpu().contiguous()
-        header = dict(format=FORMAT, version=VERSION, shapes=json.dumps(shapes),
-                      meta=json.dumps(self.meta, sort_keys=True))
-        header['sha256'] = _digest(tensors, header)
-        with whole_file(path) as part:
-            try:
-                save_file(tensors, str(part), metadata=header)
-            except safetensors.SafetensorError as error:    # the disk is full, for one
-                raise OSError(str(error)) from None
+        return tensors, dict(format=FORMAT, version=VERSION, shapes=json.dumps(shapes))
 
     @classmethod
     def load(cls, path) -> 'Ticket':

@@ -2,7 +2,7 @@
 import csv
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -11,10 +11,11 @@ from mmlth.core.files import write_json
 from mmlth.report import Figure, Reference, Section, Series, write_report
 
 from .attempt import attempt
+from .chain_text import budgets, endings, texts
 from .curves import curves_section
 from .early_bird_figure import early_bird_figure
+from .lengths import Length, ended_early, lengths, name_of
 from .lottery_state import read_json
-from .rounds import hook_config
 from .samples import samples_section
 
 # What mmdet's and mmpose's metrics call their main figures.
@@ -37,10 +38,10 @@ def one_line(entry: Dict[str, Any]) -> str:
             f'{metrics or "not evaluated"}')
 
 
-def table(rounds: Sequence[Dict[str, Any]]) -> str:
+def table(rounds: Sequence[Dict[str, Any]], cfg: Config) -> str:
     """The finished rounds as a table for the terminal."""
     names = headings(rounds)
-    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds))]
+    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds, cfg))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
     lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
@@ -52,35 +53,42 @@ def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     columns = ['round', 'scope sparsity', 'network sparsity']
     for name in main_metrics(rounds):
         columns += [name, f'{name} change']
-    columns += ['checkpoint', 'ticket', 'iterations', 'time']
+    columns += ['checkpoint', 'ticket', 'iterations', 'from start', 'whole chain', 'time']
     return {name: 'change' if name.endswith(' change') else name for name in columns}
 
 
-def round_rows(rounds: Sequence[Dict[str, Any]]) -> List[Dict[str, str]]:
-    """Per finished round: both sparsities, metrics with their change from dense, sizes, time."""
+def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, str]]:
+    """Per finished round: both sparsities, metrics with their change from dense, sizes, time.
+
+    A round 0 that ended early is not the dense model: no change from it is given.
+    """
     rows = []
-    for entry in rounds:
+    for entry, length in zip(rounds, lengths(rounds, cfg)):
         if entry['status'] != 'done':
             continue
-        row = {'round': f'{entry["round"]}{" (dense)" if entry["round"] == 0 else ""}',
+        row = {'round': name_of(entry),
                'scope sparsity': f'{entry["scope_sparsity"]:.2%}',
                'network sparsity': f'{entry["network_sparsity"]:.2%}'}
         for name in main_metrics(rounds):
             value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
-            change = None if None in (value, dense) else value - dense
+            change = None if ended_early(rounds[0]) or None in (value, dense) else value - dense
             row[name] = '-' if value is None else f'{value:.4f}'
             row[f'{name} change'] = (
                 '-' if change is None or not entry['round'] else f'{change:+.4f}')
         rows.append({**row, 'checkpoint': _size(entry['checkpoint_bytes']),
-                     'ticket': _size(entry['ticket_bytes']), 'iterations': _iterations(entry),
+                     'ticket': _size(entry['ticket_bytes']),
+                     'iterations': _iterations(entry, length),
+                     'from start': _count(length.from_start),
+                     'whole chain': _count(length.chain),
                      'time': f'{entry["seconds"] / 60:.1f} min'})
     return rows
 
 
-def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path) -> str:
+def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path, cfg: Config) -> str:
     """What the run prints at its end."""
-    return (f'The lottery is drawn:\n\n{table(rounds)}\n\n'
-            f'Report: {work_dir / paths.REPORT}')
+    notes = [*endings(rounds, cfg), *budgets(rounds, cfg)]
+    return '\n\n'.join([f'The lottery is drawn:\n\n{table(rounds, cfg)}', *notes,
+                        f'Report: {work_dir / paths.REPORT}'])
 
 
 def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None:
@@ -90,8 +98,8 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
     write_json(work_dir / paths.REPORT_JSON, dict(
         rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
     sections = [Section(
-        'rounds', 'Dense against ticket', '\n\n'.join(_texts(rounds, cfg)), round_rows(rounds),
-        headings(rounds))]
+        'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg)),
+        round_rows(rounds, cfg), headings(rounds))]
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
         sections.append(early_bird_section(curve))
@@ -107,20 +115,6 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None
             write_report(sections, work_dir, title)
 
 
-def _texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
-    texts = ['Scope sparsity counts the weights in scope, network sparsity all parameters. '
-             + settings_text(cfg)]
-    saved = rounds[0]['planned_iterations'] - rounds[0]['iterations']
-    if not rounds[0]['iterations']:
-        texts.append('The dense model was not trained: the mask was drawn before.')
-    elif saved > 0:
-        texts.append(
-            f'The early-bird ticket ended the dense training after {rounds[0]["iterations"]} '
-            f'of {rounds[0]["planned_iterations"]} iterations: {saved} saved '
-            f'({saved / rounds[0]["planned_iterations"]:.0%} of round 0).')
-    return texts
-
-
 def early_bird_section(curve: Path) -> Section:
     """The agreement of early masks with the final one (the paper, Fig. 2f)."""
     with open(curve, newline='', encoding='utf-8') as file:
@@ -128,7 +122,8 @@ def early_bird_section(curve: Path) -> Section:
                 for row in csv.DictReader(file)]
     return Section(
         'early_bird', 'Early-bird masks', 'How far masks drawn while the dense model trained agree '
-        'with the one drawn at its end: intersection over union of the surviving weights.', rows,
+        'with the one drawn at its end: intersection over union, of the surviving weights and of the '
+        'pruned ones, which the paper means (Fig. 2f), beside what random masks would have.', rows,
         figures=[early_bird_figure(rows)])
 
 
@@ -159,37 +154,16 @@ def layers_section(index: int, report: Mapping[str, Any]) -> Section:
                 [Reference(f'all in scope, {scope["sparsity"]:.1%}', 100 * scope['sparsity'])])])
 
 
-def settings_text(cfg: Config) -> str:
-    """What was pruned, how, and what the tickets start from, in sentences."""
-    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
-    mode, control = rewind.get('mode', 'weights'), prune.get('control')
-    start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
-             'finetune': 'its trained weights and the last learning rates, not'}[mode]
-    text = _transfer_text(prune.transfer) if prune.get('transfer') else (
-        f'Scope: {prune.get("scope") or "every convolution and linear weight"}; frozen weights '
-        f'are {"in" if prune.get("frozen", True) else "not in"} scope. '
-        f'Allocation: {prune.get("allocation", "global")}; score: '
-        f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. ')
-    text += (
-        f'A ticket starts from {start} the rewind point {rewind.get("to", "0it")}; schedule: '
-        f'{rewind.get("length") or rewind.get("schedule", "restart")}.')
-    if control:
-        text += f' This is a control, not a ticket: the last round is {control!r}.'
-    return text
+def _iterations(entry: Dict[str, Any], length: Length) -> str:
+    """Of the round itself; where it ended early, of how many."""
+    left = entry['planned_iterations'] - entry['iterations']
+    if length.own is None or left <= 0:
+        return _count(length.own)
+    return f'{length.own} of {length.own + left}'
 
 
-def _transfer_text(transfer) -> str:
-    pruned = transfer.get('sparsity')
-    here = f', pruned on the way to {pruned:.0%}' if pruned is not None else ''
-    weights = ('and weights are transferred, where it has them,'
-               if transfer.get('weights', True) else 'alone are transferred')
-    return (f'Masks {weights} from {transfer.source} (mapping '
-            f'{transfer.get("mapping", "backbone")!r}{here}). Of all else: ')
-
-
-def _iterations(entry: Dict[str, Any]) -> str:
-    done, planned = entry['iterations'], entry['planned_iterations']
-    return str(done) if done >= planned else f'{done} of {planned}'
+def _count(number: Optional[int]) -> str:
+    return '-' if number is None else str(number)
 
 
 def _size(count) -> str:

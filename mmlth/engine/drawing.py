@@ -1,11 +1,11 @@
 """Draw tickets: what a PruneHook does at the start or the end of a training."""
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional, Tuple
 
-from mmengine.dist import master_only
-from mmengine.runner.checkpoint import _load_checkpoint
+from mmengine.dist import get_rank, is_main_process
+from torch import Tensor
 
-from mmlth.core import Ticket, paths, select
+from mmlth.core import Ticket, checkpoint_file, paths, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.allocation import unpatterned
@@ -13,44 +13,50 @@ from mmlth.core.control import control_mask
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
+from mmlth.core.scores import PROBED
 
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
+from .ranks import agreed, on_rank_0, together
 from .transferring import carried
 
 
-@master_only
 def draw_at_start(hook, runner) -> None:
-    """Draw the mask before the first update and keep it for the end of the training."""
+    """Draw the mask before the first update and keep it for the end of the training.
+
+    On every rank, as all that draws here; rank 0 writes.
+    """
     path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter == 0:
-        Ticket(draw_mask(hook, runner), {}, dict(score=hook.score)).save(path)
-        runner.logger.info(f'The mask is drawn before the training: {path}')
-    elif not path.is_file():
-        raise UserError(
-            f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
-            f'before its start, {path}, is gone. Start the training anew.')
+    mask = draw_mask(hook, runner) if runner.iter == 0 else None
+    with together():
+        if not is_main_process():
+            return
+        if mask is not None:
+            Ticket(mask, {}, dict(score=hook.score)).save(path)
+            runner.logger.info(f'The mask is drawn before the training: {path}')
+        elif not path.is_file():
+            raise UserError(
+                f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
+                f'before its start, {path}, is gone. Start the training anew.')
 
 
-@master_only
 def draw_ticket(hook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    mask = find_mask(hook, runner)
-    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
-    if hook.control == 'fresh_weights':
-        start, source = {}, 'a new initialisation'
-    elif rewind is None:
-        start, source = states.snapshot(model), 'the trained weights'
-    else:
-        own, source = states.unique(model), str(rewind)
-        saved = trained_weights(_load_checkpoint(source, map_location='cpu'))
-        start = {n: saved[n] for n in own if n in saved}
-        states.check_same(own, start, source)
+    found = hook.at == 'start' or any(
+        h.found for h in runner.hooks if hasattr(h, 'early_bird_mask'))
+    write_ticket(hook, runner, None if found else draw_mask(hook, runner))
+
+
+@on_rank_0
+def write_ticket(hook, runner, drawn: Optional[masks.Mask]) -> None:
+    """Write the ticket of ``drawn``, or of the mask that was found before."""
+    mask = find_mask(hook, runner, drawn)
+    start, notes, source = find_start(hook, runner)
     if hook.transfer is not None and start:
         start.update(carried(runner).state)
     out = hook.path(runner)
-    Ticket.draw(mask, start, meta_of(hook, runner, source), source).save(out)
+    Ticket.draw(mask, start, {**meta_of(hook, runner, source), **notes}, source).save(out)
     runner.logger.info(
         f'Ticket of round {hook.round + 1} drawn: {masks.pruned(mask):,} of '
         f'{masks.size(mask):,} weights in scope pruned, start weights from {source}, '
@@ -58,14 +64,40 @@ def draw_ticket(hook, runner) -> None:
     warn_of_layers(hook, runner, mask)
 
 
-def find_mask(hook, runner) -> masks.Mask:
+def find_start(hook, runner) -> Tuple[Dict[str, Tensor], Dict[str, Any], str]:
+    """The start weights, what else a ticket's meta notes of the start, and where it is from.
+
+    Noted are, if there are any: ``extra_state``, what modules keep beside tensors; and
+    ``late_buffers``, the names of buffers that a new model lacks or has in another shape.
+    """
+    model, rewind = bare_model(runner.model), find_rewind_point(hook, runner)
+    if hook.control == 'fresh_weights':
+        return {}, {}, 'a new initialisation'
+    own, buffers = states.unique(model), states.buffer_shapes(model)
+    if rewind is None:
+        start, saved, source = states.snapshot(model), model.state_dict(), 'the trained weights'
+    else:
+        source = str(rewind)
+        saved = trained_weights(checkpoint_file.load(source))
+        start = {name: saved[name] for name in own if name in saved}
+        # Buffers may have been made, and have grown, since.
+        expected = {name: start.get(name, tensor) if name in buffers else tensor
+                    for name, tensor in own.items()
+                    if name not in buffers or name in start or name in hook.buffers}
+        states.check_same(expected, start, source)
+    late = [name for name, tensor in start.items()
+            if name in buffers and hook.buffers.get(name) != tuple(tensor.shape)]
+    notes = dict(extra_state=states.extra_states(saved)[0], late_buffers=late)
+    return start, {key: value for key, value in notes.items() if value}, source
+
+
+def find_mask(hook, runner, drawn: Optional[masks.Mask]) -> masks.Mask:
     """The mask of the next ticket: found early, drawn at the start, or drawn now."""
     # An EarlyBirdHook that ended the training has the mask already.
     found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None)
-    if mask is None and hook.at == 'start':
+    mask = next(filter(None, found), None) or drawn
+    if mask is None:
         mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
-    mask = mask or draw_mask(hook, runner)
     return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
 
 
@@ -84,21 +116,26 @@ def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
 
 
 def draw_mask(hook, runner) -> masks.Mask:
-    """The mask that ``hook`` says of the weights as they are now."""
+    """The mask that ``hook`` says of the weights as they are now, the same on every rank."""
     model = bare_model(runner.model)
     weights = select(model, hook.scope, hook.frozen)
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    return masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
+    mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
                       floor=hook.floor, earlier=earlier, iterations=hook.iterations,
                       probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
                       transposed=transposed(model))
+    return agreed(mask, hook.score in PROBED)
 
 
 def seed_of(hook, runner) -> int:
-    """Other random numbers in every round, the same ones when a round is repeated."""
-    return (runner.seed or 0) + hook.round
+    """Other random numbers in every round, the same ones when a round is repeated.
+
+    The same on every rank, also with ``randomness=dict(diff_rank_seed=True)``.
+    """
+    own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    return (runner.seed or 0) - own + hook.round
 
 
 def find_rewind_point(hook, runner) -> Optional[Path]:
@@ -108,6 +145,11 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
     if hook.rewind is None and keeps_weights:
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
+    if own is not None and own.iteration > runner.iter:
+        raise UserError(
+            f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training after '
+            f'{runner.iter} iterations, before the rewind point {own.to!r} (iteration '
+            f'{own.iteration}): rewind to an earlier point, or leave that hook out')
     if not path.is_file():
         raise UserError(
             f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '

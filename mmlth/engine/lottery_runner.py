@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import (barrier, broadcast_object_list, init_dist, is_distributed,
+from mmengine.dist import (broadcast_object_list, get_world_size, init_dist, is_distributed,
                            is_main_process, sync_random_seed)
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -22,10 +22,13 @@ from . import chain_report
 from .attempt import attempt
 from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
-from .final import MetricsHook, final_metrics, save_final
+from .final import MetricsHook, save_final
+from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
+from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
+from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 from .samples import keep_samples
@@ -38,7 +41,8 @@ class LotteryRunner:
     Round 0 trains the dense model, each later round the ticket drawn at the end of the
     one before. A round has its own folder ``round_k`` in the work dir, which ends with
     ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    from there. A round that has trained another ticket than the one before it has drawn since
+    is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
@@ -63,24 +67,24 @@ class LotteryRunner:
         state = self._open_state(rounds)
         model = None
         for entry in state.rounds:
-            if entry['status'] == 'done' and (self.work_dir / entry['checkpoint']).exists():
+            self._drop_stale(state, entry)
+            if is_done(self.work_dir, entry):
                 self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
                 continue
+            model = None    # a round has the memory to itself
+            free_memory()
             model = self._run_round(state, entry, rounds)
-        if is_main_process():
-            try:
-                chain_report.write(self.work_dir, state.rounds, self.cfg)
-            finally:
-                self._say(chain_report.summary(state.rounds, self.work_dir))
+        free_memory()
+        self._report(state)
         return model
 
     def test(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).test()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).test()
 
     def val(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the validation loop."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).val()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).val()
 
     def _init_dist(self) -> None:
         """As ``Runner.setup_env`` does, but before the first file is read or written."""
@@ -110,8 +114,7 @@ class LotteryRunner:
         state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
         try:
             if self.cfg.get('resume') and state.path.exists():
-                state.resume()
-                self.cfg.load_from = state.config.get('load_from')
+                self._resume(state)
             elif holds_results(self.work_dir):
                 raise UserError(
                     f'{self.work_dir} already holds a lottery. Continue it with --resume, '
@@ -123,11 +126,39 @@ class LotteryRunner:
         state.rounds, problem = shared
         if problem is not None:
             raise problem
-        if is_main_process():
-            if self.work_dir.exists():
-                remove_parts(self.work_dir)
-            state.save()
+        with together():
+            if is_main_process():
+                if self.work_dir.exists():
+                    remove_parts(self.work_dir)
+                state.save()
         return state
+
+    def _resume(self, state: LotteryState) -> None:
+        """Take over where the chain stands, and say what is other than it was."""
+        for text in state.resume():
+            self._say(f'Goes on with another config, which trains the same: {text}')
+        self.cfg.load_from = state.config.get('load_from')
+        others = check_processes(state.rounds, self.work_dir, self.cfg, get_world_size())
+        if others:
+            self._say(f'Rounds {others} were trained by another number of processes than the '
+                      f'{get_world_size()} now; auto_scale_lr scales the learning rates.')
+        for entry in state.rounds[1:]:
+            # Of an older mmlth: the ticket that is there now is what the round has trained.
+            if entry['status'] != 'waiting' and entry['ticket_digest'] is None:
+                entry['ticket_digest'] = ticket_digest(self.work_dir, entry['round'])
+
+    def _drop_stale(self, state: LotteryState, entry: Dict[str, Any]) -> None:
+        """Begin a round anew whose ticket was drawn again, and differently, since."""
+        index, moved = entry['round'], [None]
+        if is_main_process() and entry['ticket_digest'] is not None:
+            found = ticket_digest(self.work_dir, index)
+            if found not in (None, entry['ticket_digest']):
+                moved = [set_aside(self.work_dir, entry)]
+                self._say(f'Round {index} has trained another ticket than round {index - 1} has '
+                          f'drawn now: it is trained anew, what it had left is in {moved[0]}.')
+        broadcast_object_list(moved)
+        if moved[0] is not None:
+            entry.update(state.waiting(index))
 
     def _run_round(self, state: LotteryState, entry: Dict[str, Any], rounds: int):
         index, began = entry['round'], time.time()
@@ -136,46 +167,28 @@ class LotteryRunner:
                   f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
         if entry['status'] == 'done':       # its weights are gone, and what was measured of them
             entry['metrics'] = {}
-        entry['status'] = 'running'
+        entry.update(status='running', processes=get_world_size(),
+                     ticket_digest=ticket_digest(self.work_dir, index) if index else None)
         if is_main_process():
             state.save()
         cfg = round_config(self.cfg, self.work_dir, index, rounds, self.cfg.randomness.seed)
-        self._check_files(cfg, index)
+        check_files(cfg, paths.round_dir(self.work_dir, index), index)
         runner = RoundRunner.from_cfg(cfg)
-        metrics_hook = MetricsHook(
-            lambda: self._save_time(state, entry, before + time.time() - began))
-        runner.register_hook(metrics_hook, priority='LOWEST')
+        metrics = MetricsHook(
+            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
+        runner.register_hook(metrics)
         runner.register_hook(FirstLookHook())
         runner.register_hook(CurvesHook())
         runner.train()
-        # A dense training that was run elsewhere brings its metrics.
-        metrics = entry['metrics'] or final_metrics(runner, metrics_hook)
-        if is_main_process():
-            entry.update(self._finish(runner, index), metrics=metrics, status='done',
-                         seconds=round(before + time.time() - began, 1))
-            state.save()
-            (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
-            self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                      f'{chain_report.one_line(entry)}')
-        barrier()
-        model = runner.model
-        del runner
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return model
-
-    def _check_files(self, cfg: Config, index: int) -> None:
-        """What the round starts from must be there."""
-        wanted = [] if index == 0 else [paths.round_dir(self.work_dir, index) / paths.TICKET]
-        if cfg.get('resume') and cfg.get('load_from'):
-            wanted.append(Path(cfg.load_from))
-        for path in wanted:
-            if not path.is_file():
-                raise UserError(
-                    f'round {index} cannot begin: {path} is gone, which an earlier round has '
-                    'left. Put it back; or, to train that round again, remove its final.pth and '
-                    'start with --resume.')
+        with together():    # and nobody goes on before the files are there
+            if is_main_process():
+                entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
+                             seconds=round(before + time.time() - began, 1))
+                state.save()
+                (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
+                self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                          f'{chain_report.one_line(entry)}')
+        return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
@@ -202,10 +215,26 @@ class LotteryRunner:
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
             iterations=runner.iter, planned_iterations=runner.max_iters,
-            processes=runner.world_size)
+            ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
+            rewind_iteration=next((hook.iteration for hook in runner.hooks
+                                   if isinstance(hook, RewindHook)), None))
+
+    @on_rank_0
+    def _report(self, state: LotteryState) -> None:
+        try:
+            chain_report.write(self.work_dir, state.rounds, self.cfg)
+        finally:
+            self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+def free_memory() -> None:
+    """Collect what refers to itself in a circle, as a Runner and its hooks do."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def holds_results(work_dir: Path) -> bool:

@@ -95,6 +95,14 @@ def _is_size(value: Any) -> bool:
     return value is None or _is_count(value)
 
 
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or isinstance(value, str) and value.isidentifier() and len(value) <= 255
+
+
 def _is_metrics(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_number, value.values()))
 
@@ -117,8 +125,11 @@ _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     checkpoint=(_is_path, 'a path inside the work dir or null'),
     ticket=(_is_path, 'a path inside the work dir or null'),
     checkpoint_bytes=(_is_size, 'a whole number, not negative, or null'),
+    ticket_digest=(_is_text, 'a text or null'),
     ticket_bytes=(_is_size, 'a whole number, not negative, or null'),
     iterations=(_is_count, 'a whole number, not negative'),
     planned_iterations=(_is_count, 'a whole number, not negative'),
+    ended_by=(_is_name, 'the name of a class or null'),
+    rewind_iteration=(_is_size, 'a whole number, not negative, or null'),
     processes=(_is_size, 'a whole number, not negative, or null'),
     seconds=(_is_seconds, 'a number, not negative'))

@@ -10,10 +10,8 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
 from .lottery_schema import check_lottery
+from .same_training import differences, plain_config
 
-# What may differ between the start of a lottery and its --resume. (MMDetection's --resume
-# clears load_from.)
-_VOLATILE = {'work_dir', 'resume', 'load_from', 'launcher', 'log_level', 'experiment_name'}
 # JSON may take 20 times its size in memory; of ours a megabyte is much already.
 _LARGEST = 8 * 2**20
 
@@ -25,26 +23,36 @@ class LotteryState:
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
     dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
-    ``planned_iterations`` (more, if an early-bird ticket ended the round), ``processes`` (that
-    trained at once, by a launcher; None in lotteries of older versions) and ``seconds``.
+    ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
+    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
+    train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;
+    both are noted when it begins) and ``seconds``. In lotteries of older versions
+    ``ended_by``, ``rewind_iteration``, ``processes`` and ``ticket_digest`` are None.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
-        self.rounds: List[Dict[str, Any]] = [
-            dict(round=r, status='waiting', scope_sparsity=None, network_sparsity=None,
-                 metrics={}, checkpoint=None, ticket=None, checkpoint_bytes=None,
-                 ticket_bytes=None, iterations=0, planned_iterations=0, processes=None,
-                 seconds=0.0)
-            for r in range(rounds + 1)]
+        self.rounds = [self.waiting(r) for r in range(rounds + 1)]
+
+    @staticmethod
+    def waiting(index: int) -> Dict[str, Any]:
+        """The entry of a round that has not begun."""
+        return dict(
+            round=index, status='waiting', scope_sparsity=None, network_sparsity=None, metrics={},
+            checkpoint=None, ticket=None, checkpoint_bytes=None, ticket_bytes=None,
+            ticket_digest=None, iterations=0, planned_iterations=0, ended_by=None,
+            rewind_iteration=None, processes=None, seconds=0.0)
 
     def save(self) -> None:
         write_json(self.path, dict(
             version=1, config=self.config, rounds=self.rounds))
 
-    def resume(self) -> None:
-        """Take over what the file says; it must be of the same config.
+    def resume(self) -> List[str]:
+        """Take over what the file says; it must be of a config that trains the same.
+
+        Returns:
+            list[str]: What else has changed in the config.
 
         Raises:
             UserError: The file is damaged or of another config.
@@ -52,9 +60,7 @@ class LotteryState:
         saved = read_lottery(self.path)
         config, rounds = saved['config'], saved['rounds']
         self.config['load_from'] = config.get('load_from')
-        changed = _differences(
-            *({k: v for k, v in c.items() if k not in _VOLATILE}
-              for c in (config, self.config)))
+        changed, harmless = differences(config, self.config)
         if changed:
             raise UserError(
                 f'{self.path.parent} was begun with another config, so it cannot be '
@@ -67,6 +73,7 @@ class LotteryState:
         for own, old in zip(self.rounds, rounds):
             # What an older mmlth did not note keeps its initial value.
             own.update({key: old[key] for key in own.keys() & old.keys()})
+        return harmless
 
 
 def read_lottery(path) -> Dict[str, Any]:
@@ -99,22 +106,3 @@ def read_json(path) -> Any:
     if len(content) > _LARGEST:
         raise ValueError(f'it is larger than {_LARGEST:,} bytes')
     return json.loads(content.decode('utf-8'))
-
-
-def plain_config(cfg: Config) -> Dict[str, Any]:
-    """The config as plain JSON values."""
-    return json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
-
-
-def _differences(old, new, where='') -> List[str]:
-    """Each changed key with both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return [text for key in {**old, **new}
-                for text in _differences(old.get(key), new.get(key),
-                                         f'{where}.{key}' if where else key)]
-    return [] if old == new else [f'{where} was {_short(old)}, is {_short(new)}']
-
-
-def _short(value) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + '...'

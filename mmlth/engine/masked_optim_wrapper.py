@@ -1,5 +1,5 @@
 """Optim wrappers whose every update leaves pruned weights exactly 0."""
-from typing import List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -25,13 +25,23 @@ class MaskAware:
         if self.binding is not None:
             raise RuntimeError('this optim wrapper is bound to masks already')
         self.binding = MaskBinding(self.optimizer, params, mask)
+        self.binding.scatter()      # nothing is held twice before the first update
+
+    @property
+    def mask(self) -> Optional[Dict[str, Tensor]]:
+        """The masks that are bound, worked out anew each time; None if none are."""
+        return None if self.binding is None else self.binding.mask
 
     def names(self) -> Optional[List[Optional[str]]]:
         """The parameter's name for every index in the optimizer's state; None if not bound."""
         return None if self.binding is None else self.binding.names()
 
     def step(self, **kwargs) -> None:
-        """Update the surviving weights. AMP may skip the update; zeros stay zeros."""
+        """Update the surviving weights. AMP may skip the update; zeros stay zeros.
+
+        The gradients of masked parameters are given up: they read as NaN until
+        :meth:`zero_grad`, which follows in ``update_params``.
+        """
         if self.binding is None:
             return super().step(**kwargs)
         self.binding.gather()
@@ -50,7 +60,8 @@ class MaskedOptimWrapper(MaskAware, OptimWrapper):
     """An ``OptimWrapper`` that trains a ticket; takes the same arguments.
 
     After :meth:`bind` the optimizer holds only the surviving weights: clipping sees
-    their gradients alone, and its state takes density times the memory.
+    their gradients alone, and its state takes density times the memory. From half of the
+    weights pruned on, a training takes no more memory than that of the dense model.
     """
 
 

@@ -15,6 +15,7 @@ from mmlth.core.rewind import rewind_iteration
 from .data_check.files import leaves
 from .data_check.first_look import check_annotation_files
 from .masked_optim_wrapper import MaskAware
+from .optimizer_check import check_configured
 from .rounds import hook_config, shorten
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
@@ -122,13 +123,16 @@ def check_optim_wrapper(cfg: Config) -> None:
     if not issubclass(wrapper, MaskAware):
         raise UserError(f'optim_wrapper.type is {name!r}, which is not mask-aware: it would '
                         f'bring pruned weights back. Use {_MASKED}.')
-    optimizer = _name((optim_wrapper.get('optimizer') or {}).get('type'))
-    if optimizer == 'ZeroRedundancyOptimizer':
+    optimizer = optim_wrapper.get('optimizer') or {}
+    if _name(optimizer.get('type')) == 'ZeroRedundancyOptimizer':
         raise UserError(
             'optim_wrapper.optimizer.type is ZeroRedundancyOptimizer, which updates by an '
             'optimizer of its own and would bring pruned weights back. Use what it wraps, '
-            f'type={(optim_wrapper.optimizer.get("optimizer_type") or "SGD")!r}: after '
+            f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
+    if optimizer:
+        rewind = hook_config(cfg, 'RewindHook')
+        check_configured(cfg, moved=rewind.get('schedule') == 'resume')
 
 
 def check_parallel(cfg: Config) -> None:

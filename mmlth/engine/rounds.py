@@ -54,9 +54,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     if prune.get('control') == 'fresh_weights' and round_index == rounds:
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
-    hooks = cfg.setdefault('default_hooks', ConfigDict())
-    hooks['random_state'] = ConfigDict(
-        type='mmlth.RandomStateHook', seed=None if rewind.get('random_state', True) else seed)
+    keep_exact(cfg, None if rewind.get('random_state', True) else seed)
     if round_index < rounds:
         rewound = rewind.get('mode', 'weights') == 'weights' and prune.get('control') != 'dense'
         prune.update(
@@ -74,6 +72,19 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     elif round_index == 0:
         cfg.resume = False
     return cfg
+
+
+def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
+    """Add the hooks that make a training exact that goes on from a checkpoint, or warn.
+
+    Args:
+        cfg: Of the training.
+        seed: See :class:`RandomStateHook`. Default: None.
+    """
+    hooks = cfg.setdefault('default_hooks', ConfigDict())
+    hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed)
+    hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
+    hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
 
 
 def rewind_path(work_dir) -> Path:

@@ -11,6 +11,8 @@ from mmlth.core.errors import UserError
 from mmlth.transfer import Report, match_names, read_source, transfer
 
 from .hooks.ticket_hook import bare_model
+from .kernel_check import warn_of_refilled
+from .ranks import together
 
 
 @dataclass
@@ -84,15 +86,17 @@ class TransferSpec:
 def transfer_at_start(hook, runner) -> None:
     """Carry the ticket over before the training, and keep it for the end of it.
 
-    On every rank, so that all of them fail alike; rank 0 writes.
+    On every rank; rank 0 writes.
     """
     path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter > 0 and path.is_file():      # the source may be gone by now
-        return
-    ticket, report = hook.transfer.read(bare_model(runner.model))
-    runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
-    if is_main_process():
-        ticket.save(path)
+    with together():
+        if runner.iter > 0 and path.is_file():      # the source may be gone by now
+            return
+        ticket, report = hook.transfer.read(bare_model(runner.model))
+        runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
+        warn_of_refilled(runner.logger, bare_model(runner.model), ticket.mask)
+        if is_main_process():
+            ticket.save(path)
 
 
 def carried(runner) -> Ticket:

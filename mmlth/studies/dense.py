@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Iterable, List
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import get_world_size, is_main_process
 
 from mmlth.core import paths
+from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
 from mmlth.core.scores import PROBED
-from mmlth.engine.final import MetricsHook, final_metrics
-from mmlth.engine.lottery_state import LotteryState, plain_config, read_json
+from mmlth.engine.final import MetricsHook
+from mmlth.engine.lottery_state import LotteryState, read_json
 from mmlth.engine.preflight import count_rounds
+from mmlth.engine.ranks import on_rank_0
 from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, hook_config
+from mmlth.engine.rounds import evaluation_config, hook_config, keep_exact
+from mmlth.engine.same_training import plain_config
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
 
@@ -65,24 +68,36 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
         points: As RewindHook's ``to``.
         launcher: mmengine's. Default: ``'none'``.
     """
-    state = dict(rewind=points, status='running')
+    state = dict(rewind=points, status='running', processes=get_world_size())
     if (folder / _STATE).exists():
         state = read_json(folder / _STATE)
     elif is_main_process():
         write_json(folder / _STATE, state)
     cfg, began = dense_config(cfg), time.time()
     cfg.work_dir, cfg.experiment_name, cfg.launcher = str(folder), f'dense_{folder.name}', launcher
+    keep_exact(cfg)
     for to in state['rewind']:
         cfg.default_hooks[f'rewind_{to}'] = ConfigDict(
             type='mmlth.RewindHook', to=to, out=rewind_name(to))
     if (folder / paths.RESUME).exists():
+        before = state.get('processes', get_world_size())   # older versions noted none
+        if before != get_world_size():
+            raise UserError(f'{folder} was begun with {before} process(es), this start has '
+                            f'{get_world_size()}, which is another effective batch: start it with '
+                            f'{before}')
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     runner = RoundRunner.from_cfg(cfg)
     hook = MetricsHook(lambda: None)
-    runner.register_hook(hook, priority='LOWEST')
+    runner.register_hook(hook)
     runner.train()
-    state.update(metrics=final_metrics(runner, hook), iterations=runner.iter, status='done',
-                 seconds=round(time.time() - began, 1))
+    missing = [to for to in state['rewind'] if not (folder / rewind_name(to)).is_file()]
+    if missing:
+        raise UserError(
+            f'{runner.ended_by or "a hook"} ended the dense training {folder} after {runner.iter} '
+            f'iterations, before it came to the rewind point {missing[0]!r}: leave that hook out, '
+            'or rewind to earlier points')
+    state.update(processes=get_world_size(), metrics=hook.metrics, iterations=runner.iter,
+                 status='done', seconds=round(time.time() - began, 1))
     if is_main_process():
         write_json(folder / _STATE, state)
 
@@ -93,12 +108,13 @@ def finished(folder: Path) -> bool:
     return path.exists() and read_json(path)['status'] == 'done'
 
 
-@master_only
+@on_rank_0
 def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
     The files are hard links; the lottery is left as one that was interrupted at the end
-    of round 0, before it drew the ticket.
+    of round 0, before it drew the ticket. Where a hook has ended the training early, the end
+    is there.
     """
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():
@@ -108,7 +124,7 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
         link(folder / source, first / target)
     state, dense = LotteryState(work_dir, cfg, count_rounds(cfg)), read_json(folder / _STATE)
     state.rounds[0].update(status='running', metrics=dense['metrics'],
-                           seconds=dense['seconds'])
+                           processes=dense.get('processes'), seconds=dense['seconds'])
     state.save()
 
 

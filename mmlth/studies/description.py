@@ -20,8 +20,8 @@ Content of ``study.json``, version 1:
   seed of what needs it (as a string) -> run. A setting says ``'{name}/round_1/final.pth'``.
 * ``runs``: run -> ``{folder, base, seed, metrics, dense, sources}``, every expected run, finished
   or not. ``folder`` is relative to ``study.json``; ``metrics`` are those to compare for this run;
-  runs with the same ``dense`` have the same dense training (round 0; the one that an
-  :class:`EarlyBirdHook` cut short is not it: its ``iterations`` are below
+  runs with the same ``dense`` have the same dense training (round 0; one that a hook cut short,
+  an :class:`EarlyBirdHook` or another, is not it: its ``iterations`` are below
   ``planned_iterations``); ``sources`` is name -> run.
 
 A run is finished when all rounds in its ``lottery.json`` are ``done``.

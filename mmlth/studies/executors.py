@@ -93,6 +93,7 @@ class SubmititExecutor:
             self.parameters = dict(slurm or {}) if cluster == 'slurm' else {}
             if cluster == 'slurm':
                 self._update()
+                self._choose_watcher()
             elif cluster == 'submitit-local':
                 self.executor.update_parameters(timeout_min=60 * 24 * 7)
         except (RuntimeError, ValueError, TypeError) as error:
@@ -127,6 +128,14 @@ class SubmititExecutor:
 
     def close(self) -> None:
         """Jobs of a cluster go on without us."""
+
+    def _choose_watcher(self) -> None:
+        """By accounting, as submitit; by the queue where there is none."""
+        from .squeue import QueuedJob, why_no_accounting
+        reason = why_no_accounting()
+        if reason is not None:
+            print(f'This Slurm keeps no accounting ({reason}): jobs are followed by squeue.')
+            self.executor.job_class = QueuedJob
 
     def _update(self, name: str = 'mmlth', needs: Sequence[str] = ()) -> None:
         known = self.executor._valid_parameters() - {'mem'}     # submitit has it in GB

@@ -43,7 +43,8 @@ def load_study(path: str) -> Study:
         raise UserError(f'there is no study {path}')
     spec = Config.fromfile(path)
     unknown, missing = set(spec.keys()) - _KEYS, {'axes', 'metric'} - set(spec.keys())
-    if 'base' not in spec and not all('base' in part for part in spec.get('axes', {}).values()):
+    if 'base' not in spec and not all(
+            'base' in part for part in spec.get('axes', {}).values() if isinstance(part, dict)):
         missing.add('base')
     if unknown or missing:
         raise UserError(
@@ -129,6 +130,9 @@ class _Maker:
 
 
 def _combinations(axes: Mapping[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
+    if not isinstance(axes, Mapping):
+        raise UserError(f'{where}: expected the axes of one part as dict(sparsity=[0.5, 0.8]), '
+                        f'got {axes!r}')
     axes = {**axes, 'seed': axes.get('seed', seeds)}
     for key, values in axes.items():
         if not isinstance(values, (list, tuple)) or not values:

@@ -2,12 +2,13 @@
 import csv
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.analysis import analyze
 from mmlth.analysis.wording import settings_text
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
+from mmlth.engine.lengths import ended_early, lengths
 from mmlth.engine.lottery_state import read_lottery
 
 from .one import is_finished
@@ -21,36 +22,40 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
 
     Keys: ``part``, ``run``, ``metric``, ``settings`` (without the seed), ``seed``,
     ``scope_sparsity``, ``network_sparsity``, ``dense``, ``ticket``, ``change`` (the metric of the
-    dense training, of the last round, and their difference), ``iterations`` and ``minutes`` (of
-    all rounds but the dense one).
+    dense training, of the last round, and their difference; None where round 0 ended before its
+    schedule), ``iterations`` and ``minutes`` (of all rounds but the dense one), ``from_start``
+    and ``chain`` (iterations of the ticket since its initialisation, and of all rounds; None
+    where the rewind point's iteration is not known).
     """
     rows, runs = [], {run.name: run for run in study.runs}
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
                  for run in study.runs if is_finished(root, run)}
     dense = {runs[name].dense: rounds[0]['metrics'] for name, rounds in lotteries.items()
-             # not of one that an early-bird ticket has ended
-             if rounds[0]['iterations'] == rounds[0]['planned_iterations']}
+             if not ended_early(rounds[0]) and rounds[0]['iterations']}
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)
             if run.name in lotteries:
                 first = dense.get(run.dense, {})
-                rows += [_row(run, part, metric, first, lotteries[run.name][1:])
+                rows += [_row(run, part, metric, first, lotteries[run.name])
                          for metric in run.metrics]
     return rows
 
 
 def _row(run: Run, part: str, metric: str, dense: Dict[str, float],
-         later: List[Dict[str, Any]]) -> Dict[str, Any]:
+         rounds: List[Dict[str, Any]]) -> Dict[str, Any]:
+    later, measured = rounds[1:], lengths(rounds, run.cfg)
     before, after = dense.get(metric), later[-1]['metrics'].get(metric)
+    own = [length.own for length in measured[1:]]
     return dict(
         part=part, run=run.name, metric=metric, seed=run.seed,
         settings={key: value for key, value in run.parts[part].items() if key != 'seed'},
         scope_sparsity=later[-1]['scope_sparsity'],
         network_sparsity=later[-1]['network_sparsity'], dense=before, ticket=after,
         change=None if None in (before, after) else after - before,
-        iterations=sum(e['iterations'] for e in later),
-        minutes=sum(e['seconds'] for e in later) / 60)
+        iterations=None if None in own else sum(own),
+        minutes=sum(e['seconds'] for e in later) / 60,
+        from_start=measured[-1].from_start, chain=measured[-1].chain)
 
 
 def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
@@ -66,7 +71,8 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
         network_sparsity=mean(m['network_sparsity'] for m in members),
         **{f'{key}_{what}': value for key in ('dense', 'ticket', 'change')
            for what, value in _spread([m[key] for m in members]).items()},
-        iterations=members[0]['iterations'], minutes=mean(m['minutes'] for m in members))
+        iterations=members[0]['iterations'], minutes=mean(m['minutes'] for m in members),
+        from_start=members[0]['from_start'], chain=members[0]['chain'])
         for members in groups.values()]
 
 
@@ -81,7 +87,7 @@ def write_results(study: Study, root: Path) -> str:
     """
     folder, rows = Path(root) / study.name, collect(study, root)
     columns = ['part', 'run', 'metric', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
-               'dense', 'ticket', 'change', 'iterations', 'minutes']
+               'dense', 'ticket', 'change', 'iterations', 'minutes', 'from_start', 'chain']
     with whole_file(folder / ROWS) as part:
         with open(part, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, columns)
@@ -98,17 +104,23 @@ def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
     """The means as one table."""
     lines = [
         'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
-        'same seed. Iterations and time: of all rounds but the dense one.', '',
+        'same seed. Iterations and time: of all rounds but the dense one; from start: of the ticket '
+        'since its initialisation; whole chain: of all rounds.', '',
         '| part | settings | metric | seeds | scope sparsity | network sparsity | dense | ticket '
-        '| change | iterations | time |', f'|{"---|" * 11}']
+        '| change | iterations | from start | whole chain | time |', f'|{"---|" * 13}']
     for group in groups:
         cells = [group['part'], settings_text(group['settings']), group['metric'],
                  ', '.join(map(str, group['seeds'])),
                  f'{group["scope_sparsity"]:.2%}', f'{group["network_sparsity"]:.2%}',
                  _value(group, 'dense'), _value(group, 'ticket'), _value(group, 'change', '+'),
-                 str(group['iterations']), f'{group["minutes"]:.1f} min']
+                 *(_count(group[key]) for key in ('iterations', 'from_start', 'chain')),
+                 f'{group["minutes"]:.1f} min']
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
+
+
+def _count(number: Optional[int]) -> str:
+    return '-' if number is None else str(number)
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

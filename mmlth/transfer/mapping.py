@@ -4,6 +4,8 @@ from typing import Dict, Mapping, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
 
+from .formats import forms
+
 # (regex on the source's name, replacements): the first rule that matches decides, and of its
 # replacements the first that the target has.
 Rule = Tuple[str, Sequence[str]]
@@ -29,7 +31,8 @@ def match_names(source: Sequence[str], target: Sequence[str],
     """Source name -> target name, for all that have a place in the target.
 
     Args:
-        source: Names; a leading ``module.`` (of DataParallel) is ignored.
+        source: Names; what wraps a model (``module.`` of DataParallel, ``model.`` of Lightning)
+            is taken off where a name has no place with it.
         target: The target's names.
         mapping: A key of :data:`MAPPINGS`, or rules of one's own,
             ``[(regex, replacement or replacements), ...]``.
@@ -41,7 +44,8 @@ def match_names(source: Sequence[str], target: Sequence[str],
     rules, known = _rules(mapping), set(target)
     found: Dict[str, str] = {}
     for name in source:
-        place = _place(name.removeprefix('module.'), rules, known)
+        places = (_place(form, rules, known) for form in forms(name))
+        place = next((place for place in places if place is not None), None)
         if place is not None:
             taken = next((n for n, p in found.items() if p == place), None)
             if taken is not None:

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Dict, Optional
 
 import safetensors
-import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from mmlth.core import Ticket
-from mmlth.core import mask as masks
+from mmlth.core import Ticket, checkpoint_file
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
 from mmlth.core.schedule import check_sparsity
+
+from .formats import Content, unpack
 
 
 @dataclass
@@ -34,10 +32,10 @@ class Source:
 def read_source(path, sparsity: Optional[float] = None) -> Source:
     """Read a ticket, or a checkpoint of torchvision, timm, mmpretrain or MMDetection.
 
-    The masks of a checkpoint are those that mmlth has put into it; else they are inferred
-    from exact zeros in its weights of two dimensions or more, if they are one in 1000 of a
-    layer at least, which :attr:`Source.origin` says. With ``sparsity`` it counts as dense,
-    and :func:`~mmlth.transfer.transfer` prunes it.
+    The masks of a checkpoint are those that it holds (:func:`~mmlth.transfer.formats.unpack`);
+    else they are inferred from exact zeros in its weights of two dimensions or more, if they are
+    one in 1000 of a layer at least, which :attr:`Source.origin` says. With ``sparsity`` it counts
+    as dense, and :func:`~mmlth.transfer.transfer` prunes it.
 
     Args:
         path: ``.safetensors`` or a PyTorch file.
@@ -56,11 +54,13 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
             raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
         ticket = Ticket.load(path)
         return Source(ticket.state, ticket.mask, 'the ticket')
-    weights, saved = _read_checkpoint(path)
+    weights, saved, origin, _ = _read_checkpoint(path)
     if sparsity is not None:
+        if not weights:
+            raise UserError(f'{path} is only a mask, nothing to prune: leave sparsity out')
         return Source(weights, {}, f'pruned here to {sparsity:.0%} by global magnitude', sparsity)
     if saved:
-        return Source(weights, saved, "the checkpoint's masks")
+        return Source(weights, saved, origin)
     mask = {n: w != 0 for n, w in weights.items() if w.dim() >= 2 and _is_pruned(w)}
     if not mask:
         raise UserError(
@@ -78,21 +78,13 @@ def is_ticket(path) -> bool:
         return False
 
 
-def _read_checkpoint(path: Path):
+def _read_checkpoint(path: Path) -> Content:
     try:
-        if path.suffix == '.safetensors':
-            loaded = load_file(str(path))
-        else:
-            loaded = torch.load(path, map_location='cpu', weights_only=True)
-        state = trained_weights(loaded if 'state_dict' in loaded else dict(state_dict=loaded))
-        weights = {name: tensor for name, tensor in state.items() if torch.is_tensor(tensor)}
-        saved = loaded.get('mmlth', {}).get('masks', {}) if 'state_dict' in loaded else {}
-        mask = {n: masks.unpack(entry['bits'], entry['shape']) for n, entry in saved.items()}
-    except Exception as error:      # torch.load has no error of its own
+        return unpack(checkpoint_file.load(path), path)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f'{path} cannot be read as a checkpoint: {str(error)[:300]}') from None
-    if not weights:
-        raise UserError(f'{path} holds no tensors: expected a state dict, or a checkpoint with one')
-    return weights, mask
 
 
 def _is_pruned(weight: Tensor) -> bool:

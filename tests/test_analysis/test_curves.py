@@ -237,6 +237,22 @@ def test_early_bird(study):
         'dense': pytest.approx(70), 'ticket drawn at the end': pytest.approx(71)}
 
 
+def test_the_overlap_of_the_pruned_is_drawn_where_a_curve_has_it(study):
+    """Beside a curve of an older version."""
+    for seed in (0, 1):
+        folder = study.add((.70, .70), seeds=[seed], early_bird=dict(interval=50))
+        write_curve(folder, [(50, .5, .11), (100, 1, .11)])
+    path = folder / 'round_0/early_bird/curve.csv'
+    heading, *lines = path.read_text().splitlines()
+    path.write_text('\n'.join([f'{heading},iou_final_pruned,chance_pruned',
+                               *(f'{line},{p},.67' for line, p in zip(lines, (.95, 1)))]))
+    figure, = early_bird_section(study.runs).figures
+    found = {series.label: [(x, y) for x, y, _ in points(series)] for series in figure.right}
+    assert found['IoU with the final mask'] == [(50, .5), (100, 1)]
+    assert found['IoU of the pruned with the final mask'] == [(50, .95), (100, 1)]
+    assert found['IoU of the pruned by chance'] == [(50, .67), (100, .67)]
+
+
 def test_a_dense_training_that_was_cut_short_is_no_baseline(study):
     study.add((.70, .70))
     study.add((.40, .60), dense_iterations=50,

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmlth.core import Scores, draw, unpatterned
-from mmlth.core.allocation import find_allocation
+from mmlth.core.allocation import check_room, find_allocation
 from mmlth.core.errors import UserError
 from mmlth.core.mask import check_settings, emptied
 
@@ -63,6 +63,34 @@ def test_many_small_layers_may_need_more_than_there_is():
     for allocation in ('global', 'erk'):
         with pytest.raises(UserError, match='keeps 10 weights of 10 layers, but only 4 may'):
             draw(layers, 0.9, floor=0.1, allocation=allocation)
+
+
+@settings(max_examples=150)
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=6), part=st.floats(0.01, 1),
+       sparsity=st.sampled_from([0.1, 0.5, 0.7, 0.8, 0.9, 0.99]), drawn=st.booleans(),
+       allocation=st.sampled_from(['global', 'layerwise', 'erk']))
+def test_tiny_layers_keep_their_floor_or_the_sum_is_refused(sizes, part, sparsity, drawn,
+                                                            allocation):
+    """Of a layer of 4 weights, 80 % are 3, 90 % all 4: the floor's one weight stays."""
+    layers = {f'l{i}': torch.randn(1, n) for i, n in enumerate(sizes)}
+    floor = part * (1 - sparsity)
+    least = [max(1, int(floor * n)) if n else 0 for n in sizes]
+    survivors = sum(sizes) - round(sparsity * sum(sizes))
+    if allocation != 'layerwise' and sum(least) > survivors:
+        with pytest.raises(UserError, match='lower the floor'):
+            check_room(layers, sparsity, allocation, floor)
+        with pytest.raises(UserError, match='lower the floor'):
+            draw(layers, sparsity, allocation=allocation, floor=floor)
+        return
+    check_room(layers, sparsity, allocation, floor)
+    earlier = draw(layers, sparsity / 2, allocation=allocation, floor=floor) if drawn else None
+    mask = draw(layers, sparsity, allocation=allocation, floor=floor, earlier=earlier)
+    kept = [int(keep.sum()) for keep in mask.values()]
+    assert all(map(int.__ge__, kept, least))
+    if allocation == 'layerwise':
+        assert kept == [max(n - round(sparsity * n), low) for n, low in zip(sizes, least)]
+    else:
+        assert sum(kept) == survivors
 
 
 @pytest.mark.parametrize('floor', [-0.1, 0.3, 1.0])

@@ -1,8 +1,10 @@
 """Agreement of masks, and what chance gives."""
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mmlth.core.similarity import chance_iou, group_iou, iou
+from mmlth.core.similarity import chance_iou, group_iou, iou, pruned_iou
 
 
 def random_mask(density, seed, n=200_000):
@@ -37,3 +39,27 @@ def test_groups():
          'neck.conv.weight': torch.tensor([True, False])}
     b = {**a, 'neck.conv.weight': torch.tensor([False, True])}
     assert group_iou(a, b) == {'base': 1.0, 'neck': 0.0}
+
+
+def test_the_papers_measure_by_hand():
+    """80 % of 100 weights are pruned; 18 of 20 survivors are the same: 22 differ in one."""
+    a, b = ({'w': torch.zeros(100).bool()} for _ in range(2))
+    a['w'][:20] = True
+    b['w'][2:22] = True
+    assert iou(a, b) == pytest.approx(18 / 22) and iou(a, b, 'pruned') == pytest.approx(78 / 82)
+    assert chance_iou(a, b) == pytest.approx(0.2 / 1.8)
+    assert chance_iou(a, b, 'pruned') == pytest.approx(0.8 / 1.2)
+    whole = {'w': torch.ones(4).bool()}
+    assert iou(whole, whole, 'pruned') == chance_iou(whole, whole, 'pruned') == 1.0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_the_pruned_are_the_survivors_of_the_opposite_masks(entries):
+    a, b = ({'head.weight': torch.tensor(side)} for side in zip(*entries))
+    opposite = [{n: ~m for n, m in mask.items()} for mask in (a, b)]
+    for measure in (iou, chance_iou, group_iou):
+        assert measure(a, b, 'pruned') == pytest.approx(measure(*opposite))
+    densities = [float(mask['head.weight'].float().mean()) for mask in (a, b)]
+    for measure in (iou, chance_iou):
+        assert pruned_iou(measure(a, b), *densities) == pytest.approx(
+            measure(a, b, 'pruned'), abs=1e-6)

@@ -112,14 +112,14 @@ torch.distributed.destroy_process_group()
 '''
 
 
-def launch(code, tmp_path, *args):
+def launch(code, tmp_path, *args, timeout=300):
     script = tmp_path / 'script.py'
     script.write_text(code + _END)
     return subprocess.run(
         [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', '--nproc_per_node=2',
          '--master_addr=127.0.0.1', f'--master_port={29600 + os.getpid() % 300}',
          str(script), str(TESTS), str(tmp_path), *args],
-        capture_output=True, text=True, timeout=300, env={
+        capture_output=True, text=True, timeout=timeout, env={
             **os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''})
 
 

@@ -37,7 +37,9 @@ def test_candidates_are_what_the_final_pruning_would_draw(tmp_path):
         assert float(row['iou_final']) == pytest.approx(iou(mask, final))
         density = 1 - 339 / 424
         assert float(row['chance']) == pytest.approx(density / (2 - density))
-        assert {'iou_final/backbone', 'iou_final/head'} <= set(row)
+        assert float(row['iou_final_pruned']) == pytest.approx(iou(mask, final, 'pruned'))
+        assert float(row['chance_pruned']) == pytest.approx((1 - density) / (1 + density))
+        assert {'iou_final/backbone', 'iou_final_pruned/head'} <= set(row)
     assert (tmp_path / 'round_0/early_bird/curve.png').read_bytes().startswith(b'\x89PNG')
     assert not (tmp_path / 'round_1' / paths.EARLY_BIRD).exists()
     assert (tmp_path / 'figures/early_bird.png').read_bytes().startswith(b'\x89PNG')
@@ -136,3 +138,20 @@ def test_needs_a_prune_hook(tmp_path):
     cfg.default_hooks.early_bird = dict(type='mmlth.EarlyBirdHook', interval=3)
     with pytest.raises(UserError, match='PruneHook'):
         Runner.from_cfg(cfg).train()
+
+
+def test_a_threshold_may_be_of_the_pruned(tmp_path):
+    """The same masks agree to more of the pruned: the paper's measure stops where ours goes on."""
+    fast = dict(type='SGD', lr=1.0)
+    RUNNERS.build(config(tmp_path / 'look', interval=2, optimizer=fast)).train()
+    found = list(early_bird.candidates(tmp_path / 'look/round_0' / paths.EARLY_BIRD).values())
+    first, second = (Ticket.load(path).mask for path in found[:2])
+    low, high = iou(first, second), iou(first, second, 'pruned')
+    assert low < high
+    for of, ends in (('survivors', False), ('pruned', True)):
+        RUNNERS.build(config(tmp_path / of, interval=2, optimizer=fast, stop=dict(
+            iou=(low + high) / 2, patience=1, of=of))).train()
+        first = json.loads((tmp_path / of / paths.LOTTERY).read_text())['rounds'][0]
+        assert (first['iterations'] == 4) == ends
+    with pytest.raises(UserError, match="of='survivors' or of='pruned'"):
+        RUNNERS.build(config(tmp_path / 'x', stop=dict(iou=.9, patience=1, of='both'))).train()

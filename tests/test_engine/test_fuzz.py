@@ -256,7 +256,7 @@ def check_lottery(path):
     state = SimpleNamespace(rounds=make_state(path.parent).rounds)
     for own, old in zip(state.rounds, rounds):
         own.update({key: old[key] for key in own.keys() & old.keys()})
-    chain_report.summary(state.rounds, path.parent)
+    chain_report.summary(state.rounds, path.parent, Config(CONFIG))
 
 
 def fuzz_checkpoints(folder):

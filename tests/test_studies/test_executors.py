@@ -149,7 +149,9 @@ def test_what_is_submitted_to_slurm(tmp_path, monkeypatch):
 @pytest.mark.parametrize('change, message', [
     (dict(time='soon'), "time: expected minutes or '12:00:00'"), (None, 'srun')])
 def test_mistakes_of_slurm(tmp_path, monkeypatch, change, message):
-    if change is not None:
+    if change is None:
+        monkeypatch.setenv('PATH', str(tmp_path))
+    else:
         fake_slurm(tmp_path / 'bin', monkeypatch)
     with pytest.raises(UserError, match=message):
         SubmititExecutor('slurm', tmp_path / 'submitit', slurm=change)

@@ -164,7 +164,7 @@ def test_study_json(tmp_path):
 def test_means_over_seeds():
     rows = [dict(part='a', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
                  scope_sparsity=0.8, network_sparsity=0.7, dense=0.5, ticket=0.5 + change,
-                 change=change, iterations=10, minutes=1.0)
+                 change=change, iterations=10, minutes=1.0, from_start=14, chain=22)
             for seed, change in enumerate((0.1, 0.2, 0.3))]
     group, = summarise(rows)
     assert group['seeds'] == [0, 1, 2]

@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -10,13 +10,14 @@ from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.rewind import rewind_iteration
-from mmlth.core.similarity import chance_iou, group_iou, iou
+from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
 from mmlth.registry import HOOKS
 from mmlth.report.draw import draw
 from mmlth.report.style import assign
 
 from ..drawing import draw_mask
 from ..early_bird_figure import early_bird_figure
+from ..ranks import on_rank_0, together
 from .prune_hook import PruneHook
 from .rewind_hook import RewindHook
 
@@ -27,17 +28,19 @@ class EarlyBirdHook(Hook):
 
     Every ``interval`` iterations it draws the mask that the training's
     :class:`PruneHook` would draw at that moment, keeps it bit-packed in the work dir's
-    folder ``early_bird``, and logs the IoU of the surviving weights with the candidate
-    before, for the whole scope and per group. At the end of the training it writes the
+    folder ``early_bird``, and logs its IoU with the candidate before, of the surviving weights
+    and of the pruned ones, for the whole scope and per group. At the end of the training it writes the
     IoU of all candidates with the final mask as ``early_bird/curve.csv`` and ``.png``,
     beside the level that random masks would reach. A ``LotteryRunner`` keeps the hook
     in round 0 only.
 
     Args:
         interval: Iterations between candidates. Default: 500.
-        stop: ``dict(iou=0.95, patience=3)`` ends the training early, once that many
-            candidates in a row agree with the one before by at least ``iou``; the last
-            of them is the mask of the next ticket. ``dict(at='25%')`` ends it there, with
+        stop: ``dict(iou=0.95, patience=3, of='survivors')`` ends the training early, once that
+            many candidates in a row agree with the one before by at least ``iou``; the last
+            of them is the mask of the next ticket. ``of='pruned'`` takes the IoU of the pruned
+            weights, the paper's measure, which is higher: at 80 % sparsity 0.95 where that of
+            the survivors is 0.81. Default of ``of``: ``'survivors'``. ``dict(at='25%')`` ends it there, with
             the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as RewindHook's
             ``to``), to see what masks of various stages are worth. An epoch-based training
             ends with the epoch. Default: None, train to the end.
@@ -117,11 +120,12 @@ def check_stop(stop: Mapping[str, Any]) -> None:
     """Raise a UserError unless ``stop`` has one of its two forms."""
     if set(stop) == {'at'}:
         rewind_iteration(stop['at'], 2**62, 1, what='EarlyBirdHook: stop at')     # its form
-    elif (set(stop) != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
-          or stop['patience'] < 1):
+    elif (set(stop) - {'of'} != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
+          or stop['patience'] < 1 or stop.get('of', 'survivors') not in MEASURED):
         raise UserError(
             'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
-            f"and patience at least 1, or dict(at='25%'), got {dict(stop)}")
+            "and patience at least 1, with of='survivors' or of='pruned', or dict(at='25%'), "
+            f'got {dict(stop)}')
 
 
 def stop_iteration(at: Union[str, int], runner) -> int:
@@ -153,26 +157,38 @@ def observe(hook: EarlyBirdHook, runner) -> None:
     iteration = runner.iter + 1
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
     mask = {name: keep.cpu() for name, keep in draw_mask(prune, runner).items()}
-    if is_main_process():
-        Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
-            early_bird.candidate_path(folder_of(runner), iteration))
+    with together():
+        if is_main_process():
+            Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
+                early_bird.candidate_path(folder_of(runner), iteration))
     if hook.previous is not None:
-        agreement = iou(mask, hook.previous)
-        scalars = {'early_bird/iou_previous': agreement,
-                   'early_bird/chance': chance_iou(mask, hook.previous),
-                   **{f'early_bird/iou_previous/{group}': value
-                      for group, value in group_iou(mask, hook.previous).items()}}
-        runner.visualizer.add_scalars(scalars, step=iteration)
-        runner.logger.info(
-            f'Early-bird mask of iteration {iteration}: IoU {agreement:.4f} with the one '
-            f'before (random masks: {scalars["early_bird/chance"]:.4f})')
+        runner.visualizer.add_scalars(scalars_of(mask, hook.previous), step=iteration)
+        agreement = {of: iou(mask, hook.previous, of) for of in MEASURED}
+        levels = [f'{value:.4f} of the {of} (random masks: '
+                  f'{chance_iou(mask, hook.previous, of):.4f})' for of, value in agreement.items()]
+        runner.logger.info(f'Early-bird mask of iteration {iteration}: IoU with the one before '
+                           + ', '.join(levels))
         if hook.stop is not None and 'iou' in hook.stop:
-            hook.streak = hook.streak + 1 if agreement >= hook.stop['iou'] else 0
+            agrees = agreement[hook.stop.get('of', 'survivors')] >= hook.stop['iou']
+            hook.streak = hook.streak + 1 if agrees else 0
             if hook.streak >= hook.stop['patience']:
                 hook.found = iteration
     if iteration == hook.stop_at:
         hook.found = iteration
     hook.previous = mask
+
+
+def scalars_of(mask, previous) -> Dict[str, float]:
+    """What the visualizer gets of two candidates in a row."""
+    scalars = {}
+    for of in MEASURED:
+        end = early_bird.suffix(of)
+        scalars.update({
+            f'early_bird/iou_previous{end}': iou(mask, previous, of),
+            f'early_bird/chance{end}': chance_iou(mask, previous, of),
+            **{f'early_bird/iou_previous{end}/{group}': value
+               for group, value in group_iou(mask, previous, of).items()}})
+    return scalars
 
 
 def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
@@ -185,7 +201,7 @@ def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
     save_checkpoint(runner, by_epoch)
 
 
-@master_only
+@on_rank_0
 def save_checkpoint(runner, by_epoch: bool) -> None:
     """Write the checkpoint of the early end, where a resume finds it."""
     path = Path(runner.work_dir) / paths.EARLY_BIRD_CHECKPOINT
@@ -194,7 +210,7 @@ def save_checkpoint(runner, by_epoch: bool) -> None:
     write_text(Path(runner.work_dir) / 'last_checkpoint', str(path))
 
 
-@master_only
+@on_rank_0
 def write_curve(runner) -> None:
     """Compare all candidates with the ticket that the PruneHook has drawn."""
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))

@@ -1,12 +1,14 @@
 """Draw the next ticket at the end of a training."""
 import inspect
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
 from mmlth.core import mask as masks
 from mmlth.core import paths, round_sparsities, select
+from mmlth.core import state as states
+from mmlth.core.allocation import check_room
 from mmlth.core.control import check_control
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
@@ -14,8 +16,9 @@ from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_at_start, draw_ticket
+from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..transferring import TransferSpec, transfer_at_start
-from .ticket_hook import bare_model
+from .ticket_hook import bare_model, check_model_wrapper
 
 
 @HOOKS.register_module()
@@ -110,6 +113,7 @@ class PruneHook(Hook):
             check_control(control)
         self.dense_control = control == 'dense'     # in every round, not in the last alone
         self.sparsity = 0.0 if self.dense_control else sparsities[round + 1]
+        self.last_sparsity = 0.0 if self.dense_control else sparsities[-1]
         self.allocation = allocation
         self.score = score
         self.batches = batches
@@ -124,13 +128,24 @@ class PruneHook(Hook):
         self.round = round
         self.rewind = rewind
         self.out = out
+        self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+
+    def before_run(self, runner) -> None:
+        """Note the buffers before the first forward makes some, or lets them grow."""
+        self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
-        """Find unknown groups before the training, not after it; draw at the start."""
+        """Find what is wrong before the training, not after it; draw at the start."""
+        check_model_wrapper(runner.model)
+        model = bare_model(runner.model)
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
-            select(bare_model(runner.model), self.scope, self.frozen)
+            weights = select(model, self.scope, self.frozen)
+            check_room(weights, self.last_sparsity, self.allocation, self.floor)
+            if self.round == 0:     # a ticket is looked at by its TicketHook
+                warn_of_unmaskable(runner.logger, model)
+                warn_of_refilled(runner.logger, model, trial_mask(weights))
             if self.at == 'start':
                 draw_at_start(self, runner)
         if self.at == 'start':

@@ -1,12 +1,17 @@
 """Make a resumed training the uninterrupted one, bit for bit."""
 from typing import Any, Dict, Optional
 
+import mmengine
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, set_random_seed
+from mmengine.utils import digit_version
 
 from mmlth.core.random_state import random_state, set_random_state
 from mmlth.registry import HOOKS
+
+# Until then an iteration-based loop that is resumed began with the first batch again.
+_LOOPS_REPLAY = digit_version(mmengine.__version__) >= digit_version('0.10.3')
 
 
 @HOOKS.register_module()
@@ -38,9 +43,13 @@ class RandomStateHook(Hook):
         self.before_validation: Optional[Dict[str, Any]] = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Save the state; within a validation (a best checkpoint), the one before it."""
+        """Save the state that the next iteration begins with.
+
+        Within a validation (a best checkpoint) that is the one before it; in a resumed training
+        that has not gone on yet, the one still to be put back.
+        """
         checkpoint.setdefault('mmlth', {})['random_state'] = (
-            self.before_validation or random_state())
+            self.loaded or self.before_validation or random_state())
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Read it; it is put back once the data are where they were."""
@@ -54,10 +63,16 @@ class RandomStateHook(Hook):
         if self.seed is not None and self.loaded is None and runner.iter:
             set_random_seed(self.seed)      # resuming has set the rewind point's seed
         loop = runner.train_loop
-        if self.loaded is not None and not isinstance(loop, EpochBasedTrainLoop):
+        if isinstance(loop, EpochBasedTrainLoop):
+            return
+        needed = 0 if runner.iter >= runner.max_iters else runner.iter
+        if not _LOOPS_REPLAY:
+            for _ in range(needed):
+                next(loop.dataloader_iterator)
+        if self.loaded is not None:
             loop.dataloader_iterator = _Replay(
-                loop.dataloader_iterator, 0 if runner.iter >= runner.max_iters else runner.iter,
-                runner.iter, self.loaded)
+                loop.dataloader_iterator, needed, runner.iter if _LOOPS_REPLAY else 0,
+                self.loaded)
 
     def before_train_epoch(self, runner) -> None:
         """Put the state back in an epoch-based loop, which resumes between epochs."""

@@ -2,7 +2,6 @@
 from pathlib import Path
 from typing import Optional, Union
 
-from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -12,14 +11,20 @@ from mmlth.core.files import whole_file
 from mmlth.core.rewind import rewind_iteration
 from mmlth.registry import HOOKS
 
+from ..ranks import on_rank_0
+from ..reading import check_written
+
 
 @HOOKS.register_module()
 class RewindHook(Hook):
     """Save the point that tickets are rewound to: ``rewind.pth`` in the work dir.
 
     The file is an ordinary mmengine checkpoint with weights, batch-norm statistics,
-    optimizer and schedulers (late resetting: Frankle et al. 2019; the paper, 4.3).
-    A resumed training that has passed the point keeps the file that is there.
+    optimizer and schedulers (late resetting: Frankle et al. 2019; the paper, 4.3). It is
+    the state in which the next iteration begins: a point at the end of an epoch is that
+    of the finished epoch, by-epoch schedulers included, and a validation that belongs to the
+    point is behind it. A resumed training that has passed the point keeps the file that
+    is there.
 
     Args:
         to: When: ``'600it'`` or 600 (iterations), ``'2ep'`` (epochs), ``'5%'`` of the
@@ -41,7 +46,7 @@ class RewindHook(Hook):
         out: The file's name in the work dir. Default: ``'rewind.pth'``.
 
     Note:
-        VERY_LOW priority: the schedulers have stepped when the point is saved.
+        VERY_LOW priority: schedulers and averages have stepped when the point is saved.
     """
     priority = 'VERY_LOW'
 
@@ -79,26 +84,38 @@ class RewindHook(Hook):
                 f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
                 "training only between epochs. Choose to='1ep' or the like, "
                 "schedule='restart', or an IterBasedTrainLoop.")
-        if runner.iter > self.iteration and not (Path(runner.work_dir) / self.out).exists():
+        path = Path(runner.work_dir) / self.out
+        if runner.iter > self.iteration and not path.exists():
             raise UserError(
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
                 f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
-                f'{Path(runner.work_dir) / self.out}. Start the training anew.')
+                f'{path}. Start the training anew.')
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Save the point inside the training."""
-        if runner.iter + 1 == self.iteration:
-            ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
-            save_rewind_point(runner, self.out, self.iteration, runner.epoch + ends_epoch)
+        """Save the point inside an epoch, or of a training that has none."""
+        ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
+        if runner.iter + 1 == self.iteration and not ends_epoch:
+            save_rewind_point(runner, self.out, self.iteration, runner.epoch)
+
+    def after_train_epoch(self, runner) -> None:
+        """Save the point at the end of an epoch, which the loop has not counted yet."""
+        if self.by_epoch and runner.iter == self.iteration:
+            save_rewind_point(runner, self.out, self.iteration, runner.epoch + 1)
+
+    def after_val(self, runner) -> None:
+        """Save it again behind its validation: a metric may have moved a scheduler."""
+        if runner.iter == self.iteration:
+            save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
 
-@master_only
+@on_rank_0
 def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
     """Write the rewind point as of ``iteration`` finished iterations, whole or not at all."""
     with whole_file(Path(runner.work_dir) / name) as part:
         runner.save_checkpoint(
             str(part.parent), part.name,
             meta=dict(iter=iteration, epoch=epoch, rewind_point=True))
+        check_written(part, name, runner.logger)
     runner.logger.info(f'Rewind point of iteration {iteration} saved: {name}')

@@ -1,0 +1,183 @@
+"""Unpickle data and nothing else: what a file asks to be run is not, on any version of torch.
+
+``torch.load(weights_only=True)`` of torch < 2.6 knows no list of a user's own, and that of later
+ones gives up the whole file for one name it does not know. Here the names of a table become what
+the table says, and every other name an :class:`Unknown`, which can be called and filled but does
+nothing. Handed to ``torch.load`` as its ``pickle_module``.
+"""
+import collections
+import pickle
+import re
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Optional
+
+import numpy as np
+import torch
+
+# Other names of one module: Python 2's (protocol 2, which torch.save writes, has them), numpy 2's.
+_MODULES = {'__builtin__': 'builtins', 'numpy._core.multiarray': 'numpy.core.multiarray'}
+# Python's opcodes that make classes or take memory before the bytes for it are there.
+_NEVER = (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4,
+          pickle.BYTEARRAY8, pickle.NEXT_BUFFER)
+_NUMBERS = re.compile(r'[?]|[biufcSU]\d+|O8?')
+
+
+class Unknown:
+    """What stands for a name that is not in the table, and for everything made of it.
+
+    Args:
+        name: E.g. ``'os.system'``.
+        made: Whether it is an object made of the name, not the name itself (a class or function,
+            of which a file holds nothing but the name). Default: False.
+    """
+    __slots__ = ('__name__', 'made')
+
+    def __init__(self, name: str, made: bool = False):
+        self.__name__ = name
+        self.made = made
+
+    def __call__(self, *args) -> 'Unknown':
+        return Unknown(self.__name__, made=True)
+
+    def __setitem__(self, key, value) -> None:
+        """What a dict of a class of its own is filled with."""
+
+    def append(self, value) -> None:
+        """What a list of a class of its own is filled with."""
+
+    def __repr__(self) -> str:
+        return f'{self.__name__}{" object" if self.made else ""}'
+
+
+class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, classes too
+    """Makes what :data:`_MAKERS` has, and fills what :data:`_FILLERS` has."""
+    dispatch = {code: function for code, function in pickle._Unpickler.dispatch.items()
+                if bytes([code]) not in _NEVER}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The maker of that name; torch's own subclass turns storages into their dtypes."""
+        full = f'{_MODULES.get(module, module)}.{name}'
+        value = getattr(torch, name, None) if module in ('torch', 'torch.storage') else None
+        if isinstance(value, torch.dtype) or value is torch.UntypedStorage:     # never called
+            return value
+        return _MAKERS.get(full) or Unknown(full)
+
+    def load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = make(self.stack[-1], arguments)
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        for kind, fill in _FILLERS.items():
+            if isinstance(self.stack[-1], kind):
+                return fill(self.stack[-1], state)
+        raise pickle.UnpicklingError(f'it fills a {type(self.stack[-1]).__name__}')
+
+    dispatch[pickle.REDUCE[0]] = dispatch[pickle.NEWOBJ[0]] = load_reduce
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def make(maker: Any, arguments: Any) -> Any:
+    """``maker(*arguments)``, if it is one of ours.
+
+    Raises:
+        UnpicklingError: It is not.
+    """
+    if not isinstance(maker, Unknown) and all(maker is not known for known in _MAKERS.values()):
+        raise pickle.UnpicklingError(f'it calls a {type(maker).__name__}')
+    if type(arguments) is not tuple:
+        raise pickle.UnpicklingError(f'it calls with a {type(arguments).__name__}')
+    return maker(*arguments)
+
+
+def allow(name: str, maker: Callable, kind: Optional[type] = None,
+          filler: Optional[Callable[[Any, Any], None]] = None) -> None:
+    """Add to the table.
+
+    Args:
+        name: Module and name as files have them.
+        maker: Called in its place. It must be harmless with any data for arguments.
+        kind: The type of what it makes. Default: None, its state is not restored.
+        filler: Called with such an object and the state that the file has for it.
+    """
+    _MAKERS[name] = maker
+    if kind is not None:
+        _FILLERS[kind] = filler
+
+
+def _attribute(owner: Any, name: Any) -> Unknown:
+    """Methods are pickled as getattr(class, name); nothing needs one of a file."""
+    return Unknown(f'{getattr(owner, "__name__", type(owner).__name__)}.{name}')
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """Protocol 2 has no bytes."""
+    if encoding != 'latin1':
+        raise pickle.UnpicklingError(f'it encodes as {encoding!r:.40}')
+    return text.encode(encoding)
+
+
+def _numbers(code: Any, *flags) -> np.dtype:
+    """A copy of a plain numpy type, or of objects: one that has no fields."""
+    if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
+        raise pickle.UnpicklingError(f'it holds a numpy array of {code!r:.40}')
+    return np.dtype(code, copy=True)
+
+
+def _order(dtype: np.dtype, state: tuple) -> None:
+    """Of the state of a numpy type, the byte order alone; the rest follows from its code."""
+    size = (dtype.itemsize, dtype.alignment) if dtype.kind in 'SU' else (-1, -1)
+    if state[1] not in ('<', '>', '|', '='):
+        raise pickle.UnpicklingError('it holds a numpy type without a byte order')
+    dtype.__setstate__((3, state[1], None, None, None, *size, dtype.flags))
+
+
+def _scalar(dtype: np.dtype, data: bytes) -> np.generic:
+    if not isinstance(dtype, np.dtype) or dtype.hasobject or not isinstance(data, bytes):
+        raise pickle.UnpicklingError('it holds a malformed number of numpy')
+    return np.frombuffer(data, dtype, count=1)[0]
+
+
+def _as_tensor(function: Any, kind: Any, arguments: tuple, state: Any) -> torch.Tensor:
+    """A tensor of a class of its own, or one with attributes, as an ordinary one."""
+    return make(function, arguments)
+
+
+def _versions(value: collections.OrderedDict, state: dict) -> None:
+    """A state dict has those of its modules as an attribute."""
+    if isinstance(state.get('_metadata'), dict):
+        value._metadata = state['_metadata']
+
+
+# Python, numpy and torch; ``allow`` adds to both tables.
+_MAKERS: Dict[str, Callable] = {
+    'collections.OrderedDict': collections.OrderedDict,
+    'collections.Counter': collections.Counter,
+    'collections.defaultdict': lambda factory=None, *content: dict(*content),
+    'builtins.set': set,
+    'builtins.frozenset': frozenset,
+    'builtins.slice': slice,
+    'builtins.complex': complex,
+    'builtins.getattr': _attribute,
+    '_codecs.encode': _latin1,
+    'numpy.dtype': _numbers,
+    'numpy.core.multiarray.scalar': _scalar,
+    'numpy.core.multiarray._reconstruct': lambda kind, shape, code: np.empty(0, np.int8),
+    'torch.Size': torch.Size,
+    'torch.device': torch.device,
+    'torch.serialization._get_layout': torch.serialization._get_layout,
+    'torch._tensor._rebuild_from_type_v2': _as_tensor,
+    'torch._utils._rebuild_parameter_with_state': lambda data, requires_grad, hooks, state: (
+        torch._utils._rebuild_parameter(data, requires_grad, collections.OrderedDict())),
+    **{f'torch._utils.{name}': getattr(torch._utils, name) for name in (
+        '_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter',
+        '_rebuild_sparse_tensor', '_rebuild_meta_tensor_no_storage') if hasattr(torch._utils, name)}}
+_FILLERS: Dict[type, Callable[[Any, Any], None]] = {
+    Unknown: lambda value, state: None,
+    collections.OrderedDict: _versions,
+    np.dtype: _order,
+    np.ndarray: np.ndarray.__setstate__}
+
+# What torch.load wants of a pickle module.
+MODULE = SimpleNamespace(__name__=__name__, Unpickler=Unpickler,
+                         load=lambda file, **options: Unpickler(file, **options).load())
