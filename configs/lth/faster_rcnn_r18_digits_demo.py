@@ -4,8 +4,8 @@ Made for two processes of 8 images each, one per core (`tools/dist_train.sh CONF
 operators run on one core. A training takes about a minute and a half.
 """
 _base_ = './faster_rcnn_r18_digits_small.py'
-max_iters = 800
-train_cfg = dict(max_iters=max_iters, val_interval=200)
+max_iters = 1000
+train_cfg = dict(max_iters=max_iters, val_interval=250)
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
@@ -13,7 +13,7 @@ param_scheduler = [
         type='CosineAnnealingLR', by_epoch=False, begin=50, end=max_iters,
         T_max=max_iters - 50, eta_min_ratio=0.01)
 ]
-default_hooks = dict(checkpoint=dict(interval=200))
+default_hooks = dict(checkpoint=dict(interval=250))
 # Processes on CPU cores, not on GPUs.
 env_cfg = dict(dist_cfg=dict(backend='gloo'))
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
