@@ -13,6 +13,7 @@ from mmlth.core.errors import UserError
 from mmlth.engine.hooks.ticket_hook import bare_model
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
+from mmlth.engine.samples import skeleton_of
 
 from .flops import count_flops
 from .precision import measure, measure_voc, with_results
@@ -146,7 +147,7 @@ def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predi
             precision[kind].update(measure_voc(truth, results[kind], **watched.voc),
                                    protocol='Pascal VOC')
     return Predictions(truth, results, precision, flops, loop.dataloader.dataset,
-                       _skeleton(metric.dataset_meta), name)
+                       skeleton_of(metric.dataset_meta), name)
 
 
 def _kinds(metric) -> List[str]:
@@ -175,14 +176,6 @@ def _evaluation(metric, truth, results: List[dict], kind: str):
     else:
         evaluation.params.iouThrs = metric.iou_thrs
     return evaluation
-
-
-def _skeleton(meta: Dict[str, Any]) -> List[List[int]]:
-    """Pairs of indices, as MMPose has them, or from this package's pairs of names."""
-    if 'skeleton_links' in meta:
-        return [list(map(int, link)) for link in meta['skeleton_links']]
-    names = list(meta.get('keypoint_names', ()))
-    return [[names.index(a), names.index(b)] for a, b in meta.get('skeleton', ())]
 
 
 def _last_line(error: OSError) -> str:

@@ -35,6 +35,8 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
+    # And of one name a visualizer: a round would log into the folder of the one before.
+    (cfg.get('visualizer') or {}).pop('name', None)
     rewind, prune = build_hook(cfg, RewindHook).given, build_hook(cfg, PruneHook).given
     if not rewind['random_state']:
         seed += round_index

@@ -17,13 +17,13 @@ from mmlth.analysis import analyze
 from mmlth.analysis import evaluate as evaluating
 from mmlth.analysis.analyze import ANALYSES, EVALUATIONS
 from mmlth.analysis.evaluate import Evaluations, evaluate
-from mmlth.analysis.examples import read_picture
 from mmlth.analysis.runs import find_runs
 from mmlth.analysis.truth import category_names, training_counts
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner, chain_report
 from mmlth.report.guard import Guard
+from mmlth.report.picture import read_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
