@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmlth.core.errors import UserError
-from mmlth.sparse import SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops, sparsify
+from mmlth.sparse import (SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops,
+                          sparsify)
+from mmlth.sparse.layers import ChannelsLastPool
 
 needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
 
@@ -77,7 +79,8 @@ def test_the_same_results(model, always):
         found = model(x)
     for a, b in zip(found, expected):
         assert (a - b).abs().max() <= 1e-5 * b.abs().max()
-    sparse = {name for name, m in model.named_modules() if isinstance(m, (SparseConv2d, SparseLinear))}
+    sparse = {name for name, m in model.named_modules()
+              if isinstance(m, (SparseConv2d, SparseLinear))}
     assert sparse == {'conv', 'head', 'read_twice', 'linear'}
     assert model.same_linear is model.linear
     assert {row.name for row in report.layers if row.chosen == 'sparse'} == sparse
@@ -87,6 +90,18 @@ def test_the_same_results(model, always):
     assert why['full'] == 'too few zeros'
     calls = {row.name: row.calls for row in report.layers}
     assert calls['head'] == calls['linear'] == 2
+
+
+@needs_kernels
+@pytest.mark.parametrize('pool', [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(5, 1, 2, ceil_mode=True)])
+def test_pools_in_channels_last(always, pool):
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), pool, pool).eval()
+    x = torch.randn(2, 3, 13, 17)
+    with torch.no_grad():
+        expected = model(x)
+        report = sparsify(model, x)
+        assert report.pools == 1 and isinstance(model[1], ChannelsLastPool)
+        assert torch.equal(model(x), expected) and model(x).is_contiguous()
 
 
 def test_only_what_one_norm_alone_reads_is_folded(model):

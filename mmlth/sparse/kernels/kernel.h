@@ -60,6 +60,13 @@ inline Four quarter(const Vec& v, int lane) {
     return part;
 }
 
+// Each lane gets what the next one has.
+inline Vec next_lane(const Vec& v) {
+    Bits from;
+    for (int lane = 0; lane < LANES; ++lane) from[lane] = (lane + 1) % LANES;
+    return __builtin_shuffle(v, from);
+}
+
 // Four floats from `at` on of each of the lanes k, k + 4, k + 8, ...
 inline Vec quads(const float* const* rows, int64_t at, int k) {
 #if defined(MMLTH_SHUFFLE) && MMLTH_LANES > 4
@@ -307,6 +314,13 @@ struct Unit {
                     + x[lane] * c.stride_w - c.pad_w + begin : zeros;
                 rows[h].step[lane] = inside ? plane : 0;
             }
+        // Where a tile's right neighbour is the next lane, what reaches over to it is there.
+        const int64_t period = c.stride_w * c.tile_w;
+        int last[LANES], lasts = 0;     // lanes without that neighbour
+        for (int lane = 0; lane < LANES; ++lane)
+            if (lane == LANES - 1 || !valid[lane] || n[lane + 1] != n[lane]
+                || y[lane + 1] != y[lane]) last[lasts++] = lane;
+        const bool reuse = begin == 0 && end == wide && period < wide && lasts <= 3;
         for (int64_t i = 0; i < count; ++i) {
             // What a lane reads left or right of its row is another row and is masked away; but
             // near the first and the last row of the tensor there may be nothing to read.
@@ -322,7 +336,13 @@ struct Unit {
                         std::memcpy(spare + lane * wide + from[lane], rows[h].at[lane] + from[lane],
                                     (to[lane] - from[lane]) * sizeof(float));
                 }
-                gather(ends ? copies : rows[h].at, end - begin, packed + begin, 1);
+                gather(ends ? copies : rows[h].at, reuse && !ends ? period : end - begin,
+                       packed + begin, 1);
+                for (int64_t w = period; reuse && !ends && w < wide; ++w) {
+                    packed[w] = next_lane(packed[w - period]);
+                    for (int k = 0; k < lasts; ++k)
+                        reinterpret_cast<float*>(packed + w)[last[k]] = rows[h].at[last[k]][w];
+                }
                 rows[h].next();
             }
         }
