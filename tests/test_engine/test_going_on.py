@@ -259,7 +259,7 @@ def test_values_are_compared_by_content():
 
 def test_plain_values_are_as_json_has_them():
     """The names of shared dense trainings are made of them."""
-    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})
+    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})  # noqa: F601
     cfg = Config(dict(values=values))
     assert plain_config(cfg) == json.loads(json.dumps(cfg.to_dict()))
     assert plain_config(Config(dict(p=functools.partial(int, np.int64(3)))))['p'] == dict(
