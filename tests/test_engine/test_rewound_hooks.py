@@ -2,8 +2,8 @@
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
-from toy import lottery_config, run_lottery
+from mmengine.registry import HOOKS, METRICS
+from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import Ticket, paths
 from mmlth.core.rewind import late_schedulers, trained_weights
@@ -50,11 +50,22 @@ def test_what_the_average_starts_from(tmp_path, options):
     assert not torch.equal(point['state_dict']['head.weight'], weights['head.weight'])
 
 
+@METRICS.register_module(force=True)
+class Falling(ToyAccuracy):
+    """Best at a round's first validation."""
+    value = 10.0
+
+    def compute_metrics(self, results):
+        self.value -= 1
+        return dict(AP=self.value)
+
+
 def test_the_dense_models_best_checkpoint_stays(tmp_path):
     """A ticket has a best checkpoint of its own, and need not beat the dense model for it."""
     cfg = lottery_config(tmp_path, schedule='resume', to='4it', train_cfg=dict(val_interval=4),
+                         val_evaluator=dict(type='Falling'),
                          default_hooks=dict(checkpoint=dict(
-                             interval=2, save_best='toy/AP', rule='less', max_keep_ckpts=1)))
+                             interval=2, save_best='toy/AP', rule='greater', max_keep_ckpts=1)))
     run_lottery(cfg)
     for r in (0, 1):
         assert len(list((tmp_path / f'round_{r}').glob('best_toy_AP_*.pth'))) == 1, r
