@@ -41,9 +41,10 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
         'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
         'those trained; from start, those that the weights of the last round have behind them '
         'since their initialisation; images are iterations times the batch size of the config '
-        'times the processes that trained at once (one where none are noted); time is the wall time on '
-        'the machine that ran it, evaluation included, whatever else ran there. Means over '
-        'seeds. Where a study shares its dense training, each ticket is charged with it in full.',
+        'times the processes that trained at once (one where none are noted); time is the '
+        'wall time on the machine that ran it, evaluation included, whatever else ran there. '
+        'Means over seeds. Where a study shares its dense training, each ticket is '
+        'charged with it in full.',
         'To compare at equal cost, a dense model, or a control that needs no trained one, may be '
         'trained as long as the whole chain of the ticket: "in dense trainings" says how many '
         'times the schedule of the dense model that is.']

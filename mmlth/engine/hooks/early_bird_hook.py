@@ -42,8 +42,8 @@ class EarlyBirdHook(Hook):
             weights, the paper's measure, which is higher: at 80 % sparsity 0.95 where that of
             the survivors is 0.81. Default of ``of``: ``'survivors'``. ``dict(at='25%')`` ends it
             there, with the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as
-            RewindHook's ``to``), to see what masks of various stages are worth. An epoch-based training
-            ends with the epoch. Default: None, train to the end.
+            RewindHook's ``to``), to see what masks of various stages are worth. An epoch-based
+            training ends with the epoch. Default: None, train to the end.
 
     Note:
         LOWEST priority: it draws what the iteration left, and at the end it reads the
