@@ -264,7 +264,7 @@ def test_instance_data_needs_no_panoptic_folder(tmp_path):
     """MMDetection's Mask2Former for instances inherits a folder that its data set never reads."""
     data = dict(type='CocoDataset', data_root=str(tmp_path), ann_file='a.json',
                 data_prefix=dict(img='', seg='panoptic/'))
-    (tmp_path / 'a.json').touch()
+    (tmp_path / 'a.json').write_text('{}')
     cfg = lottery_config(tmp_path)
     cfg.train_dataloader.dataset = data
     check_config(cfg)
@@ -274,7 +274,7 @@ def test_instance_data_needs_no_panoptic_folder(tmp_path):
 
 
 def test_the_boxes_of_a_person_detector_must_be_there(tmp_path):
-    (tmp_path / 'a.json').touch()
+    (tmp_path / 'a.json').write_text('{}')
     cfg = lottery_config(tmp_path)
     cfg.val_dataloader.dataset = dict(type='mmpose.CocoDataset', data_root=str(tmp_path),
                                       ann_file='a.json', bbox_file=None)
