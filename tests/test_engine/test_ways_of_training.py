@@ -1,13 +1,12 @@
 """Combined ways of training: zeros after every update, in the model, its EMA copy, all files."""
 import random
-from functools import partial
+from contextlib import nullcontext
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import ApexOptimWrapper
-from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import HOOKS, MODELS, RUNNERS
 from test_masked_training import OPTIMIZERS, train
 from toy import ToyModel, lottery_config
@@ -16,6 +15,7 @@ from toy_ticket import check_files, make_ticket, ticket_config
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError
 from mmlth.engine.preflight import check_config
+from mmlth.zoo.light import amp_on_cpu
 
 EMA = dict(type='EMAHook', momentum=0.2)
 SAVE_BEST = dict(checkpoint=dict(save_best='toy/AP', rule='greater'))
@@ -35,12 +35,10 @@ def weights(runner):
 
 
 @pytest.fixture
-def amp(monkeypatch):
+def amp():
     """mmengine's wrapper asks for a GPU; PyTorch's autocast and GradScaler do not."""
-    if not torch.cuda.is_available():
-        monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
-        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler',
-                            partial(torch.amp.GradScaler, 'cpu'))
+    with nullcontext() if torch.cuda.is_available() else amp_on_cpu():
+        yield
 
 
 @pytest.mark.parametrize('by_epoch', [False, True])
