@@ -71,7 +71,7 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
     if not rows:
         raise UserError('no run has a readable sparsity.json')
     inputs = {e['flops']['inputs'] for run in runs for r in run.rounds
-              for e in [evaluations.get(r)] if e is not None}
+              for e in [evaluations.get(r)] if e is not None and e['flops'] is not None}
     text = [
         'Zeros in weights are no speed-up: dense hardware and libraries multiply with them as '
         'with any number. The operations left are those that would remain if every '

@@ -102,7 +102,7 @@ class _Trace(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        for value in torch.utils._pytree.tree_leaves((args, kwargs)):
+        for value in torch.utils._pytree.tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
                 for layer in self.owners.get(_storage(value), ()):
                     self.uses[layer].elsewhere |= layer is not self.inside
