@@ -1,5 +1,7 @@
 """sparsify: what is folded, what is left alone, and that the model computes the same."""
 import copy
+import subprocess
+import sys
 from math import inf
 
 import pytest
@@ -19,6 +21,15 @@ needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops
 def always(monkeypatch):
     """Sparse, however fast: these layers are too small for a time to mean much."""
     monkeypatch.setattr(convert, 'GAIN', inf)
+
+
+def test_no_mm_package_is_imported():
+    """Sparse models are plain PyTorch too."""
+    program = ("import sys, mmlth.sparse; print(*{m.split('.')[0] for m in sys.modules "
+               "if m.startswith('mm') and m.split('.')[0] not in sys.stdlib_module_names})")
+    found = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                           check=True).stdout.split()
+    assert found == ['mmlth']
 
 
 class Weighted(nn.Conv2d):
