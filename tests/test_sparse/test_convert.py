@@ -3,6 +3,7 @@ import copy
 import subprocess
 import sys
 from math import inf
+from pathlib import Path
 
 import pytest
 import torch
@@ -152,6 +153,16 @@ def test_without_a_compiler_all_stays_dense(model, monkeypatch):
         assert all((a - b).abs().max() < 1e-4 for a, b in zip(model(x), expected))
     assert report.summary() == reason
     assert {row.chosen for row in report.layers} == {'dense'}
+
+
+def test_a_failed_build_leaves_nothing_and_says_why(monkeypatch, tmp_path):
+    def fail(**kwargs):
+        (Path(kwargs['build_directory']) / 'kernels.so').write_bytes(b'half')
+        raise RuntimeError('ninja says much\nops.cpp:3: error: no such thing\nand more')
+    monkeypatch.setenv('MMLTH_CACHE', str(tmp_path))
+    monkeypatch.setattr('torch.utils.cpp_extension.load', fail)
+    assert build.unavailable.__wrapped__().endswith('stay dense: ops.cpp:3: error: no such thing')
+    assert [path.name for path in tmp_path.rglob('*') if path.is_file()] == ['lock']
 
 
 def test_a_model_in_training_mode_is_refused(model):
