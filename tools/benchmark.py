@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Measure a ticket's training step, drawing, file and sparse inference against their goals.
+"""Measure a ticket's training step (time and memory), drawing, file and sparse inference.
 
 Ratios are medians over pairs of neighbouring calls, so that other work on the machine
 touches both sides. The full run takes five to ten minutes and 10 GB of memory on two

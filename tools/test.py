@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.rounds import evaluation_config
+from mmlth.engine.types import name_of
 
 
 def parse_args():
@@ -46,7 +47,7 @@ def add_outputs(cfg, args):
         hook.show = args.show
         hook.wait_time = args.wait_time
         # The hooks of MMPose and MMDetection call the same things by other names.
-        if 'Pose' in hook.type:
+        if 'Pose' in name_of(hook.type):
             hook.enable, hook.out_dir = True, args.show_dir
         else:
             hook.draw, hook.test_out_dir = True, args.show_dir

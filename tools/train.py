@@ -12,7 +12,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
-from mmlth.engine.config import load_config, use_masked_amp
+from mmlth.engine.amp import use_masked_amp
+from mmlth.engine.config import load_config
 
 
 def parse_args():

@@ -11,10 +11,13 @@ from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.engine.hooks.ticket_hook import bare_model
+from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
+from mmlth.engine.samples import skeleton_of
 
 from .flops import count_flops
-from .precision import measure, measure_voc, quiet, with_results
+from .precision import measure, measure_voc, with_results
+from .quiet import quiet
 from .truth import to_coco
 
 _FLOP_IMAGES = 4    # how many inputs operations are counted on
@@ -58,7 +61,7 @@ def predict(cfg: Config, checkpoint) -> Predictions:
     if not cfg.get(f'{name}_dataloader'):
         raise UserError('the config has no validation and no test loop')
     with quiet(), tempfile.TemporaryDirectory() as folder:
-        runner = Runner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
+        runner = RoundRunner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
         try:
             loop = getattr(runner, f'{name}_loop')
             watched = _watch(loop, str(Path(folder) / 'results'))
@@ -144,7 +147,7 @@ def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predi
             precision[kind].update(measure_voc(truth, results[kind], **watched.voc),
                                    protocol='Pascal VOC')
     return Predictions(truth, results, precision, flops, loop.dataloader.dataset,
-                       _skeleton(metric.dataset_meta), name)
+                       skeleton_of(metric.dataset_meta), name)
 
 
 def _kinds(metric) -> List[str]:
@@ -173,14 +176,6 @@ def _evaluation(metric, truth, results: List[dict], kind: str):
     else:
         evaluation.params.iouThrs = metric.iou_thrs
     return evaluation
-
-
-def _skeleton(meta: Dict[str, Any]) -> List[List[int]]:
-    """Pairs of indices, as MMPose has them, or from this package's pairs of names."""
-    if 'skeleton_links' in meta:
-        return [list(map(int, link)) for link in meta['skeleton_links']]
-    names = list(meta.get('keypoint_names', ()))
-    return [[names.index(a), names.index(b)] for a, b in meta.get('skeleton', ())]
 
 
 def _last_line(error: OSError) -> str:

@@ -12,9 +12,9 @@ from mmlth.engine.lengths import (Length, ended_by, ended_by_early_bird, ended_e
                                   rewound_to)
 from mmlth.engine.lottery_state import read_json, read_lottery
 
-from .labels import class_names, data_label, method_label, model_label, source_label
+from .labels import data_label, method_label, model_label, source_label
 from .metrics import Metric, main_metrics
-from .settings import read_settings, training_hash
+from .settings import read_config, read_settings, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 
@@ -180,8 +180,6 @@ def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[st
     try:
         run = _read(folder, study)
     except UserError as error:
-        if study is None:       # it was asked for by name
-            raise
         run = str(error)
     if isinstance(run, str):
         found.left_out[f'{study}/{folder.name}' if study else folder.name] = run
@@ -232,7 +230,7 @@ def _read(folder: Path, study: Optional[str]):
     waiting = [e['round'] for e in lottery['rounds'] if e['status'] != 'done']
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
-    cfg = Config(class_names(lottery['config']))
+    cfg = read_config(lottery)
     settings = read_settings(cfg)
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)

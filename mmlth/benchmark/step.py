@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmlth.core import draw, select
 from mmlth.engine.masked_optim_wrapper import MaskedOptimWrapper
 
+from .memory import bench_memory, fill_gradients
 from .models import detector
 from .table import row
 from .timing import interleaved, ratio
@@ -24,22 +25,22 @@ CLIPS = {'': None, ', clipped': dict(max_norm=35, norm_type=2)}
 
 def bench_step(sparsity: float, repeats: int, quick: bool = False,
                device: str = 'cpu') -> List[dict]:
-    """Rows for both optimizers, with and without clipping: seconds and state bytes."""
+    """Rows for both optimizers: seconds and state bytes, with and without clipping; memory."""
     model = detector(quick).to(device)
     mask = draw(select(model), sparsity)
     rows = []
     for name, make in OPTIMIZERS.items():
         for clip_name, clip in CLIPS.items():
             rows += _compare(f'{name}{clip_name}', model, mask, make, clip, repeats, device)
-    return rows
+    return rows + bench_memory(model, OPTIMIZERS, device)
 
 
 def _compare(name, model, mask, make, clip, repeats, device) -> List[dict]:
     dense, masked, boolean = (_wrapper(kind, model, make, clip)
                               for kind in (OptimWrapper, MaskedOptimWrapper, OptimWrapper))
     masked[1].bind(dict(masked[0].named_parameters()), mask)
-    steps = dict(dense=dense[1].step, masked=masked[1].step,
-                 boolean=_boolean_step(*boolean, mask))
+    steps = dict(dense=_again(dense[0], dense[1].step), masked=_again(masked[0], masked[1].step),
+                 boolean=_again(boolean[0], _boolean_step(*boolean, mask)))
     interleaved(steps, 2, device)       # the first step allocates the optimizer's state
     times = interleaved(steps, repeats, device)
     state = {kind: _state_bytes(wrapper.optimizer)
@@ -59,10 +60,19 @@ def _wrapper(kind: type, model: nn.Module, make: Callable, clip: Optional[dict]
              ) -> Tuple[nn.Module, OptimWrapper]:
     """A copy of the model with random gradients, and its optim wrapper."""
     model = copy.deepcopy(model)
-    for param in model.parameters():
-        if param.requires_grad:
-            param.grad = 1e-3 * torch.randn_like(param)
+    fill_gradients(model)
     return model, kind(make(model.parameters()), clip_grad=clip)
+
+
+def _again(model: nn.Module, step: Callable) -> Callable:
+    """A step that finds the same gradients each time: a ticket's gives them up."""
+    gradients = [(param, param.grad) for param in model.parameters()]
+
+    def call():
+        for param, gradient in gradients:
+            param.grad = gradient
+        step()
+    return call
 
 
 def _boolean_step(model: nn.Module, wrapper: OptimWrapper,

@@ -14,7 +14,9 @@ the next ``zero_grad``. So a ticket of density d, with s values of state a weigh
 8 + 4 s: with d = 0.5 no more for SGD with momentum (12) and less for Adam (14 against 16).
 A layer of which nothing is pruned stays in the optimizer as it is.
 """
+import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import Dict, List, Mapping, Optional
 
 import torch
@@ -148,22 +150,42 @@ class MaskBinding:
 
 
 def _make_groups(params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor]) -> List[_Group]:
-    names, groups = list(params), []
+    names, groups, nan = list(params), [], {}
     for numbers in grouped(list(params.values())):
         chosen = [names[i] for i in numbers]
         tensors = [params[name] for name in chosen]
         survivors = Survivors([mask[name].to(params[name].device) for name in chosen])
-        nan = tensors[0].new_full((), float('nan'))
-        groups.append(_Group([
+        kind = (tensors[0].dtype, tensors[0].device)
+        nan.setdefault(kind, tensors[0].new_full((), float('nan')))
+        entries = [
             _Entry(name, param, values.data.requires_grad_(param.requires_grad),
-                   _blank(nan, param.shape))
-            for name, param, values in zip(chosen, tensors, survivors.read(tensors))], survivors))
+                   _blank(nan[kind], param.shape))
+            for name, param, values in zip(chosen, tensors, survivors.read(tensors))]
+        for entry in entries:
+            if entry.param.requires_grad:
+                entry.param.register_hook(partial(_begin_anew, weakref.ref(entry)))
+        groups.append(_Group(entries, survivors))
     return groups
 
 
 def _blank(value: Tensor, shape) -> Tensor:
     """A tensor that repeats one entry and takes no memory; what writes to it raises."""
-    return value.as_strided((), ()).expand(shape)
+    return value.as_strided((), ()).expand(shape).data     # .data counts its own writes
+
+
+def _was_cleared(e: _Entry) -> bool:
+    """Whether ``model.zero_grad`` has zeroed the placeholder, which some torch releases allow."""
+    if not e.blank._version:
+        return False
+    e.blank = _blank(e.param.new_full((), float('nan')), e.param.shape)
+    return True
+
+
+def _begin_anew(entry: 'weakref.ref[_Entry]', gradient: Tensor) -> None:
+    """Called before a gradient is accumulated; the parameter must not keep itself alive."""
+    e = entry()
+    if e is not None and e.param.grad is e.blank and _was_cleared(e):
+        e.param.grad = None
 
 
 def _gather_gradients(group: _Group) -> None:
@@ -175,6 +197,9 @@ def _gather_gradients(group: _Group) -> None:
             e.compact.grad = None
         elif e.param.grad is not e.blank:
             fresh.append(e)
+        elif _was_cleared(e):
+            e.param.grad = e.blank
+            e.compact.grad = torch.zeros_like(e.compact)
     if fresh:
         gradients = group.survivors.read(
             [e.param.grad if e in fresh else e.param for e in group.entries])

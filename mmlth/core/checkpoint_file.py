@@ -40,7 +40,7 @@ def load(path, map_location: Any = 'cpu') -> Any:
             return load_file(str(path))
         _check_form(path)
         with _without(_FORCE):
-            return torch.load(str(path), map_location, unpickler.MODULE)
+            return torch.serialization.load(str(path), map_location, unpickler.MODULE)
     except Exception as error:      # an unpickler raises whatever the damage makes of it
         reason = (str(error).strip() or '-').splitlines()[0][:200]
         raise UserError(f'{path} cannot be read as a checkpoint: {type(error).__name__}: '
@@ -83,11 +83,11 @@ def _check_form(path: Path) -> None:
     """What torch.load would take for something else, or unpack to more than its bytes."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
+            if any(Path(name).name == 'constants.pkl' for name in file.namelist()):
+                raise ValueError('it is a TorchScript archive, a program: save a state_dict')
             # torch.save compresses nothing; what expands could take all memory.
             if any(entry.file_size > entry.compress_size for entry in file.infolist()):
                 raise ValueError('it is compressed')
-            if any(Path(name).name == 'constants.pkl' for name in file.namelist()):
-                raise ValueError('it is a TorchScript archive, a program: save a state_dict')
         return
     with open(path, 'rb') as file:
         if file.read(len(_LEGACY)) != _LEGACY:

@@ -24,14 +24,18 @@ def random_state() -> Dict[str, Any]:
 
 
 def set_random_state(state: Dict[str, Any]) -> None:
-    """Put a :func:`random_state` back. The tensors may lie on any device."""
+    """Put a :func:`random_state` back. The tensors may lie on any device.
+
+    Of more GPUs than are visible now, the first ones' states are put back.
+    """
     version, numbers, gauss = state['python']
     random.setstate((version, tuple(numbers), gauss))
     name, keys, position, has_gauss, cached = state['numpy']
     np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([s.cpu() for s in state['cuda']])
+        for device, saved in zip(range(torch.cuda.device_count()), state['cuda']):
+            torch.cuda.set_rng_state(saved.cpu(), device)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 """The rewind point: when it is taken, and the weights a checkpoint holds."""
+import copy
 import re
 from typing import Dict, Mapping, Union
 
@@ -44,8 +45,19 @@ def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
     With an EMAHook, ``state_dict`` holds the average and ``ema_state_dict`` the weights
     themselves (the hook swaps them before saving).
     """
-    state = dict(checkpoint['state_dict'])
+    state = copy.copy(checkpoint['state_dict'])     # with its modules' versions
     for name, tensor in checkpoint.get('ema_state_dict', {}).items():
         if name.startswith('module.'):
             state[name[len('module.'):]] = tensor
     return state
+
+
+def late_schedulers(checkpoint: Mapping) -> int:
+    """How many schedulers of an mmengine checkpoint lack a step that its place in training has.
+
+    Earlier versions of mmlth saved a point at the end of an epoch before by-epoch schedulers
+    had stepped.
+    """
+    meta = checkpoint['meta']
+    return sum(scheduler['_global_step'] < meta['epoch' if scheduler['by_epoch'] else 'iter']
+               for scheduler in checkpoint.get('param_schedulers') or [])

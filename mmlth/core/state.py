@@ -66,6 +66,26 @@ def load(model: nn.Module, state: Mapping[str, Tensor], source: str,
         tensor.detach().copy_(state[name])
 
 
+def renamed(model: nn.Module, state: Mapping[str, Any]) -> Dict[str, Any]:
+    """A state dict of an older version of the model by the names of today.
+
+    Modules convert older names in hooks of ``load_state_dict``, or in their
+    ``_load_from_state_dict``: as mmengine does, all of them are called, which also loads
+    what fits into ``model``.
+    """
+    result, versions = dict(state), getattr(state, '_metadata', {})
+
+    def visit(module: nn.Module, prefix: str) -> None:
+        module._load_from_state_dict(result, prefix, versions.get(prefix[:-1], {}), True, [], [],
+                                     [])
+        for name, child in module._modules.items():
+            if child is not None:
+                visit(child, f'{prefix}{name}.')
+
+    visit(model, '')
+    return result
+
+
 def extra_states(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
     """What ``get_extra_state`` of modules has put into a state dict.
 
@@ -84,9 +104,18 @@ def extra_states(state: Mapping[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
 
 
 def set_extra_states(model: nn.Module, states: Mapping[str, Any]) -> None:
-    """Give each module its extra state."""
+    """Give each module its extra state.
+
+    Raises:
+        UserError: The model has no such module, or one that keeps none.
+    """
+    modules = dict(model.named_modules())
     for name, value in states.items():
-        model.get_submodule(name.rpartition('.')[0]).set_extra_state(copy.deepcopy(value))
+        module = modules.get(name.rpartition('.')[0])
+        if getattr(type(module), 'set_extra_state', None) in (None, nn.Module.set_extra_state):
+            raise UserError(f'there is an extra state {name}, which no module of this model keeps. '
+                            'Was it made for another model?')
+        module.set_extra_state(copy.deepcopy(value))
 
 
 def buffer_shapes(model: nn.Module) -> Dict[str, Tuple[int, ...]]:

@@ -8,14 +8,14 @@ from typing import Dict, List, Sequence, Tuple
 import torch
 from torch import Tensor
 
-GROUP = {'cpu': 1 << 17}    # weights; small enough for a core's cache
+GROUP = {'cpu': 1 << 15}    # weights; there calls are cheap
 GROUP_ELSEWHERE = 1 << 22   # weights; large enough for one kernel to pay
 
 
 class Survivors:
     """The positions of the surviving entries in some tensors, taken one after the other.
 
-    They are 32-bit where these fit: 4 bytes a survivor.
+    They are 32-bit, 4 bytes a survivor; 16-bit where these fit, 64-bit where they must be.
 
     Args:
         masks: One BoolTensor for each tensor, all on its device.
@@ -25,7 +25,8 @@ class Survivors:
         self.shapes = [keep.shape for keep in masks]
         self.counts = [int(torch.count_nonzero(keep)) for keep in masks]
         self.size = sum(keep.numel() for keep in masks)
-        kind = torch.int32 if self.size < 2 ** 31 else torch.int64
+        kind = next(kind for kind in (torch.int16, torch.int32, torch.int64)
+                    if self.size - 1 <= torch.iinfo(kind).max)
         self.index = torch.empty(sum(self.counts), dtype=kind, device=masks[0].device)
         start = before = 0
         for keep, count in zip(masks, self.counts):
@@ -37,7 +38,8 @@ class Survivors:
         """The surviving entries of each tensor, 1-D; a new tensor of which these are views."""
         flat = [tensor.detach().reshape(-1) for tensor in tensors]
         flat = flat[0] if len(flat) == 1 else torch.cat(flat)
-        return torch.index_select(flat, 0, self.index).split(self.counts)
+        index = self.index.int() if self.index.dtype == torch.int16 else self.index
+        return torch.index_select(flat, 0, index).split(self.counts)
 
     def write(self, values: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
         """Set the surviving entries of each tensor to its values, all others to 0."""

@@ -3,8 +3,10 @@ from typing import Any, Dict, List, Sequence
 
 from mmengine.config import Config
 
+from .hook_configs import build_hook
+from .hooks import PruneHook, RewindHook
 from .lengths import ended_by, ended_by_early_bird, ended_early, lengths
-from .rounds import hook_config
+from .transferring import TransferSpec
 
 _COLUMNS_TEXT = (
     'Iterations are those of the round itself; "from start" counts all that its weights were '
@@ -18,7 +20,18 @@ def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
              + settings_text(cfg)]
     if not rounds[0]['iterations']:
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), _COLUMNS_TEXT]
+    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]
+
+
+def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
+    """Says where the number of processes, and with it the effective batch, has changed."""
+    counts = {entry['round']: entry.get('processes') for entry in rounds
+              if entry.get('processes') and entry['status'] == 'done'}
+    if len(set(counts.values())) < 2:
+        return []
+    listed = ', '.join(f'round {index} by {count}' for index, count in counts.items())
+    return [f'Trained by different numbers of processes: {listed}. auto_scale_lr has scaled the '
+            'learning rates with the batch; iterations are of different numbers of images.']
 
 
 def endings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
@@ -50,27 +63,26 @@ def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
 
 def settings_text(cfg: Config) -> str:
     """What was pruned, how, and what the tickets start from, in sentences."""
-    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
-    mode, control = rewind.get('mode', 'weights'), prune.get('control')
+    prune, rewind = build_hook(cfg, PruneHook), build_hook(cfg, RewindHook)
     start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
-             'finetune': 'its trained weights and the last learning rates, not'}[mode]
-    text = _transfer_text(prune.transfer) if prune.get('transfer') else (
-        f'Scope: {prune.get("scope") or "every convolution and linear weight"}; frozen weights '
-        f'are {"in" if prune.get("frozen", True) else "not in"} scope. '
-        f'Allocation: {prune.get("allocation", "global")}; score: '
-        f'{prune.get("score", "magnitude")}; floor of each layer: {prune.get("floor", 0.0):.0%}. ')
-    text += (
-        f'A ticket starts from {start} the rewind point {rewind.get("to", "0it")}; schedule: '
-        f'{rewind.get("length") or rewind.get("schedule", "restart")}.')
+             'finetune': 'its trained weights and the last learning rates, not'}[rewind.mode]
+    text = _transfer_text(prune.transfer) if prune.transfer else (
+        f'Scope: {prune.scope or "every convolution and linear weight"}; frozen weights '
+        f'are {"in" if prune.frozen else "not in"} scope. '
+        f'Allocation: {prune.allocation}; score: {prune.score}; '
+        f'floor of each layer: {prune.floor:.0%}. ')
+    text += (f'A ticket starts from {start} the rewind point {rewind.to}; schedule: '
+             f'{rewind.length or rewind.schedule}.')
+    control = prune.given['control']
     if control:
         text += f' This is a control, not a ticket: the last round is {control!r}.'
     return text
 
 
-def _transfer_text(transfer) -> str:
-    pruned = transfer.get('sparsity')
+def _transfer_text(transfer: TransferSpec) -> str:
+    pruned = transfer.sparsity
     here = f', pruned on the way to {pruned:.0%}' if pruned is not None else ''
     weights = ('and weights are transferred, where it has them,'
-               if transfer.get('weights', True) else 'alone are transferred')
+               if transfer.weights else 'alone are transferred')
     return (f'Masks {weights} from {transfer.source} (mapping '
-            f'{transfer.get("mapping", "backbone")!r}{here}). Of all else: ')
+            f'{transfer.mapping!r}{here}). Of all else: ')

@@ -7,6 +7,8 @@ from mmengine.utils import get_installed_path
 
 from mmlth.core.errors import UserError
 
+from .amp import keep_amp
+
 
 def load_config(config: str, lth: Optional[str] = None,
                 cfg_options: Optional[dict] = None) -> Config:
@@ -24,23 +26,22 @@ def load_config(config: str, lth: Optional[str] = None,
     """
     cfg = _read(config)
     if lth is not None:
-        override = _read(lth)
-        kind = (cfg.get('optim_wrapper') or {}).get('type')     # a name, scoped or not, or a class
-        amp = getattr(kind, '__name__', str(kind)).split('.')[-1] == 'AmpOptimWrapper'
-        for key in [key for key in override if cfg.get(key) is None]:
-            cfg.pop(key, None)      # nothing is merged into None
-        cfg.merge_from_dict(override.to_dict())
-        if amp:     # the override names the fp32 wrapper, the model is trained with AMP
-            use_masked_amp(cfg)
+        override = _read(lth).to_dict()
+        _make_room(cfg, override)
+        cfg.merge_from_dict(override)
     if cfg_options is not None:
         cfg.merge_from_dict(cfg_options)
+    keep_amp(cfg)
     return cfg
 
 
-def use_masked_amp(cfg: Config) -> None:
-    """Train with AMP and keep masks: what ``--amp`` sets."""
-    cfg.optim_wrapper.type = 'mmlth.MaskedAmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+def _make_room(cfg: dict, override: dict) -> None:
+    """Remove what is None and is to become something: nothing is merged into None."""
+    for key, value in override.items():
+        if key in cfg and cfg[key] is None:
+            cfg.pop(key)
+        elif isinstance(value, dict) and isinstance(cfg.get(key), dict):
+            _make_room(cfg[key], value)
 
 
 def _read(config: str) -> Config:
@@ -48,6 +49,10 @@ def _read(config: str) -> Config:
         return Config.fromfile(_find(config))
     except ModuleNotFoundError as error:
         raise UserError(f'{config} cannot be read: {error}') from None
+    except RuntimeError as error:
+        raise UserError(f'{config} cannot be read: {error}\nA pure Python config (classes as types) '
+                        "takes 'with read_base(): from .my_detector import *' in place of _base_, "
+                        'and is no base of one with _base_.') from None
 
 
 def _find(config: str) -> str:

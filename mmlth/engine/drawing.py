@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from mmengine.dist import master_only
+from mmengine.dist import get_rank, is_main_process
 from torch import Tensor
 
 from mmlth.core import Ticket, checkpoint_file, paths, select
@@ -13,30 +13,45 @@ from mmlth.core.control import control_mask
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
+from mmlth.core.scores import PROBED
 
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
+from .ranks import agreed, on_rank_0, together
 from .transferring import carried
 
 
-@master_only
 def draw_at_start(hook, runner) -> None:
-    """Draw the mask before the first update and keep it for the end of the training."""
+    """Draw the mask before the first update and keep it for the end of the training.
+
+    On every rank, as all that draws here; rank 0 writes.
+    """
     path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter == 0:
-        Ticket(draw_mask(hook, runner), {}, dict(score=hook.score)).save(path)
-        runner.logger.info(f'The mask is drawn before the training: {path}')
-    elif not path.is_file():
-        raise UserError(
-            f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
-            f'before its start, {path}, is gone. Start the training anew.')
+    mask = draw_mask(hook, runner) if runner.iter == 0 else None
+    with together():
+        if not is_main_process():
+            return
+        if mask is not None:
+            Ticket(mask, {}, dict(score=hook.score)).save(path)
+            runner.logger.info(f'The mask is drawn before the training: {path}')
+        elif not path.is_file():
+            raise UserError(
+                f'PruneHook: the training resumes at iteration {runner.iter}, but the mask drawn '
+                f'before its start, {path}, is gone. Start the training anew.')
 
 
-@master_only
 def draw_ticket(hook, runner) -> None:
     """Draw the ticket of the trained model in ``runner`` as ``hook`` says."""
-    mask = find_mask(hook, runner)
+    found = hook.at == 'start' or any(
+        h.found for h in runner.hooks if hasattr(h, 'early_bird_mask'))
+    write_ticket(hook, runner, None if found else draw_mask(hook, runner))
+
+
+@on_rank_0
+def write_ticket(hook, runner, drawn: Optional[masks.Mask]) -> None:
+    """Write the ticket of ``drawn``, or of the mask that was found before."""
+    mask = find_mask(hook, runner, drawn)
     start, notes, source = find_start(hook, runner)
     if hook.transfer is not None and start:
         start.update(carried(runner).state)
@@ -76,14 +91,13 @@ def find_start(hook, runner) -> Tuple[Dict[str, Tensor], Dict[str, Any], str]:
     return start, {key: value for key, value in notes.items() if value}, source
 
 
-def find_mask(hook, runner) -> masks.Mask:
+def find_mask(hook, runner, drawn: Optional[masks.Mask]) -> masks.Mask:
     """The mask of the next ticket: found early, drawn at the start, or drawn now."""
     # An EarlyBirdHook that ended the training has the mask already.
     found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None)
-    if mask is None and hook.at == 'start':
+    mask = next(filter(None, found), None) or drawn
+    if mask is None:
         mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
-    mask = mask or draw_mask(hook, runner)
     return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
 
 
@@ -102,21 +116,26 @@ def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
 
 
 def draw_mask(hook, runner) -> masks.Mask:
-    """The mask that ``hook`` says of the weights as they are now."""
+    """The mask that ``hook`` says of the weights as they are now, the same on every rank."""
     model = bare_model(runner.model)
     weights = select(model, hook.scope, hook.frozen)
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    return masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
+    mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
                       floor=hook.floor, earlier=earlier, iterations=hook.iterations,
                       probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
                       transposed=transposed(model))
+    return agreed(mask, hook.score in PROBED)
 
 
 def seed_of(hook, runner) -> int:
-    """Other random numbers in every round, the same ones when a round is repeated."""
-    return (runner.seed or 0) + hook.round
+    """Other random numbers in every round, the same ones when a round is repeated.
+
+    The same on every rank, also with ``randomness=dict(diff_rank_seed=True)``.
+    """
+    own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    return (runner.seed or 0) - own + hook.round
 
 
 def find_rewind_point(hook, runner) -> Optional[Path]:
@@ -133,10 +152,8 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
             f'{own.iteration}): rewind to an earlier point, or leave that hook out')
     if not path.is_file():
         raise UserError(
-            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook of the '
-            f'dense training. This training has ended after {runner.iter} iterations: if it was '
-            'ended before the rewind point, choose an earlier point or let it train on; else run '
-            'the dense training anew.')
+            f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
+            'of the dense training. Run that training anew.')
     return path
 
 

@@ -9,6 +9,8 @@ from mmengine.registry import init_default_scope
 
 from mmlth.core.errors import UserError
 
+from .types import name_of
+
 # Annotations that a test pipeline may load: there are none.
 _ANNOTATIONS = ('LoadAnnotations', 'LoadPanopticAnnotations', 'FilterAnnotations')
 
@@ -28,7 +30,7 @@ def example(cfg: Config, image: Optional[str] = None,
     """
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     pipeline = [copy.deepcopy(step) for step in _pipeline(cfg)
-                if _name(step) not in _ANNOTATIONS]
+                if name_of(step['type']) not in _ANNOTATIONS]
     if shape is not None:
         _resize(pipeline, shape)
     pose = cfg.get('default_scope') == 'mmpose'
@@ -62,16 +64,11 @@ def _pipeline(cfg: Config):
     return node['pipeline']
 
 
-def _name(step) -> str:
-    kind = step['type']
-    return getattr(kind, '__name__', kind).split('.')[-1]
-
-
 def _resize(pipeline, shape: Tuple[int, int]) -> None:
     """Let the pipeline resize to exactly this height and width, without padding."""
     for step in pipeline:
-        if _name(step) == 'Resize':
+        if name_of(step['type']) == 'Resize':
             step.pop('scale_factor', None)
             step['scale'], step['keep_ratio'] = tuple(reversed(shape)), False
-        if _name(step) == 'Pad' and step.get('size') is not None:
+        if name_of(step['type']) == 'Pad' and step.get('size') is not None:
             step['size'] = tuple(reversed(shape))

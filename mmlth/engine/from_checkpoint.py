@@ -1,20 +1,22 @@
 """A ticket from a checkpoint that is there already, the model zoo's too."""
+from collections import OrderedDict
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Optional
 
 from mmengine.config import Config
-from mmengine.runner.checkpoint import _load_checkpoint
-from torch import Tensor, nn
+from torch import nn
 
 from mmlth.core import Ticket, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
+from mmlth.transfer.formats import Content, unpack, unwrapped
 
+from .hook_configs import build_hook
+from .hooks import PruneHook
 from .preview import build_model
-from .rounds import hook_config
+from .reading import read_checkpoint
 
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
@@ -25,8 +27,11 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Args:
         cfg: The model's config. Scope, score and allocation are those of its PruneHook;
             without one, the hook's defaults.
-        checkpoint: The trained weights: a path, URL or anything mmengine loads.
-        sparsity: Fraction to remove, in [0, 1). Default: None, the PruneHook's.
+        checkpoint: The trained weights: a path, URL or anything mmengine loads, also with
+            parameter names that the model's own load hooks or wrappers explain. One that
+            was pruned with ``torch.nn.utils.prune`` has a mask already.
+        sparsity: Fraction to remove, in [0, 1). Default: None, the checkpoint's mask of
+            ``torch.nn.utils.prune``, else the PruneHook's.
         rewind: A checkpoint with the start weights, e.g. a ``rewind.pth``. Default: None,
             the trained weights.
         candidate: The file of an early-bird mask to take instead of drawing one.
@@ -35,44 +40,62 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    hook = hook_config(cfg, 'PruneHook') or {}
-    if hook.get('transfer') is not None:
+    hook = build_hook(cfg, PruneHook) or PruneHook()
+    if hook.transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
                         f'{hook.transfer.source}: use tools/transfer_ticket.py')
     model = build_model(cfg)
-    states.load(model, read_weights(checkpoint, model), str(checkpoint))
-    settings = dict(score=hook.get('score', 'magnitude'),
-                    allocation=hook.get('allocation', 'global'), floor=hook.get('floor', 0.0))
-    scope, frozen = hook.get('scope'), hook.get('frozen', True)
-    if candidate is not None:
-        mask = Ticket.load(candidate).mask
-        masks.check_fits(mask, dict(model.named_parameters()), str(candidate))
+    given = load_weights(checkpoint, model).mask
+    settings = dict(score=hook.score, allocation=hook.allocation, floor=hook.floor)
+    scope, frozen = hook.scope, hook.frozen
+    if candidate is not None or given and sparsity is None:
+        mask = given if candidate is None else Ticket.load(candidate).mask
+        masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
     else:
         if sparsity is None:
-            sparsity = hook.get('sparsity', 0.8)
-        if isinstance(sparsity, (list, tuple)):
-            raise UserError(f'the config has sparsities of several rounds, {list(sparsity)}: '
-                            'say which one with --sparsity')
+            if isinstance(hook.given['sparsity'], (list, tuple)):
+                raise UserError('the config has sparsities of several rounds, '
+                                f'{hook.sparsities[1:]}: say which one with --sparsity')
+            sparsity = hook.sparsities[-1]
         mask = masks.draw(select(model, scope, frozen), sparsity, **settings,
                           transposed=transposed(model))
     source = str(rewind or checkpoint)
-    start = read_weights(rewind, model) if rewind else states.snapshot(model)
+    if rewind:
+        load_weights(rewind, model)
+    start = states.snapshot(model)
     meta = dict(config=Path(cfg.filename).name if cfg.filename else None,
                 checkpoint=str(checkpoint), start=source, candidate=candidate,
                 sparsity=masks.pruned(mask) / masks.size(mask), frozen=frozen,
                 scope=scope.to_dict() if hasattr(scope, 'to_dict') else scope, **settings)
+    extra, _ = states.extra_states(model.state_dict())
+    if extra:
+        meta['extra_state'] = extra
     return Ticket.draw(mask, start, meta, source)
 
 
-def read_weights(checkpoint: str, model: nn.Module) -> Dict[str, Tensor]:
-    """The trained weights in a checkpoint, which must be those of ``model``."""
-    if '://' not in str(checkpoint) and not Path(checkpoint).is_file():
-        raise UserError(f'there is no checkpoint {checkpoint}')
-    loaded = _load_checkpoint(str(checkpoint), map_location='cpu')
-    weights = trained_weights(loaded if 'state_dict' in loaded else dict(state_dict=loaded))
-    weights = {name.removeprefix('module.'): tensor for name, tensor in weights.items()}
-    own, known = states.unique(model), model.state_dict()
+def load_weights(address, model: nn.Module) -> Content:
+    """Load the trained weights of a checkpoint, which must be all of the model's, by its names.
+
+    Returns:
+        Content: The weights, and the mask if ``torch.nn.utils.prune`` has left one.
+
+    Raises:
+        UserError: It is not a checkpoint of this model.
+    """
+    weights, mask, origin, extra = unpack(read_checkpoint(address), address)
+    if not weights:
+        raise UserError(
+            f'{address} is a mask without weights: take it over with tools/transfer_ticket.py '
+            "--mapping same --mask-only, and train it with TicketHook")
+    own = states.unique(model)
+    names = unwrapped([*weights, *mask, *extra], model.state_dict())
+    state = OrderedDict((names[name], tensor) for name, tensor in weights.items())
+    state._metadata = getattr(weights, '_metadata', {})
+    renamed = states.renamed(model, state)
     # A tensor that the model has under several names is in the ticket once.
-    weights = {n: t for n, t in weights.items() if n in own or n not in known}
-    states.check_same(own, weights, str(checkpoint))
-    return weights
+    shared = model.state_dict().keys() - own.keys()
+    states.load(model, {n: t for n, t in renamed.items() if n not in shared}, str(address))
+    states.set_extra_states(model, {names[name]: value for name, value in extra.items()})
+    ours = origin == "the checkpoint's masks"    # drawn anew, as every round draws
+    return Content(renamed, {} if ours else {
+        names[name]: keep for name, keep in mask.items() if names[name] not in shared})

@@ -8,7 +8,8 @@ from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from .rounds import hook_config
+from .hook_configs import build_hook
+from .hooks import RewindHook
 
 
 def is_done(work_dir: Path, entry: Mapping[str, Any]) -> bool:
@@ -51,9 +52,8 @@ def check_processes(rounds: List[Mapping[str, Any]], work_dir: Path, cfg: Config
              if entry['processes'] not in (None, processes)}
     if not other or not left:
         return []
-    rewind = hook_config(cfg, 'RewindHook')
-    goes_on = begun[0] or (
-        rewind.get('schedule') == 'resume' and rewind.get('mode') != 'finetune')
+    rewind = build_hook(cfg, RewindHook)
+    goes_on = begun[0] or rewind.schedule == 'resume' and rewind.mode != 'finetune'
     if not (cfg.get('auto_scale_lr') or {}).get('enable') or goes_on:
         index, before = next(iter(other.items()))
         batch = (cfg.get('train_dataloader') or {}).get('batch_size')

@@ -7,7 +7,8 @@ from mmengine.config import Config
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
-from .rounds import hook_config
+from .hook_configs import build_hook, class_of, find_hook
+from .hooks import EarlyBirdHook, PruneHook, RewindHook
 
 # Settings of a RewindHook under which a ticket goes on from its trained weights.
 _GOES_ON = ('lr', 'finetune')
@@ -36,9 +37,9 @@ def lengths(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> List[Length]:
         rounds: Of a ``lottery.json``, finished.
         cfg: The lottery's config.
     """
-    prune, rewind = (hook_config(cfg, n) or {} for n in ('PruneHook', 'RewindHook'))
-    point, mode, control = rewound_to(rounds, cfg), rewind.get('mode'), prune.get('control')
-    resumes = rewind.get('schedule') == 'resume' and mode != 'finetune'
+    prune, rewind = (build_hook(cfg, kind) or kind() for kind in (PruneHook, RewindHook))
+    point, mode, control = rewound_to(rounds, cfg), rewind.mode, prune.given['control']
+    resumes = rewind.schedule == 'resume' and mode != 'finetune'
     found: List[Length] = []
     for entry in rounds:
         index, own = entry['round'], entry.get('iterations', 0)
@@ -64,7 +65,7 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int
     noted = rounds[0].get('rewind_iteration')
     if noted is not None:
         return noted
-    to = str((hook_config(cfg, 'RewindHook') or {}).get('to', '0it')).strip()
+    to = str((build_hook(cfg, RewindHook) or RewindHook()).to).strip()
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     total = rounds[0].get('planned_iterations', 0)
     if to.endswith('ep') and not epochs:
@@ -88,10 +89,10 @@ def ended_by(entry: Mapping[str, Any], cfg: Config) -> str:
 
 def ended_by_early_bird(entry: Mapping[str, Any], cfg: Config) -> bool:
     """Whether a round was ended with the mask of an early-bird ticket."""
-    hook = hook_config(cfg, 'EarlyBirdHook') or {}
-    if not ended_early(entry) or not hook.get('stop'):
+    hook = build_hook(cfg, EarlyBirdHook)
+    if not ended_early(entry) or hook is None or not hook.stop:
         return False
-    name = getattr(hook.type, '__name__', str(hook.type)).split('.')[-1]
+    name = class_of(cfg, find_hook(cfg, EarlyBirdHook)).__name__
     # Older versions noted none; there it is the hook that was told to.
     return entry.get('ended_by') in (None, name)
 

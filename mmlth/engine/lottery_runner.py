@@ -8,8 +8,8 @@ from typing import Any, Dict, Optional
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import (barrier, broadcast_object_list, get_world_size, init_dist,
-                           is_distributed, is_main_process, sync_random_seed)
+from mmengine.dist import (broadcast_object_list, get_world_size, init_dist, is_distributed,
+                           is_main_process, sync_random_seed)
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -17,16 +17,22 @@ from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
+from mmlth.report.guard import Guard
 
 from . import chain_report
+from .amp import keep_amp
+from .curves import CurvesHook, keep_curves
+from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import bare_model
 from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
+from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
+from .samples import keep_samples
 
 
 @RUNNERS.register_module()
@@ -36,7 +42,8 @@ class LotteryRunner:
     Round 0 trains the dense model, each later round the ticket drawn at the end of the
     one before. A round has its own folder ``round_k`` in the work dir, which ends with
     ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    from there. A round that has trained another ticket than the one before it has drawn since
+    is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
@@ -45,6 +52,7 @@ class LotteryRunner:
 
     def __init__(self, cfg: Config):
         self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        keep_amp(self.cfg)
         self.work_dir = Path(self.cfg.work_dir).absolute()
 
     @classmethod
@@ -65,26 +73,31 @@ class LotteryRunner:
             if is_done(self.work_dir, entry):
                 self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
                 continue
+            model = None    # a round has the memory to itself
+            free_memory()
             model = self._run_round(state, entry, rounds)
-        if is_main_process():
-            chain_report.write(self.work_dir, state.rounds, self.cfg)
-            self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        free_memory()
+        self._report(state)
         return model
 
     def test(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the test loop, as a stock Runner does."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).test()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).test()
 
     def val(self) -> Dict[str, float]:
         """Evaluate ``cfg.load_from`` with the validation loop."""
-        return Runner.from_cfg(evaluation_config(self.cfg)).val()
+        return RoundRunner.from_cfg(evaluation_config(self.cfg)).val()
 
     def _init_dist(self) -> None:
         """As ``Runner.setup_env`` does, but before the first file is read or written."""
         launcher = self.cfg.get('launcher', 'none')
         if launcher != 'none' and not is_distributed():
             dist_cfg = (self.cfg.get('env_cfg') or {}).get('dist_cfg') or dict(backend='nccl')
-            init_dist(launcher, **dist_cfg)
+            if (launcher == 'pytorch' and dist_cfg.get('backend') == 'gloo'
+                    and not torch.cuda.is_available()):     # mmengine would set a CUDA device
+                torch.distributed.init_process_group('gloo')
+            else:
+                init_dist(launcher, **dist_cfg)
 
     def _fix_seed(self) -> None:
         """One seed for all rounds and resumptions, where the config leaves it open."""
@@ -115,10 +128,11 @@ class LotteryRunner:
         state.rounds, problem = shared
         if problem is not None:
             raise problem
-        if is_main_process():
-            if self.work_dir.exists():
-                remove_parts(self.work_dir)
-            state.save()
+        with together():
+            if is_main_process():
+                if self.work_dir.exists():
+                    remove_parts(self.work_dir)
+                state.save()
         return state
 
     def _resume(self, state: LotteryState) -> None:
@@ -165,21 +179,18 @@ class LotteryRunner:
         metrics = MetricsHook(
             lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
         runner.register_hook(metrics)
+        runner.register_hook(FirstLookHook())
+        runner.register_hook(CurvesHook())
         runner.train()
-        if is_main_process():
-            entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
-                         seconds=round(before + time.time() - began, 1))
-            state.save()
-            (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
-            self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                      f'{chain_report.one_line(entry)}')
-        barrier()
-        model = runner.model
-        del runner
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return model
+        with together():    # and nobody goes on before the files are there
+            if is_main_process():
+                entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
+                             seconds=round(before + time.time() - began, 1))
+                state.save()
+                (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
+                self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                          f'{chain_report.one_line(entry)}')
+        return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
@@ -193,6 +204,9 @@ class LotteryRunner:
         ticket = folder / paths.TICKET if index else None
         mask = Ticket.load(ticket).mask if index else {}
         save_final(runner, folder / paths.FINAL, mask)
+        guard = Guard(self._say)
+        guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
+        guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
         report = sparsity_report(bare_model(runner.model), mask)
         write_json(folder / paths.SPARSITY, report)
         relative = (lambda p: str(p.relative_to(self.work_dir)))
@@ -208,8 +222,25 @@ class LotteryRunner:
             rewind_iteration=next((hook.iteration for hook in runner.hooks
                                    if isinstance(hook, RewindHook)), None))
 
+    @on_rank_0
+    def _report(self, state: LotteryState) -> None:
+        # The table does not depend on the page: hours are over, and lottery.json has it all.
+        guard = Guard(self._say)
+        guard.run('report', lambda: chain_report.write(
+            self.work_dir, state.rounds, self.cfg, guard))
+        self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        if 'report' in guard.skipped:
+            self._say(f'No report: {guard.skipped["report"]}')
+
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+def free_memory() -> None:
+    """Collect what refers to itself in a circle, as a Runner and its hooks do."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def holds_results(work_dir: Path) -> bool:

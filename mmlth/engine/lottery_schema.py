@@ -21,6 +21,8 @@ def check_lottery(lottery: Any) -> None:
             lottery.get('config'))
     _check_depth(lottery['config'])
     _check_used(lottery['config'])
+    for key in ('spec', 'hooks'):
+        _expect(isinstance(lottery.get(key, {}), dict), key, 'an object', lottery.get(key))
     rounds = lottery.get('rounds')
     _expect(isinstance(rounds, list) and rounds, 'rounds', 'a list, not empty', rounds)
     for index, entry in enumerate(rounds):

@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
 from .lottery_schema import check_lottery
+from .lottery_settings import lottery_settings, own_classes
 from .same_training import differences, plain_config
 
 # JSON may take 20 times its size in memory; of ours a megabyte is much already.
@@ -18,6 +19,10 @@ _LARGEST = 8 * 2**20
 
 class LotteryState:
     """The content of ``lottery.json``, saved after each change.
+
+    ``config`` is the whole config in plain values, ``spec`` what its hooks make of it
+    (:func:`~mmlth.engine.lottery_settings.lottery_settings`), and ``hooks`` says which of them are
+    subclasses of ours; older files have neither of the two.
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
@@ -33,6 +38,7 @@ class LotteryState:
     def __init__(self, work_dir, cfg: Config, rounds: int):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
+        self.spec, self.hooks = plain_config(Config(lottery_settings(cfg))), own_classes(cfg)
         self.rounds = [self.waiting(r) for r in range(rounds + 1)]
 
     @staticmethod
@@ -46,7 +52,8 @@ class LotteryState:
 
     def save(self) -> None:
         write_json(self.path, dict(
-            version=1, config=self.config, rounds=self.rounds))
+            version=1, config=self.config, spec=self.spec, hooks=self.hooks,
+            rounds=self.rounds))
 
     def resume(self) -> List[str]:
         """Take over what the file says; it must be of a config that trains the same.

@@ -1,11 +1,17 @@
 """Optim wrappers whose every update leaves pruned weights exactly 0."""
+import inspect
 from typing import Dict, List, Mapping, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
 from mmlth.core import MaskBinding
+from mmlth.core.errors import UserError
 from mmlth.registry import OPTIM_WRAPPERS
+
+# What the AMP wrapper takes and the other does not: loss_scale, dtype, ...
+AMP_ARGUMENTS = (set(inspect.signature(AmpOptimWrapper.__init__).parameters)
+                 - set(inspect.signature(OptimWrapper.__init__).parameters) - {'kwargs'})
 
 
 class MaskAware:
@@ -63,6 +69,13 @@ class MaskedOptimWrapper(MaskAware, OptimWrapper):
     their gradients alone, and its state takes density times the memory. From half of the
     weights pruned on, a training takes no more memory than that of the dense model.
     """
+
+    def __init__(self, *args, **kwargs):
+        amp = sorted(AMP_ARGUMENTS & set(kwargs))
+        if amp:
+            raise UserError(f"MaskedOptimWrapper takes no {', '.join(amp)}: for AMP, set "
+                            "optim_wrapper.type to 'mmlth.MaskedAmpOptimWrapper'")
+        super().__init__(*args, **kwargs)
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -2,18 +2,26 @@
 import copy
 import os
 from pathlib import Path
-from typing import Iterator, List
+from typing import List
 
 from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
-from mmengine.registry import HOOKS, MODEL_WRAPPERS, OPTIM_WRAPPERS
+from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
 from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .afresh import check_afresh
+from .data_check.first_look import check_annotation_files
+from .data_paths import data_paths
+from .hook_configs import build_hook
+from .hooks import EarlyBirdHook, PruneHook, RewindHook
 from .masked_optim_wrapper import MaskAware
-from .rounds import hook_config, shorten
+from .optimizer_check import check_configured
+from .preview import build_model
+from .rounds import shorten
+from .types import class_of_type, name_of
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
            '(tools/train.py --amp sets it)')
@@ -33,31 +41,30 @@ def check_config(cfg: Config) -> None:
 
 def check_settings(cfg: Config) -> None:
     """Raise a UserError for settings that a lottery cannot be run with."""
-    for name, why in (('PruneHook', 'to draw tickets'),
-                      ('RewindHook', 'to save what they are rewound to')):
-        hook = hook_config(cfg, name)
-        if hook is None:
-            raise UserError(
-                f"LotteryRunner needs a {name} {why}; add dict(type='mmlth.{name}', ...) "
-                'to default_hooks')
-        args = copy.deepcopy(hook)
-        args.pop('priority', None)
-        try:
-            HOOKS.build(args)
-        except TypeError as error:
-            raise UserError(f'{name}: {error}') from None
-    prune, rewind = hook_config(cfg, 'PruneHook'), hook_config(cfg, 'RewindHook')
+    prune = _needed_hook(cfg, PruneHook, 'to draw tickets')
+    rewind = _needed_hook(cfg, RewindHook, 'to save what they are rewound to')
+    build_hook(cfg, PruneHook, round=0, rewind=None, out=None)      # a subclass must take these
     check_transfer(cfg)
-    if not prune.get('dense', True) and rewind.get('mode', 'weights') == 'weights' and (
-            rewind_iteration(rewind.get('to', '0it'), 2**62, 1) > 0):
+    if prune.control == 'fresh_weights':
+        check_afresh(cfg, build_model)
+    if not prune.dense and rewind.mode == 'weights' and rewind_iteration(rewind.to, 2**62, 1) > 0:
         raise UserError(
             f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
             f"{rewind.to!r}: set RewindHook(to='0it')")
     check_optim_wrapper(cfg)
     check_training(cfg)
-    if rewind.get('mode') == 'finetune':
+    if rewind.mode == 'finetune':
         shorten(copy.deepcopy(cfg), rewind.length)
     check_parallel(cfg)
+
+
+def _needed_hook(cfg: Config, kind: type, why: str):
+    hook = build_hook(cfg, kind)
+    if hook is None:
+        raise UserError(
+            f"LotteryRunner needs a {kind.__name__} {why}; add "
+            f"dict(type='mmlth.{kind.__name__}', ...) to default_hooks")
+    return hook
 
 
 def check_training(cfg: Config) -> None:
@@ -82,25 +89,23 @@ def wrappers_of(optim_wrapper) -> List[str]:
 
 def check_transfer(cfg: Config) -> None:
     """The file that a ticket is to come from must exist before the first round begins."""
-    transfer = hook_config(cfg, 'PruneHook').get('transfer')
+    early_bird, transfer = build_hook(cfg, EarlyBirdHook), build_hook(cfg, PruneHook).transfer
     if transfer is None:
         return
-    if hook_config(cfg, 'EarlyBirdHook') is not None:
+    if early_bird is not None:
         raise UserError('EarlyBirdHook watches a mask that is drawn of the weights, but '
                         'PruneHook(transfer=...) takes one that is there: leave the hook out')
     # A lottery that is resumed has kept what it needs.
-    if not cfg.get('resume') and not Path(transfer['source']).is_file():
+    if not cfg.get('resume') and not Path(transfer.source).is_file():
         raise UserError(
-            f'PruneHook: there is no ticket or checkpoint {transfer["source"]} to transfer '
+            f'PruneHook: there is no ticket or checkpoint {transfer.source} to transfer '
             f'(current folder: {os.getcwd()}). Train the model that it is of first, or name '
             'another file with --cfg-options default_hooks.prune.transfer.source=...')
 
 
 def count_rounds(cfg: Config) -> int:
     """Number of the last round."""
-    hook = hook_config(cfg, 'PruneHook')
-    sparsity = hook.get('sparsity')
-    return len(sparsity) if isinstance(sparsity, (list, tuple)) else hook.get('rounds', 1)
+    return len(build_hook(cfg, PruneHook).sparsities) - 1
 
 
 def check_optim_wrapper(cfg: Config) -> None:
@@ -108,25 +113,27 @@ def check_optim_wrapper(cfg: Config) -> None:
     optim_wrapper = cfg.get('optim_wrapper') or {}
     several = wrappers_of(optim_wrapper)
     kind = optim_wrapper.get('type', 'OptimWrapper')
-    name = 'OptimWrapperDict' if several else _name(kind)
+    name = 'OptimWrapperDict' if several else name_of(kind)
     if name in _REFUSED:
         what = (f'{", ".join(several)} of optim_wrapper make an OptimWrapperDict' if several
                 else f'optim_wrapper.type is {name!r}')
         raise UserError(f'{what}: {_REFUSED[name]}. Use {_MASKED}.')
-    wrapper = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    wrapper = class_of_type(OPTIM_WRAPPERS, kind, cfg.get('default_scope'))
     if wrapper is None:
         raise UserError(f'optim_wrapper.type is {kind!r}, a name that is not registered: '
                         f'mistyped, or missing from custom_imports. Use {_MASKED}.')
     if not issubclass(wrapper, MaskAware):
         raise UserError(f'optim_wrapper.type is {name!r}, which is not mask-aware: it would '
                         f'bring pruned weights back. Use {_MASKED}.')
-    optimizer = _name((optim_wrapper.get('optimizer') or {}).get('type'))
-    if optimizer == 'ZeroRedundancyOptimizer':
+    optimizer = optim_wrapper.get('optimizer') or {}
+    if name_of(optimizer.get('type')) == 'ZeroRedundancyOptimizer':
         raise UserError(
             'optim_wrapper.optimizer.type is ZeroRedundancyOptimizer, which updates by an '
             'optimizer of its own and would bring pruned weights back. Use what it wraps, '
-            f'type={(optim_wrapper.optimizer.get("optimizer_type") or "SGD")!r}: after '
+            f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
+    if optimizer:
+        check_configured(cfg, moved=build_hook(cfg, RewindHook).schedule == 'resume')
 
 
 def check_parallel(cfg: Config) -> None:
@@ -135,51 +142,30 @@ def check_parallel(cfg: Config) -> None:
            '{} out: with --launcher MMDistributedDataParallel is used by itself.')
     strategy = cfg.get('strategy')
     if strategy:
-        name = _name(strategy.get('type')) if isinstance(strategy, dict) else strategy
+        name = name_of(strategy.get('type')) if isinstance(strategy, dict) else strategy
         raise UserError(f"strategy is {name!r}, one of FlexibleRunner's: "
                         + use.format('strategy'))
     kind = (cfg.get('model_wrapper_cfg') or {}).get('type', 'MMDistributedDataParallel')
-    wrapper = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    wrapper = class_of_type(MODEL_WRAPPERS, kind, cfg.get('default_scope'))
     if wrapper is None:
         raise UserError(f'model_wrapper_cfg.type is {kind!r}, a name that is not registered; '
                         + use.format('it'))
     if (not issubclass(wrapper, DistributedDataParallel)
             or issubclass(wrapper, MMSeparateDistributedDataParallel)):
-        raise UserError(f'model_wrapper_cfg.type is {_name(kind)!r}; ' + use.format('it'))
-
-
-def _name(kind) -> str:
-    """Of a type in a config: a name, a scoped name, or a class."""
-    return getattr(kind, '__name__', str(kind)).split('.')[-1]
+        raise UserError(f'model_wrapper_cfg.type is {name_of(kind)!r}; ' + use.format('it'))
 
 
 def check_data(cfg: Config) -> None:
-    """The local annotation files and image folders that the config names must exist."""
+    """The local annotation files and image folders that the config names must exist, and the
+    files be whole and know its classes."""
     for loader in ('train_dataloader', 'val_dataloader'):
-        for path in _data_paths((cfg.get(loader) or {}).get('dataset') or {}):
+        dataset = (cfg.get(loader) or {}).get('dataset')
+        for path in data_paths(dataset):
             if not Path(path).exists():
                 raise UserError(
                     f'{loader}: the data set is not there: {path} does not exist (current '
                     f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
                     'belongs where; another place is set with --cfg-options '
                     f'{loader}.dataset.data_root=...')
-
-
-def _data_paths(dataset) -> Iterator[str]:
-    inner: List[dict] = [dataset['dataset']] if 'dataset' in dataset else []
-    inner += dataset.get('datasets') or []
-    for part in inner:
-        yield from _data_paths(part)
-    root, ann_file = dataset.get('data_root') or '', dataset.get('ann_file')
-    local = not dataset.get('backend_args') and '://' not in f'{root}{ann_file}'
-    if local and root and not ann_file and isinstance(root, str):
-        yield root      # one folder per class
-    if isinstance(ann_file, str) and ann_file and local:
-        yield os.path.join(root, ann_file)
-        if isinstance(dataset.get('bbox_file'), str):   # MMPose: the boxes of a person detector
-            yield dataset['bbox_file']
-        panoptic = 'Panoptic' in _name(dataset.get('type'))
-        for key, prefix in (dataset.get('data_prefix') or {}).items():
-            # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.
-            if isinstance(prefix, str) and prefix and (panoptic or key != 'seg'):
-                yield os.path.join(root, prefix)
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            check_annotation_files(loader, dataset)

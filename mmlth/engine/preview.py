@@ -6,11 +6,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from mmlth.core import available_groups, round_sparsities, select
+from mmlth.core import available_groups, select
 from mmlth.core import mask as masks
 
-from .rounds import hook_config
-from .transferring import TransferSpec
+from .hook_configs import build_hook
+from .hooks import PruneHook
 
 
 def build_model(cfg: Config) -> nn.Module:
@@ -35,16 +35,15 @@ def preview(cfg: Config) -> Dict[str, Any]:
         many of the weights are); ``scope_weights``, ``network_weights``,
         ``scope_sparsity`` and ``network_sparsity`` (fractions, after the last round).
     """
-    hook = hook_config(cfg, 'PruneHook') or {}
+    hook = build_hook(cfg, PruneHook) or PruneHook()
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
-    if hook.get('transfer') is not None:
-        mask = TransferSpec.parse(hook.transfer, None, {}).read(model)[0].mask
+    if hook.transfer is not None:
+        mask = hook.transfer.read(model)[0].mask
         scope, pruned = mask, masks.pruned(mask)
     else:
-        scope = select(model, hook.get('scope'), hook.get('frozen', True))
-        sparsity = round_sparsities(hook.get('sparsity', 0.8), hook.get('rounds', 1))[-1]
-        pruned = round(sparsity * masks.size(scope))
+        scope = select(model, hook.scope, hook.frozen)
+        pruned = round(hook.sparsities[-1] * masks.size(scope))
     weights = masks.size(scope)
     groups = []
     for name, params in available_groups(model).items():

@@ -11,13 +11,15 @@ from mmlth.core.probe import Probe
 from mmlth.core.random_state import kept_random_state
 
 from .hooks.ticket_hook import bare_model
+from .ranks import together
 
 
 def make_probe(runner, batches: int, seed: int) -> Probe:
     """The probe of a training that is about to begin, or has ended.
 
     The training is left as it was: samples are drawn from its data set with a random
-    state of their own.
+    state of their own. In distributed training every rank takes part, with the same
+    samples: a loss may speak to the other ranks, and the scores are those of one process.
 
     Args:
         runner: Whose model and train data set are used.
@@ -28,7 +30,8 @@ def make_probe(runner, batches: int, seed: int) -> Probe:
 
     def load(count: int, size: int) -> List[Any]:
         if size not in loaded:      # not every score needs them
-            loaded[size] = load_batches(loader, count, size, seed)
+            with together():
+                loaded[size] = load_batches(loader, count, size, seed)
         return copy.deepcopy(loaded[size])      # preprocessing changes boxes and masks in place
 
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)

@@ -44,8 +44,8 @@ class RoundRunner(Runner):
                     getattr(hook, fn_name)(self, **kwargs)
                 except TypeError as error:
                     raise TypeError(f'{error} in {hook}') from None
-                if going_on and self._stops:
-                    self.ended_by = type(hook).__name__
+                if going_on and self._stops:    # by a hook in a validation that this one runs
+                    self.ended_by = self.ended_by or type(hook).__name__
         if fn_name == 'before_save_checkpoint' and self.ended_by:
             kwargs['checkpoint'].setdefault('mmlth', {})['ended_by'] = self.ended_by
         if fn_name == 'after_load_checkpoint' and self._resume:

@@ -1,7 +1,7 @@
 """From the config of a lottery to the config of each round, an ordinary training."""
 import copy
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from mmengine.config import Config, ConfigDict
 
@@ -9,21 +9,9 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
-
-def hook_config(cfg: Config, name: str) -> Optional[ConfigDict]:
-    """The config of one of our hooks, in ``default_hooks`` or ``custom_hooks``."""
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
-    return next((hook for hook in hooks if _is(hook, name)), None)
-
-
-def without_hooks(cfg: Config, *names: str) -> None:
-    """Remove our hooks of these names from the config."""
-    for key, hook in list((cfg.get('default_hooks') or {}).items()):
-        if any(_is(hook, name) for name in names):
-            cfg.default_hooks.pop(key)
-    if cfg.get('custom_hooks'):
-        cfg.custom_hooks = [hook for hook in cfg.custom_hooks
-                            if not any(_is(hook, name) for name in names)]
+from .afresh import start_afresh
+from .hook_configs import build_hook, drop_hooks, find_hook
+from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 
 
 def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int) -> Config:
@@ -42,29 +30,33 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     """
     work_dir, cfg = Path(work_dir), copy.deepcopy(cfg)
     cfg.pop('runner_type', None)
+    drop_hooks(cfg)     # those that are None
     folder = paths.round_dir(work_dir, round_index)
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
-    rewind, prune = hook_config(cfg, 'RewindHook'), hook_config(cfg, 'PruneHook')
-    if not rewind.get('random_state', True):
+    # And of one name a visualizer: a round would log into the folder of the one before.
+    (cfg.get('visualizer') or {}).pop('name', None)
+    rewind, prune = build_hook(cfg, RewindHook).given, build_hook(cfg, PruneHook).given
+    if not rewind['random_state']:
         seed += round_index
-    if prune.get('control') == 'fresh_weights' and round_index == rounds:
+    afresh = prune['control'] == 'fresh_weights' and round_index == rounds
+    if afresh:
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
-    keep_exact(cfg, None if rewind.get('random_state', True) else seed)
+    keep_exact(cfg, None if rewind['random_state'] else seed)
     if round_index < rounds:
-        rewound = rewind.get('mode', 'weights') == 'weights' and prune.get('control') != 'dense'
-        prune.update(
+        rewound = rewind['mode'] == 'weights' and prune['control'] != 'dense'
+        find_hook(cfg, PruneHook).update(
             round=round_index,
             rewind=str(rewind_path(work_dir)) if rewound else None,
             out=str(paths.round_dir(work_dir, round_index + 1) / paths.TICKET))
     else:
-        without_hooks(cfg, 'PruneHook')
+        drop_hooks(cfg, PruneHook)
     if round_index > 0:
         _start_from_ticket(cfg, work_dir, folder, rewind)
-        if prune.get('control') == 'fresh_weights' and round_index == rounds:
-            _start_afresh(cfg)
+        if afresh:
+            start_afresh(cfg)
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     elif round_index == 0:
@@ -79,7 +71,8 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
         cfg: Of the training.
         seed: See :class:`RandomStateHook`. Default: None.
     """
-    hooks = cfg.setdefault('default_hooks', ConfigDict())
+    cfg.default_hooks = cfg.get('default_hooks') or {}
+    hooks = cfg.default_hooks
     hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
@@ -94,7 +87,7 @@ def evaluation_config(cfg: Config) -> Config:
     """The config for an ordinary Runner that only evaluates."""
     cfg = copy.deepcopy(cfg)
     cfg.pop('runner_type', None)
-    without_hooks(cfg, 'PruneHook', 'RewindHook', 'EarlyBirdHook', 'TicketHook')
+    drop_hooks(cfg, PruneHook, RewindHook, EarlyBirdHook, TicketHook)
     return cfg
 
 
@@ -119,50 +112,19 @@ def shorten(cfg: Config, length: str) -> None:
         loop.val_interval = min(loop.val_interval, count)
 
 
-def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path, rewind) -> None:
+def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path,
+                       rewind: Mapping[str, Any]) -> None:
     """Train the round's ticket, with the weights and the schedule that ``rewind`` says."""
-    without_hooks(cfg, 'RewindHook', 'EarlyBirdHook', 'TicketHook')
+    drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
     ticket = ConfigDict(type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
     cfg.default_hooks['ticket'] = ticket
-    finetune = rewind.get('mode') == 'finetune'
-    resume = rewind.get('schedule') == 'resume' and not finetune
+    finetune = rewind['mode'] == 'finetune'
+    resume = rewind['schedule'] == 'resume' and not finetune
     cfg.load_from = str(rewind_path(work_dir)) if resume else None
     cfg.resume = resume
     if finetune:
         ticket['last_learning_rate'] = True
         cfg.param_scheduler = []
-        shorten(cfg, rewind.length)
+        shorten(cfg, rewind['length'])
 
 
-def _start_afresh(cfg: Config) -> None:
-    """Initialise the model anew, with nothing learnt: no rewind point, no pretraining."""
-    cfg.load_from, cfg.resume = None, False
-    remove_pretrained(cfg.model)
-
-
-def remove_pretrained(node: Any) -> None:
-    """Remove pretrained weights from a model's config, at any depth and in place."""
-    if isinstance(node, dict):
-        init = node.get('init_cfg')
-        if isinstance(init, dict) and _is_pretrained(init):
-            node['init_cfg'] = None
-        elif isinstance(init, list):
-            node['init_cfg'] = [i for i in init if not _is_pretrained(i)]
-        if isinstance(node.get('pretrained'), str):
-            node['pretrained'] = None
-    for child in node.values() if isinstance(node, dict) else node:
-        if isinstance(child, (dict, list)):
-            remove_pretrained(child)
-
-
-def _is_pretrained(init) -> bool:
-    kind = init.get('type')     # MMDetection's PVT needs none beside a checkpoint
-    return (getattr(kind, '__name__', kind) in ('Pretrained', 'PretrainedInit')
-            or init.get('checkpoint') is not None)
-
-
-def _is(hook, name: str) -> bool:
-    if not isinstance(hook, dict):
-        return False
-    kind = hook.get('type')     # a class in MMEngine's pure Python configs
-    return getattr(kind, '__name__', kind) in (name, f'mmlth.{name}')

@@ -11,6 +11,8 @@ from mmlth.core.errors import UserError
 from mmlth.transfer import Report, match_names, read_source, transfer
 
 from .hooks.ticket_hook import bare_model
+from .kernel_check import warn_of_refilled
+from .ranks import together
 
 
 @dataclass
@@ -23,12 +25,15 @@ class TransferSpec:
         weights: Start from the source's weights where it has some. Default: True.
         strict: All shapes agree, and no part of the target is left half filled. Default: True.
         sparsity: Prune a dense source to this fraction. Default: None.
+        zeros: Take the source's zeros for its mask, however few they are. Default: False, only
+            where they are no dense training's.
     """
     source: str
     mapping: Union[str, Sequence] = 'backbone'
     weights: bool = True
     strict: bool = True
     sparsity: Optional[float] = None
+    zeros: bool = False
 
     @classmethod
     def parse(cls, transfer: Mapping[str, Any], control: Optional[str],
@@ -65,7 +70,7 @@ class TransferSpec:
 
     def read(self, model) -> Tuple[Ticket, Report]:
         """The ticket that the source gives ``model``: its own mask, no control's."""
-        source = read_source(self.source, self.sparsity)
+        source = read_source(self.source, self.sparsity, self.zeros)
         if self.weights and not source.weights:
             raise UserError(f'{self.source} is only a mask: set transfer.weights=False')
         ticket, report = transfer(source, model, self.mapping, self.weights, self.strict)
@@ -84,15 +89,17 @@ class TransferSpec:
 def transfer_at_start(hook, runner) -> None:
     """Carry the ticket over before the training, and keep it for the end of it.
 
-    On every rank, so that all of them fail alike; rank 0 writes.
+    On every rank; rank 0 writes.
     """
     path = Path(runner.work_dir) / paths.START_MASK
-    if runner.iter > 0 and path.is_file():      # the source may be gone by now
-        return
-    ticket, report = hook.transfer.read(bare_model(runner.model))
-    runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
-    if is_main_process():
-        ticket.save(path)
+    with together():
+        if runner.iter > 0 and path.is_file():      # the source may be gone by now
+            return
+        ticket, report = hook.transfer.read(bare_model(runner.model))
+        runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
+        warn_of_refilled(runner.logger, bare_model(runner.model), ticket.mask)
+        if is_main_process():
+            ticket.save(path)
 
 
 def carried(runner) -> Ticket:

@@ -2,7 +2,6 @@
 from collections import Counter
 from typing import Dict
 
-import torch
 from torch import nn
 
 from .trace import Use, altered

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Iterable, List
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import get_world_size, is_main_process, master_only
+from mmengine.dist import get_world_size, is_main_process
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
-from mmlth.core.scores import PROBED
+from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
 from mmlth.engine.final import MetricsHook
+from mmlth.engine.hook_configs import build_hook, find_hook
 from mmlth.engine.lottery_state import LotteryState, read_json
 from mmlth.engine.preflight import count_rounds
+from mmlth.engine.ranks import on_rank_0
 from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, hook_config, keep_exact
+from mmlth.engine.rounds import evaluation_config, keep_exact
 from mmlth.engine.same_training import plain_config
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
@@ -26,6 +28,7 @@ _STATE = 'dense.json'     # rewind points, status; once done, metrics, iteration
 def dense_config(cfg: Config) -> Config:
     """The training that round 0 is, free of what later rounds do with it."""
     cfg = evaluation_config(cfg)
+    cfg.default_hooks = cfg.get('default_hooks') or {}
     cfg.default_hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook')
     return cfg
 
@@ -38,10 +41,10 @@ def dense_name(cfg: Config) -> str:
 
 def is_shareable(cfg: Config) -> bool:
     """Whether round 0 is an ordinary dense training, of which only the end matters."""
-    prune = hook_config(cfg, 'PruneHook')
-    starts = prune.get('at') == 'start' or prune.get('score') in PROBED
-    trained = prune.get('dense', True)      # a transferred ticket may do without
-    return hook_config(cfg, 'EarlyBirdHook') is None and trained and not starts
+    prune = build_hook(cfg, PruneHook)
+    drawn_at_end = prune.at == 'end' or prune.transfer is not None
+    # A transferred ticket may do without a dense training.
+    return find_hook(cfg, EarlyBirdHook) is None and prune.dense and drawn_at_end
 
 
 def find(root: Path, name: str, points: Iterable[str]) -> Path:
@@ -107,7 +110,7 @@ def finished(folder: Path) -> bool:
     return path.exists() and read_json(path)['status'] == 'done'
 
 
-@master_only
+@on_rank_0
 def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
@@ -129,7 +132,7 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
 
 def rewind_to(cfg: Config) -> str:
     """When the rewind point is taken."""
-    return str(hook_config(cfg, 'RewindHook').get('to', '0it'))
+    return str(build_hook(cfg, RewindHook).to)
 
 
 def rewind_name(to: str) -> str:

@@ -27,7 +27,6 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
         cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
         if dense.is_shareable(cfg):
             dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg)
-            barrier()
         LotteryRunner(cfg).train()
 
 

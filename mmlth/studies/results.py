@@ -10,6 +10,7 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
 from mmlth.engine.lengths import ended_early, lengths
 from mmlth.engine.lottery_state import read_lottery
+from mmlth.report.guard import Guard
 
 from .one import is_finished
 from .study import Run, Study, run_dir
@@ -96,7 +97,11 @@ def write_results(study: Study, root: Path) -> str:
     text = to_markdown(summarise(rows))
     write_text(folder / TABLE, text)
     if rows:
-        analyze([folder], folder / ANALYSIS, title=study.name)
+        guard = Guard()
+        guard.run('analysis', lambda: analyze(
+            [folder], folder / ANALYSIS, title=study.name, guard=guard))
+        if 'analysis' in guard.skipped:
+            print(f'No analysis: {guard.skipped["analysis"]}')
     return text
 
 

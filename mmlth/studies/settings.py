@@ -1,7 +1,6 @@
 """Settings of a study: what they are called, how they are set, and the names they give."""
 import copy
 import hashlib
-import inspect
 import json
 import re
 from typing import Any, Dict, Iterable, Mapping
@@ -10,14 +9,13 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook, RewindHook
-from mmlth.engine.rounds import hook_config
+from mmlth.engine.hook_configs import arguments_of, build_hook, find_hook
 
 # Settings by a short name: the arguments of these hooks, but for those that a LotteryRunner
 # sets. Any other setting is a dotted key of the config.
-_OWN = {'round', 'rewind', 'out', 'self'}
-_OWNER = {name: (hook, argument.default) for hook in (PruneHook, RewindHook)
-          for name, argument in inspect.signature(hook.__init__).parameters.items()
-          if name not in _OWN}
+_OWN = {'round', 'rewind', 'out'}
+_OWNER = {name: hook for hook in (PruneHook, RewindHook)
+          for name in arguments_of(hook) if name not in _OWN}
 _SOURCE = re.compile(r'\{([^{}]+)\}')
 
 
@@ -26,7 +24,7 @@ def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
     cfg = copy.deepcopy(base)
     if settings.get('transfer') is not None:
         # It takes the place of what draws masks: the base's sparsity, scope and so on.
-        hook = hook_config(cfg, 'PruneHook') or {}
+        hook = find_hook(cfg, PruneHook) or {}
         for key in [key for key in hook if key in _OWNER and key != 'dense']:
             hook.pop(key)
     for key, value in settings.items():
@@ -39,11 +37,10 @@ def apply_setting(cfg: Config, key: str, value: Any) -> None:
     if key == 'seed':
         cfg.merge_from_dict({'randomness.seed': value})
     elif key in _OWNER:
-        name = _OWNER[key][0].__name__
-        hook = hook_config(cfg, name)
+        hook = find_hook(cfg, _OWNER[key])
         if hook is None:
-            raise UserError(f'the setting {key!r} belongs to {name}, which the base config does '
-                            'not have')
+            raise UserError(f'the setting {key!r} belongs to {_OWNER[key].__name__}, which the base '
+                            'config does not have')
         hook[key] = ConfigDict(value) if isinstance(value, dict) else value
     else:
         cfg.merge_from_dict({key: value})
@@ -54,8 +51,7 @@ def read_setting(cfg: Config, key: str) -> Any:
     if key == 'seed':
         return (cfg.get('randomness') or {}).get('seed')
     if key in _OWNER:
-        hook, default = _OWNER[key]
-        return (hook_config(cfg, hook.__name__) or {}).get(key, default)
+        return (build_hook(cfg, _OWNER[key]) or _OWNER[key]()).given[key]
     value: Any = cfg
     for step in key.split('.'):
         value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)

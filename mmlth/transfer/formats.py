@@ -1,11 +1,14 @@
 """The weights and masks in a file, whoever wrote it, where no more than the naming differs."""
+import copy
 import re
-from typing import Any, Dict, List, NamedTuple, Sequence
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 import torch
 from torch import Tensor
 
 from mmlth.core import mask as masks
+from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 from mmlth.core.unpickler import Unknown
@@ -24,10 +27,12 @@ class Content(NamedTuple):
         weights: Parameters and buffers; empty of a file of masks alone.
         mask: Its masks; empty if it has none.
         origin: Where the masks come from, in words.
+        extra: Plain extra states (:func:`mmlth.core.state.extra_states`). Default: none.
     """
     weights: Dict[str, Tensor]
     mask: Dict[str, Tensor]
     origin: str = ''
+    extra: Mapping[str, Any] = MappingProxyType({})
 
 
 def unpack(loaded: Any, source) -> Content:
@@ -52,13 +57,16 @@ def unpack(loaded: Any, source) -> Content:
         raise UserError(
             f'{source} holds no tensors by parameter name: expected a state dict, or a checkpoint '
             f'with one under {", ".join(_NESTS[:3])} or the like, found {_describe(loaded)}')
-    weights = {str(name): t for name, t in state.items() if torch.is_tensor(t)}
+    extra, others = states.extra_states(state)
+    weights = copy.copy(state)      # with its modules' versions
+    for name in [n for n, t in state.items() if not torch.is_tensor(t) or n in others]:
+        del weights[name]
     mask, origin = _masks_of_prune(weights), 'the masks of torch.nn.utils.prune'
     saved = loaded.get('mmlth') or {}
     if not mask and saved.get('masks'):
         mask, origin = {n: masks.unpack(packed['bits'], packed['shape'])
                         for n, packed in saved['masks'].items()}, "the checkpoint's masks"
-    return Content(weights, mask, origin if mask else '')
+    return Content(weights, mask, origin if mask else '', extra)
 
 
 def forms(name: str) -> List[str]:

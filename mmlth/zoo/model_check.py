@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader
 
 from mmlth.core import select
 from mmlth.core import mask as masks
-from mmlth.engine.hooks.prune_hook import PruneHook
+from mmlth.engine import PruneHook, TicketHook
+from mmlth.engine.hook_configs import build_hook, class_of, find_hook
 from mmlth.engine.hooks.ticket_hook import ema_copies
 from mmlth.engine.preview import build_model
-from mmlth.engine.rounds import hook_config
 
 from .light import Noise, amp_on_cpu, light_building, working_in
 from .listing import library_root
@@ -122,7 +122,7 @@ def make_runner(model: nn.Module, cfg: Config, work_dir) -> Runner:
                    default_scope=cfg.get('default_scope', 'mmengine'),
                    experiment_name=f'zoo_{id(model)}_{id(cfg)}')
     for hook in cfg.get('custom_hooks') or []:
-        kind = HOOKS.get(hook['type']) if isinstance(hook['type'], str) else hook['type']
+        kind = class_of(cfg, hook)
         if kind is not None and issubclass(kind, EMAHook):
             runner.register_hook({**hook})     # it takes the priority out
     return runner
@@ -130,8 +130,7 @@ def make_runner(model: nn.Module, cfg: Config, work_dir) -> Runner:
 
 def draw(runner: Runner, cfg: Config) -> PruneHook:
     """Draw the ticket of round 1 from the weights as they are, and save it."""
-    settings = hook_config(cfg, 'PruneHook')
-    hook = HOOKS.build({**settings, 'rewind': None})
+    hook = HOOKS.build({**find_hook(cfg, PruneHook), 'rewind': None})
     hook.before_train(runner)
     hook.after_train(runner)
     return hook
@@ -146,7 +145,7 @@ def bind(runner: Runner, cfg: Config) -> Dict[str, Tensor]:
         if isinstance(hook, EMAHook):
             hook.before_run(runner)
     runner.optim_wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
-    hook = HOOKS.build(hook_config(cfg, 'TicketHook'))
+    hook = build_hook(cfg, TicketHook)
     hook.before_run(runner)
     hook.before_train(runner)
     return hook.ticket.mask

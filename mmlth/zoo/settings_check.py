@@ -4,9 +4,11 @@ from typing import List, Tuple
 from mmengine.config import Config
 
 from mmlth.core.errors import UserError
+from mmlth.engine import PruneHook, RewindHook, TicketHook
 from mmlth.engine.config import load_config
 from mmlth.engine.preflight import check_settings, count_rounds, wrappers_of
-from mmlth.engine.rounds import hook_config, round_config
+from mmlth.engine.hook_configs import find_hook
+from mmlth.engine.rounds import round_config
 
 from .result import FAILED, NOT_TRAINED, PASSED, REFUSED, reason_of
 
@@ -63,7 +65,7 @@ def changes(stock: Config, cfg: Config, index: int) -> List[str]:
     own = {k: v for k, v in stock.optim_wrapper.items() if k != 'type'}
     if {k: cfg.optim_wrapper.get(k) for k in own} != own:
         problems.append(f'round {index} changes optim_wrapper')
-    ours = {'PruneHook': index == 0, 'RewindHook': index == 0, 'TicketHook': index > 0}
-    problems += [f'round {index} {"lacks" if wanted else "has"} a {hook}'
-                 for hook, wanted in ours.items() if (hook_config(cfg, hook) is None) == wanted]
+    ours = {PruneHook: index == 0, RewindHook: index == 0, TicketHook: index > 0}
+    problems += [f'round {index} {"lacks" if wanted else "has"} a {hook.__name__}'
+                 for hook, wanted in ours.items() if (find_hook(cfg, hook) is None) == wanted]
     return problems

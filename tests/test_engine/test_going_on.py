@@ -1,4 +1,4 @@
-"""What a lottery may go on from: its own tickets, as many processes, a config that trains the same."""
+"""What a lottery goes on from: its own tickets, as many processes, a config that trains alike."""
 import functools
 import json
 import shutil
@@ -11,18 +11,19 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from toy import lottery_config, run_lottery
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain_text import batches
 from mmlth.engine.going_on import check_processes
 from mmlth.engine.same_training import differences, plain_config
-from mmlth.engine.verify import verify
+from mmlth.engine.verify import Violation, verify
+from mmlth.studies.dense import train_dense
 
 
 def run(cfg, resume=True):
-    cfg.resume = resume
-    return RUNNERS.build(cfg).train()
+    return run_lottery(cfg, resume)
 
 
 def rounds_of(work_dir):
@@ -124,6 +125,30 @@ def test_another_number_of_processes_is_refused(tmp_path):
     assert rounds_of(tmp_path) == lottery['rounds']
 
 
+def test_a_shared_dense_training_is_of_one_number_of_processes(tmp_path):
+    (tmp_path / 'dense.json').write_text(json.dumps(
+        dict(rewind=['0it'], status='running', processes=4)))
+    (tmp_path / paths.RESUME).touch()
+    with pytest.raises(UserError, match='begun with 4 process'):
+        train_dense(tmp_path, lottery_config(tmp_path), ['0it'])
+
+
+def test_the_report_says_where_the_batch_has_changed():
+    rounds = [dict(round=r, status='done', processes=count) for r, count in enumerate((4, None, 2))]
+    assert 'round 0 by 4, round 2 by 2' in batches(rounds)[0]
+    assert not batches(rounds[:2])
+
+
+def test_verify_names_a_round_of_another_ticket(tmp_path):
+    run(lottery_config(tmp_path), resume=False)
+    path = tmp_path / paths.LOTTERY
+    lottery = json.loads(path.read_text())
+    lottery['rounds'][1]['ticket_digest'] = 'another'
+    path.write_text(json.dumps(lottery))
+    with pytest.raises(Violation, match='not the ticket that round 1 was begun with'):
+        verify(tmp_path)
+
+
 def test_learning_rates_are_scaled_only_where_a_round_begins_anew(tmp_path):
     def check(schedule='restart', enable=True, **entry):
         cfg = lottery_config(tmp_path, schedule=schedule,
@@ -162,7 +187,7 @@ def test_a_change_that_trains_the_same_is_noted(tmp_path, change):
 
 
 @pytest.mark.parametrize('change, key', [
-    (dict(optim_wrapper=dict(optimizer=dict(lr=0.2))), 'optim_wrapper.optimizer.lr was 0.1, is 0.2'),
+    (dict(optim_wrapper=dict(optimizer=dict(lr=0.2))), 'optimizer.lr was 0.1, is 0.2'),
     (dict(train_dataloader=dict(num_workers=2)), 'train_dataloader.num_workers'),
     (dict(train_dataloader=dict(batch_size=2)), 'train_dataloader.batch_size'),
     (dict(train_cfg=dict(val_interval=2)), 'train_cfg.val_interval'),
@@ -170,8 +195,8 @@ def test_a_change_that_trains_the_same_is_noted(tmp_path, change):
     (dict(custom_hooks=[dict(type='MyLoggerHook')]), 'custom_hooks'),
     (dict(default_hooks=dict(logger=dict(type='MyHook'))), 'default_hooks.logger'),
     (dict(val_evaluator=dict(prefix='x')), 'val_evaluator.prefix'),
-    (dict(param_scheduler=[dict(type='LinearLR', start_factor=0.2, by_epoch=False, begin=0, end=6)]),
-     'param_scheduler[0].start_factor was 0.1, is 0.2'),
+    (dict(param_scheduler=[dict(type='LinearLR', start_factor=0.2, by_epoch=False, begin=0,
+                                end=6)]), 'param_scheduler[0].start_factor was 0.1, is 0.2'),
     (dict(env_cfg=dict(cudnn_benchmark=True)), 'env_cfg.cudnn_benchmark'),
 ], ids=lambda value: str(value)[:40])
 def test_a_change_that_trains_otherwise_is_named(tmp_path, change, key):
@@ -234,7 +259,7 @@ def test_values_are_compared_by_content():
 
 def test_plain_values_are_as_json_has_them():
     """The names of shared dense trainings are made of them."""
-    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})
+    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})  # noqa: F601
     cfg = Config(dict(values=values))
     assert plain_config(cfg) == json.loads(json.dumps(cfg.to_dict()))
     assert plain_config(Config(dict(p=functools.partial(int, np.int64(3)))))['p'] == dict(

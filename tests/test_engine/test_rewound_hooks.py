@@ -1,15 +1,12 @@
 """What hooks keep, after rewinding: right, or named in a warning."""
-import json
-
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from mmengine.registry import HOOKS, METRICS
+from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import Ticket, paths
-from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
+from mmlth.core.rewind import late_schedulers, trained_weights
 from mmlth.engine.averages import ema_copies
 
 EMA = dict(type='EMAHook', momentum=0.3)
@@ -39,8 +36,8 @@ class FirstAverage(Hook):
     ids=['resume', 'restart', 'lr'])
 def test_what_the_average_starts_from(tmp_path, options):
     """The average of the rewind point where weights and schedule go on from there."""
-    RUNNERS.build(lottery_config(
-        tmp_path, custom_hooks=[EMA, dict(type='FirstAverage')], **options)).train()
+    run_lottery(lottery_config(
+        tmp_path, custom_hooks=[EMA, dict(type='FirstAverage')], **options))
     point = load(tmp_path / 'round_0' / paths.REWIND)
     ticket = Ticket.load(tmp_path / 'round_1' / paths.TICKET)
     rewound = options == dict(schedule='resume')
@@ -53,24 +50,54 @@ def test_what_the_average_starts_from(tmp_path, options):
     assert not torch.equal(point['state_dict']['head.weight'], weights['head.weight'])
 
 
+@METRICS.register_module(force=True)
+class Falling(ToyAccuracy):
+    """Best at a round's first validation."""
+    value = 10.0
+
+    def compute_metrics(self, results):
+        self.value -= 1
+        return dict(AP=self.value)
+
+
 def test_the_dense_models_best_checkpoint_stays(tmp_path):
     """A ticket has a best checkpoint of its own, and need not beat the dense model for it."""
     cfg = lottery_config(tmp_path, schedule='resume', to='4it', train_cfg=dict(val_interval=4),
+                         val_evaluator=dict(type='Falling'),
                          default_hooks=dict(checkpoint=dict(
-                             interval=2, save_best='toy/AP', rule='less', max_keep_ckpts=1)))
-    RUNNERS.build(cfg).train()
+                             interval=2, save_best='toy/AP', rule='greater', max_keep_ckpts=1)))
+    run_lottery(cfg)
     for r in (0, 1):
         assert len(list((tmp_path / f'round_{r}').glob('best_toy_AP_*.pth'))) == 1, r
         hub = load(tmp_path / f'round_{r}/iter_12.pth')['message_hub']['runtime_info']
         assert f'round_{r}' in hub['best_ckpt']
 
 
+def test_an_older_rewind_point_whose_schedulers_are_late_is_named(tmp_path):
+    cfg = lottery_config(tmp_path, by_epoch=True, to='1ep', schedule='resume')
+    cfg.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[2])]
+    run_lottery(cfg)
+    path = tmp_path / 'round_0' / paths.REWIND
+    point = load(path)
+    assert late_schedulers(point) == 0
+    point['param_schedulers'][0]['_global_step'] -= 1
+    torch.save(point, path)
+    (tmp_path / 'round_1' / paths.FINAL).unlink()
+    run_lottery(cfg, resume=True)
+    logs = ''.join(log.read_text() for log in (tmp_path / 'round_1').glob('*/*.log'))
+    assert logs.count('1 scheduler(s) of this rewind point lack its last step') == 1
+
+
 @HOOKS.register_module(force=True)
 class SwitchOnce(Hook):
     """Switches at one epoch, as RTMOModeSwitchHook and YOLOXPoseModeSwitchHook do."""
 
+    def __init__(self):
+        self.queue = None
+
     def before_train_epoch(self, runner):
         if runner.epoch == 1:
+            self.queue = torch.zeros(1)
             runner.model.head.use_aux_loss = True
             runner.train_dataloader.dataset.skipped = ('Mosaic',)
 
@@ -105,12 +132,14 @@ def warnings_of(work_dir, r=1):
 @pytest.mark.parametrize('to, schedule, lost', [
     ('2ep', 'resume', ['EarlyStoppingHook.wait_count was 1, is 0',
                        'model.head.use_aux_loss was True, is False',
+                       "SwitchOnce.queue was '<Tensor>', is None",
                        "dataset.skipped was ['Mosaic'], is None"]),
-    ('1ep', 'resume', ['EarlyStoppingHook.best_score']), ('0it', 'resume', []), ('2ep', 'restart', [])])
+    ('1ep', 'resume', ['EarlyStoppingHook.best_score']), ('0it', 'resume', []),
+    ('2ep', 'restart', [])])
 def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):
     hooks = [dict(type='Defaults'), dict(type='SwitchOnce'), dict(type='SwitchFrom'), STOP]
-    RUNNERS.build(lottery_config(tmp_path, by_epoch=True, iters=16, to=to, schedule=schedule,
-                                 custom_hooks=hooks)).train()
+    run_lottery(lottery_config(tmp_path, by_epoch=True, iters=16, to=to, schedule=schedule,
+                                 custom_hooks=hooks))
     assert not warnings_of(tmp_path, 0)
     warnings = warnings_of(tmp_path)
     assert len(warnings) == bool(lost)
@@ -122,19 +151,8 @@ def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):
 
 @pytest.mark.parametrize('by_epoch', [False, True])
 def test_nothing_is_said_of_a_usual_training(tmp_path, by_epoch):
-    RUNNERS.build(lottery_config(tmp_path, by_epoch=by_epoch, schedule='resume', to='4it',
+    run_lottery(lottery_config(tmp_path, by_epoch=by_epoch, schedule='resume', to='4it',
                                  custom_hooks=[EMA, dict(type='SyncBuffersHook')],
                                  default_hooks=dict(checkpoint=dict(
-                                     save_best='toy/AP', rule='greater')))).train()
+                                     save_best='toy/AP', rule='greater'))))
     assert not warnings_of(tmp_path)
-
-
-def test_a_point_that_is_not_reached_leaves_no_older_one(tmp_path):
-    """A dense training that is ended before its point must not hand on another one's."""
-    (tmp_path / 'round_0').mkdir()
-    (tmp_path / 'round_0' / paths.REWIND).write_bytes(b'older')
-    cfg = lottery_config(tmp_path, by_epoch=True, iters=40, to='5ep', custom_hooks=[
-        dict(STOP, patience=1)])
-    with pytest.raises(UserError, match=r'has ended after 8 iterations'):
-        RUNNERS.build(cfg).train()
-    assert json.loads((tmp_path / paths.LOTTERY).read_text())['rounds'][0]['status'] == 'running'

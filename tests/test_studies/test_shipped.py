@@ -8,7 +8,8 @@ from mmlth.core import select
 from mmlth.core.errors import UserError
 from mmlth.engine.preflight import check_config
 from mmlth.engine.preview import build_model
-from mmlth.engine.rounds import hook_config
+from mmlth.engine import PruneHook
+from mmlth.engine.hook_configs import find_hook
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, is_shareable
 from mmlth.studies.one import dense_points
@@ -76,7 +77,7 @@ def test_studies_share_their_dense_trainings(twin):
 def test_a_transferred_ticket_replaces_what_draws_masks():
     study = shipped('fig2a_digits')
     run = next(run for run in study.runs if run.sources)
-    prune = hook_config(run.cfg, 'PruneHook')
+    prune = find_hook(run.cfg, PruneHook)
     assert set(prune) == {'type', 'transfer'}
     assert run.sources['crops80'].base == 'resnet18_digit_crops_prune80'
     direct = next(run for run in study.runs if not run.sources)

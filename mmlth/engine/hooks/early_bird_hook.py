@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -17,6 +17,7 @@ from mmlth.report.style import assign
 
 from ..drawing import draw_mask
 from ..early_bird_figure import early_bird_figure
+from ..ranks import on_rank_0, together
 from .prune_hook import PruneHook
 from .rewind_hook import RewindHook
 
@@ -56,6 +57,7 @@ class EarlyBirdHook(Hook):
                 f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
         if stop is not None:
             check_stop(stop)
+        self.given = dict(interval=interval, stop=stop)
         self.interval = interval
         self.stop = stop
         self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names
@@ -156,9 +158,10 @@ def observe(hook: EarlyBirdHook, runner) -> None:
     iteration = runner.iter + 1
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
     mask = {name: keep.cpu() for name, keep in draw_mask(prune, runner).items()}
-    if is_main_process():
-        Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
-            early_bird.candidate_path(folder_of(runner), iteration))
+    with together():
+        if is_main_process():
+            Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
+                early_bird.candidate_path(folder_of(runner), iteration))
     if hook.previous is not None:
         runner.visualizer.add_scalars(scalars_of(mask, hook.previous), step=iteration)
         agreement = {of: iou(mask, hook.previous, of) for of in MEASURED}
@@ -199,7 +202,7 @@ def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
     save_checkpoint(runner, by_epoch)
 
 
-@master_only
+@on_rank_0
 def save_checkpoint(runner, by_epoch: bool) -> None:
     """Write the checkpoint of the early end, where a resume finds it."""
     path = Path(runner.work_dir) / paths.EARLY_BIRD_CHECKPOINT
@@ -208,7 +211,7 @@ def save_checkpoint(runner, by_epoch: bool) -> None:
     write_text(Path(runner.work_dir) / 'last_checkpoint', str(path))
 
 
-@master_only
+@on_rank_0
 def write_curve(runner) -> None:
     """Compare all candidates with the ticket that the PruneHook has drawn."""
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))

@@ -47,4 +47,7 @@ class GradientHook(Hook):
         params = dict(bare_model(runner.model).named_parameters())
         for name, gradient in (self.loaded or {}).items():
             params[name].grad = torch.empty_like(params[name]).copy_(gradient)
+        if self.loaded:
+            runner.logger.info('The gradients gathered for the next update are put back (mmengine '
+                               'says that they are lost).')
         self.loaded = None

@@ -1,5 +1,4 @@
 """Draw the next ticket at the end of a training."""
-import inspect
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
@@ -16,8 +15,10 @@ from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import draw_at_start, draw_ticket
+from ..hook_configs import arguments_of
+from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..transferring import TransferSpec, transfer_at_start
-from .ticket_hook import bare_model
+from .ticket_hook import bare_model, check_model_wrapper
 
 
 @HOOKS.register_module()
@@ -60,7 +61,7 @@ class PruneHook(Hook):
             does. Default: True.
         transfer: Take the ticket of another model instead of drawing one (the paper, 4.2 and
             Table 4): ``dict(source=FILE, mapping='backbone', weights=True, strict=True,
-            sparsity=None)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
+            sparsity=None, zeros=False)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
             is read and matched before the training. The ticket starts from the rewind point,
             overwritten with the source's weights if ``weights``. The settings above that draw
             masks must be left out; ``dense=False`` is possible. Default: None.
@@ -92,11 +93,12 @@ class PruneHook(Hook):
                  round: int = 0,
                  rewind: Optional[str] = None,
                  out: Optional[str] = None):
-        given = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
-                     batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
-                     frozen=frozen)
+        drawing = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
+                       batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
+                       frozen=frozen)
+        self.given = dict(drawing, dense=dense, control=control, transfer=transfer)
         if transfer is not None:
-            transfer = TransferSpec.parse(transfer, control, not_default(given))
+            transfer = TransferSpec.parse(transfer, control, not_default(type(self), drawing))
             at = 'start'
         sparsities = round_sparsities(0.8 if sparsity is None else sparsity, rounds)
         if not 0 <= round < len(sparsities) - 1:
@@ -111,6 +113,7 @@ class PruneHook(Hook):
         if control is not None:
             check_control(control)
         self.dense_control = control == 'dense'     # in every round, not in the last alone
+        self.sparsities = sparsities                # of rounds 0, 1, ...
         self.sparsity = 0.0 if self.dense_control else sparsities[round + 1]
         self.last_sparsity = 0.0 if self.dense_control else sparsities[-1]
         self.allocation = allocation
@@ -134,12 +137,17 @@ class PruneHook(Hook):
         self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
-        """Find unknown groups and too high floors before the training; draw at the start."""
+        """Find what is wrong before the training, not after it; draw at the start."""
+        check_model_wrapper(runner.model)
+        model = bare_model(runner.model)
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
-            check_room(select(bare_model(runner.model), self.scope, self.frozen),
-                       self.last_sparsity, self.allocation, self.floor)
+            weights = select(model, self.scope, self.frozen)
+            check_room(weights, self.last_sparsity, self.allocation, self.floor)
+            if self.round == 0:     # a ticket is looked at by its TicketHook
+                warn_of_unmaskable(runner.logger, model)
+                warn_of_refilled(runner.logger, model, trial_mask(weights))
             if self.at == 'start':
                 draw_at_start(self, runner)
         if self.at == 'start':
@@ -154,10 +162,10 @@ class PruneHook(Hook):
         return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
 
 
-def not_default(given: Dict[str, Any]) -> Dict[str, Any]:
-    """Those arguments of a PruneHook that differ from its defaults."""
-    defaults = inspect.signature(PruneHook).parameters
-    return {key: value for key, value in given.items() if value != defaults[key].default}
+def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
+    """Those arguments of a PruneHook that differ from the defaults of its class."""
+    defaults = {**arguments_of(PruneHook), **arguments_of(kind)}
+    return {key: value for key, value in given.items() if value != defaults[key]}
 
 
 def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:

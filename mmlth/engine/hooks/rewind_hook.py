@@ -2,7 +2,6 @@
 from pathlib import Path
 from typing import Optional, Union
 
-from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -12,6 +11,7 @@ from mmlth.core.files import whole_file
 from mmlth.core.rewind import rewind_iteration
 from mmlth.registry import HOOKS
 
+from ..ranks import on_rank_0
 from ..reading import check_written
 
 
@@ -64,6 +64,8 @@ class RewindHook(Hook):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
+        self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
+                          random_state=random_state)
         self.to = to
         self.mode = mode
         self.schedule = schedule
@@ -90,8 +92,6 @@ class RewindHook(Hook):
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
                 f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
                 f'{path}. Start the training anew.')
-        if runner.iter < self.iteration and is_main_process():
-            path.unlink(missing_ok=True)    # an earlier training's, which this one repeats
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
@@ -112,7 +112,7 @@ class RewindHook(Hook):
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
 
-@master_only
+@on_rank_0
 def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
     """Write the rewind point as of ``iteration`` finished iterations, whole or not at all."""
     with whole_file(Path(runner.work_dir) / name) as part:

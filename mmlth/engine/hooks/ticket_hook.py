@@ -11,11 +11,15 @@ from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.rewind import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
 from ..averages import ema_copies, rewound_average
+from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_built
+from ..ranks import together
 
 
 @HOOKS.register_module()
@@ -54,24 +58,42 @@ class TicketHook(Hook):
         self.mapping = mapping
         self.strict = strict
         self.last_learning_rate = last_learning_rate
-        self.ticket: Optional[Ticket] = None
+        self._loaded: Optional[Ticket] = None
+        self._wrapper: Optional[MaskAware] = None   # once it has the masks
         self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
         self.rewound = False    # the schedule goes on from a rewind point
         self.resumed_digest: Optional[str] = None
 
+    @property
+    def ticket(self) -> Optional[Ticket]:
+        """The ticket; once training has begun without its start weights, which may take gigabytes.
+
+        Its masks are then worked out anew each time, from what the optimizer keeps of them.
+        """
+        if self._wrapper is None:
+            return self._loaded
+        return Ticket(self._wrapper.mask, {}, self._loaded.meta)
+
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
-        if self.mapping is None:
-            self.ticket = Ticket.load(self.path)
-        else:
-            self.source = read_source(self.path)
+        with together():
+            if self.mapping is None:
+                self._loaded = Ticket.load(self.path)
+            else:
+                self.source = read_source(self.path)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
         # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
         if checkpoint.get('meta', {}).get('rewind_point'):
             self.rewound = runner._resume
+            late = late_schedulers(checkpoint) if self.rewound else 0
+            if late:
+                runner.logger.warning(
+                    f'{late} scheduler(s) of this rewind point lack its last step: an earlier '
+                    'version of mmlth saved it. The learning rates of this ticket are one step '
+                    'behind those of the dense training.')
         else:
             self.resumed = runner._resume
             self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
@@ -79,13 +101,14 @@ class TicketHook(Hook):
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
+        check_built(runner.optim_wrapper.optimizer)
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
-            self.ticket, report = transfer(self.source, bare, self.mapping, strict=self.strict)
+            self._loaded, report = transfer(self.source, bare, self.mapping, strict=self.strict)
             runner.logger.info(f'{self.path} is transferred; {report.to_text()}')
             self.source = None
-        mask = self.ticket.mask
+        ticket, mask = self._loaded, self._loaded.mask
         digest = masks.digest(mask)
         if self.resumed_digest not in (None, digest):
             raise UserError(
@@ -98,26 +121,26 @@ class TicketHook(Hook):
         copies = ema_copies(runner)
         if not self.resumed:
             for model in [bare, *copies]:
-                complete(model, self.ticket)
-        if not self.resumed and self.ticket.state:
+                complete(model, ticket)
+        if not self.resumed and ticket.state:
             strict = self.strict and self.mapping is None
             for average in copies:
-                start = (rewound_average(average, bare, self.ticket) if self.rewound
-                         else self.ticket.state)
+                start = (rewound_average(average, bare, ticket) if self.rewound
+                         else ticket.state)
                 states.load(average, start, self.path, strict)
-            states.load(bare, self.ticket.state, self.path, strict)
+            states.load(bare, ticket.state, self.path, strict)
         for model in [bare, *copies]:
             masks.apply(mask, dict(model.named_parameters()))
         if self.rewound:
             forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
-            set_learning_rates(runner.optim_wrapper.optimizer, self.ticket.meta, self.path)
+            set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
+        warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
-        # What the hook needs from here on; the start weights may take gigabytes.
-        self.ticket = Ticket(mask, {}, self.ticket.meta)
+        self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.

@@ -23,11 +23,11 @@ class UnsavedHook(Hook):
 
     mmengine saves tensors, schedulers and the message hub. A hook may also count in itself
     (EarlyStoppingHook), or set an attribute of the model or the data set at one epoch
-    (YOLOXPoseModeSwitchHook, RTMOModeSwitchHook): a training that goes on from a rewind point, or after
-    an interruption, begins with their initial values. Every checkpoint notes, under
-    ``mmlth``, the plain attributes of hooks, modules and train data sets that have changed since the
-    start. Those that are back at their initial value when the first iteration begins are named in
-    one warning; what a hook has set anew by then (MMDetection's PipelineSwitchHook and
+    (YOLOXPoseModeSwitchHook, RTMOModeSwitchHook): a training that goes on from a rewind point,
+    or after an interruption, begins with their initial values. Every checkpoint notes, under
+    ``mmlth``, the plain attributes of hooks, modules and train data sets that have changed since
+    the start. Those that are back at their initial value when the first iteration begins are
+    named in one warning; what a hook has set anew by then (MMDetection's PipelineSwitchHook and
     YOLOXModeSwitchHook do) is not. A :class:`LotteryRunner` adds the hook to every round.
 
     Note:
@@ -70,19 +70,24 @@ def warn(runner, loaded: Attributes, initial: Attributes) -> None:
             if key in now and now[key] == initial.get(key) != value]
     if lost:
         runner.logger.warning(
-            f'This training goes on at iteration {runner.iter} from a checkpoint that does not hold '
-            f'{"; ".join(lost[:5])}{"; ..." if len(lost) > 5 else ""}. If that matters, it is '
+            f'This training goes on at iteration {runner.iter} from a checkpoint that does not '
+            f'hold {"; ".join(lost[:5])}{"; ..." if len(lost) > 5 else ""}. If that matters, it is '
             "not the training that it continues: for tickets, take RewindHook(schedule='restart') "
             'or an earlier point.')
 
 
 def attributes(runner) -> Attributes:
-    """The plain attributes of hooks, modules and train data sets: dotted name -> value."""
+    """The plain attributes of hooks, modules and train data sets: dotted name -> value.
+
+    Of others of a hook the class.
+    """
     found: Attributes = {}
     for name, thing in things(runner):
         for key, value in vars(thing).items():
             if is_plain(value) and key != 'training':
                 found[f'{name}.{key}'] = list(value) if isinstance(value, tuple) else value
+            elif isinstance(thing, Hook):   # a queue that is made one day, for one
+                found[f'{name}.{key}'] = f'<{type(value).__name__}>'
     return found
 
 

@@ -1,12 +1,13 @@
 """One checkpoint: it loads, and no pruned weight is other than 0."""
-import zipfile
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from mmlth.core import checkpoint_file
 from mmlth.core import mask as masks
+from mmlth.core.errors import UserError
 from mmlth.core.ticket import check_shape
 
 from .optimizer import check_optimizer
@@ -44,15 +45,9 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
 def load_checkpoint(path: Path) -> Dict[str, Any]:
     """The checkpoint, read without running code or taking more memory than its bytes."""
     try:
-        with zipfile.ZipFile(path) as file:
-            # torch.save compresses nothing; what expands could take all memory.
-            if any(entry.file_size > entry.compress_size for entry in file.infolist()):
-                raise ValueError('it is compressed')
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:      # the unpickler raises whatever the damage makes of it
-        reason = (str(error).strip() or '-').splitlines()[0][:200]
-        raise Violation(f'{path} does not load with weights_only=True: '
-                        f'{type(error).__name__}: {reason}') from None
+        checkpoint = checkpoint_file.load(path)
+    except UserError as error:
+        raise Violation(str(error)) from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('meta', {}), dict):
         raise Violation(f'{path} is no checkpoint of mmengine: expected a dict with '
                         f'state_dict and meta, got {type(checkpoint).__name__}')

@@ -25,6 +25,10 @@ def check_lottery(work_dir: Path) -> List[str]:
         if folder.is_dir():
             found, ticket = check_folder(folder, ticket)
             lines += found
+            if ticket and entry.get('ticket_digest') not in (None, ticket.digest()):
+                raise Violation(
+                    f'{folder / paths.TICKET} is not the ticket that round {entry["round"]} was '
+                    f'begun with, by its digest in {paths.LOTTERY}; --resume trains it anew')
         if entry['status'] == 'done':
             mask = ticket.mask if ticket and entry['round'] else {}
             network = check_sparsity_report(folder / paths.SPARSITY, mask)

@@ -11,6 +11,8 @@ def check_optimizer(checkpoint: Mapping[str, Any], mask: Mapping[str, Tensor],
                     path: Path) -> str:
     """Every state of a masked parameter, scalars excepted, has one value per survivor.
 
+    Where nothing is pruned it may have the parameter's shape.
+
     Returns:
         str: What was checked; empty if the checkpoint has no optimizer.
     """
@@ -35,7 +37,8 @@ def check_optimizer(checkpoint: Mapping[str, Any], mask: Mapping[str, Tensor],
             continue
         if isinstance(value, Tensor) and value.dim():
             survivors = int(mask[name].sum())
-            if value.dim() != 1 or len(value) != survivors:
+            whole = survivors == mask[name].numel() and value.shape == mask[name].shape
+            if not whole and value.shape != (survivors,):
                 raise Violation(
                     f'{path}: the optimizer keeps {key} of {name} in shape '
                     f'{tuple(value.shape)}, but {survivors} of {mask[name].numel()} weights '

@@ -1,0 +1,70 @@
+"""The cheap part of the check, by a lottery itself: seconds, whatever the size of the data."""
+from typing import Any, List, Mapping, Set
+
+from mmengine.hooks import Hook
+
+from mmlth.core.errors import UserError
+
+from ..data_paths import leaves
+from .boxes import check_boxes
+from .files import read_annotations
+from .findings import Finding
+from .images import check_images
+from .parts import entries, parts, settings_of
+
+ENTRIES, IMAGES = 1000, 8
+_LARGE = 20_000_000     # bytes of JSON; more takes seconds to parse
+_SOUND: Set[str] = set()    # the lotteries of a study have one data set
+
+
+def check_annotation_files(loader: str, dataset: Mapping[str, Any]) -> None:
+    """Raise a UserError for an annotation file that cannot be read, or knows no class wanted.
+
+    Args:
+        loader: The name of its loader.
+        dataset: The config of its data set; local files only.
+    """
+    for leaf in leaves(dataset):
+        if str(leaf) not in _SOUND:
+            _raise(loader, [f for f in read_annotations(leaf, _LARGE).findings if f.fatal])
+            _SOUND.add(str(leaf))
+
+
+class FirstLookHook(Hook):
+    """Before the first iteration, look at the data sets that the Runner has built.
+
+    Some boxes, the classes and the first images; a mistake of the first hour should not take it.
+    """
+    priority = 'VERY_HIGH'
+
+    def before_run(self, runner) -> None:
+        loops = (('train_dataloader', runner.train_loop), ('val_dataloader', runner.val_loop))
+        for name, loop in loops:
+            dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
+            for part in parts(dataset):
+                look_at(name, part)
+
+
+def look_at(loader: str, dataset) -> None:
+    """Raise a UserError for what would end the training.
+
+    Args:
+        loader: Its name.
+        dataset: Built.
+    """
+    found = list(entries(dataset, ENTRIES))
+    fatal: List[Finding] = []
+    if loader == 'train_dataloader':
+        fatal += [f for entry in found for f in check_boxes(entry, True) if f.fatal]
+    images = list({entry.path: entry.size for entry in found}.items())[:IMAGES]
+    fatal += [f for f in check_images(images, settings_of(dataset), 1) if f.fatal]
+    _raise(loader, fatal)
+
+
+def _raise(loader: str, fatal: List[Finding]) -> None:
+    if fatal:
+        more = f' (and {len(fatal) - 3} more like these)' if len(fatal) > 3 else ''
+        raise UserError(
+            f'{loader}: {"; ".join(map(str, fatal[:3]))}{more}. It would end the training, or '
+            'make its loss not a number. Mend the files or leave them out; tools/check_data.py '
+            'CONFIG --all looks at all of them.')

@@ -1,0 +1,80 @@
+"""A built data set as what is in it: images, sizes, boxes, labels."""
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+
+
+@dataclass
+class Entry:
+    """One image, or in top-down pose one person.
+
+    Args:
+        path: Of the image.
+        size: Width and height as annotated, in pixels; None if the annotation does not say.
+        boxes: (N, 4), x1, y1, x2, y2 in pixels.
+        labels: N indices of classes.
+        ignored: N, whether a training leaves the box out.
+    """
+    path: str
+    size: Optional[Tuple[int, int]]
+    boxes: np.ndarray
+    labels: List[int]
+    ignored: List[bool]
+
+
+def parts(dataset) -> Iterator[Any]:
+    """The data sets that a repeated, balanced, mixed or concatenated one is made of."""
+    if hasattr(dataset, 'datasets'):
+        for part in dataset.datasets:
+            yield from parts(part)
+    elif hasattr(dataset, 'dataset'):
+        yield from parts(dataset.dataset)
+    else:
+        yield dataset
+
+
+def entries(dataset, limit: Optional[int] = None) -> Iterator[Entry]:
+    """What is in a data set of mmengine's kind, spread evenly if there is a ``limit``.
+
+    Nothing of one that has no ``img_path``: a user's own, or one of another library.
+    """
+    if not hasattr(dataset, 'get_data_info'):
+        return
+    count = len(dataset)
+    wanted = count if limit is None else min(limit, count)
+    for i in range(wanted):
+        info = dataset.get_data_info(i * count // wanted)
+        if isinstance(info.get('img_path'), str):
+            yield _entry(info)
+
+
+def _entry(info: Dict[str, Any]) -> Entry:
+    size = (info['width'], info['height']) if info.get('width') and info.get('height') else None
+    if 'instances' in info:         # MMDetection
+        kept = [i for i in info['instances'] if len(i.get('bbox', ())) == 4]   # no turned ones
+        boxes = [i['bbox'] for i in kept]
+        labels = [int(i.get('bbox_label', -1)) for i in kept]
+        ignored = [bool(i.get('ignore_flag')) for i in kept]
+    else:                           # MMPose has boxes, MMPretrain a label
+        boxes = info['bbox'] if info.get('bbox') is not None else []
+        label = info.get('gt_label')
+        labels = [0] * len(boxes) if label is None else [int(v) for v in np.atleast_1d(label)]
+        ignored = [False] * len(labels)
+    return Entry(info['img_path'], size, np.asarray(boxes, float).reshape(-1, 4), labels, ignored)
+
+
+def settings_of(dataset) -> Dict[str, Any]:
+    """How its pipeline decodes images: the arguments of its ``LoadImageFromFile``."""
+    for transform in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
+        if hasattr(transform, 'imdecode_backend'):
+            return {name: getattr(transform, name, None) or default for name, default in (
+                ('color_type', 'color'), ('imdecode_backend', 'cv2'), ('backend_args', None),
+                ('ignore_empty', False))}
+    return {}
+
+
+def classes_of(dataset) -> List[str]:
+    """The names of the classes; none where the data set has no classes."""
+    names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    return [names] if isinstance(names, str) else list(names)

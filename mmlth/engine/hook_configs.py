@@ -1,0 +1,117 @@
+"""Our hooks in a config, found by their class: a subclass counts, with its own defaults."""
+import copy
+import inspect
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from mmlth.core.errors import UserError
+
+from .types import class_of_type
+
+# Default hooks of its Runner.
+_OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+
+
+def class_of(cfg: Config, hook: Any) -> Optional[type]:
+    """The class of a hook in a config; None for a hook that is None or of an unknown name."""
+    if isinstance(hook, Hook):
+        return type(hook)
+    if not isinstance(hook, dict):
+        return None
+    scope = hook.get('_scope_') or cfg.get('default_scope')
+    return class_of_type(HOOKS, hook.get('type'), scope)
+
+
+def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
+    """The config of the hook of this class, in ``default_hooks`` or ``custom_hooks``.
+
+    Returns:
+        The dict in the config, not a copy; None if there is no such hook.
+
+    Raises:
+        UserError: There are several, or it is an object, whose arguments cannot be read.
+    """
+    found = [(where, hook) for where, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
+    if len(found) > 1:
+        raise UserError(
+            f'this config has {len(found)} hooks of the kind {kind.__name__}: '
+            f'{", ".join(where for where, _ in found)}. Keep one of them')
+    if found and not isinstance(found[0][1], dict):
+        raise UserError(f'{found[0][0]} is an object: give the {kind.__name__} as a dict with its '
+                        'type and arguments')
+    return found[0][1] if found else None
+
+
+def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:
+    """The config's hook of this class, as a Runner would build it; None if there is none.
+
+    What it was set to is in its ``given``: all arguments of ``kind`` by name, those that the
+    config leaves out with the defaults of the hook's own class.
+
+    Args:
+        cfg: The whole config.
+        kind: The class.
+        more: Further arguments, over the config's.
+
+    Raises:
+        UserError: There are several, or an argument is unknown or wrong.
+    """
+    hook = find_hook(cfg, kind)
+    if hook is None:
+        return None
+    own = class_of(cfg, hook)
+    given = {key: copy.deepcopy(value) for key, value in hook.items()
+             if key not in ('type', 'priority', '_scope_')}
+    try:
+        return own(**{**given, **more})
+    except TypeError as error:
+        raise UserError(f'{own.__name__}: {error}') from None
+
+
+def drop_hooks(cfg: Config, *kinds: type) -> None:
+    """Remove the hooks of these classes from the config, and those that were set to None.
+
+    mmengine takes None for its own default hooks alone, which it leaves out then.
+    """
+    for key, hook in list((cfg.get('default_hooks') or {}).items()):
+        none = hook is None and key not in _OF_MMENGINE
+        if none or any(_is_a(cfg, hook, kind) for kind in kinds):
+            cfg.default_hooks.pop(key)
+    if cfg.get('custom_hooks'):
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks
+                            if not any(_is_a(cfg, hook, kind) for kind in kinds)]
+
+
+def arguments_of(kind: type) -> Dict[str, Any]:
+    """The arguments of a hook's class with their defaults, also those of the classes it is made of.
+
+    An ``__init__`` with ``**kwargs`` passes them on to the next class; a default of its own
+    stands before the next class's.
+    """
+    found: Dict[str, Any] = {}
+    for part in kind.__mro__:
+        if '__init__' not in vars(part):
+            continue
+        arguments = list(inspect.signature(part.__init__).parameters.values())[1:]
+        for argument in arguments:
+            if argument.kind not in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
+                found.setdefault(argument.name, argument.default)
+        if not any(argument.kind == argument.VAR_KEYWORD for argument in arguments):
+            break
+    return found
+
+
+def _is_a(cfg: Config, hook: Any, kind: type) -> bool:
+    found = class_of(cfg, hook)
+    return found is not None and issubclass(found, kind)
+
+
+def _hooks(cfg: Config) -> Iterator[Tuple[str, Any]]:
+    """Each hook with its place in the config."""
+    for key, hook in (cfg.get('default_hooks') or {}).items():
+        yield f'default_hooks.{key}', hook
+    for index, hook in enumerate(cfg.get('custom_hooks') or []):
+        yield f'custom_hooks[{index}]', hook

@@ -1,0 +1,35 @@
+"""A ``type`` in a config: a name, a scoped name, a dotted path, or a class."""
+import inspect
+from typing import Any, Optional
+
+from mmengine.registry import Registry
+
+
+def name_of(kind: Any) -> str:
+    """The bare name of a type: ``'mmdet.X'``, ``'package.module.X'`` and the class ``X`` are ``'X'``."""
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]
+
+
+def class_of_type(registry: Registry, kind: Any, scope: Optional[str] = None) -> Optional[type]:
+    """The class that a Runner would build of a type.
+
+    Args:
+        registry: mmengine's root registry of such classes.
+        kind: A name, or a class, which is what pure Python configs have.
+        scope: The config's ``default_scope``. Default: None, mmengine's.
+
+    Returns:
+        The class; None if there is no such name, or it is no class's.
+    """
+    if not isinstance(kind, str):
+        return kind if inspect.isclass(kind) else None
+    # As in a Runner: the default scope first, then mmengine's. A scoped name has its own.
+    names = [kind] if '.' in kind or not scope else [f'{scope}.{kind}', kind]
+    for name in names:
+        try:
+            found = registry.get(name)
+        except (ImportError, RuntimeError):     # mmengine: "Failed to get"
+            continue
+        if inspect.isclass(found):
+            return found
+    return None
