@@ -32,7 +32,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
             are loaded, from the network if need be. Default: True.
 
     Raises:
-        UserError: There is no such checkpoint.
+        UserError: There is no such checkpoint, or the pretrained weights cannot be read.
     """
     if checkpoint and not Path(checkpoint).is_file() and '://' not in checkpoint:
         raise UserError(f'there is no checkpoint {checkpoint}')
@@ -43,8 +43,14 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
     if checkpoint:
         load_checkpoint(model, checkpoint, map_location='cpu')
     else:
-        with _silent():
-            model.init_weights()
+        try:
+            with _silent():
+                model.init_weights()
+        except OSError as error:
+            raise UserError(
+                f'the pretrained weights that the config names cannot be read ({error}): give a '
+                'checkpoint, or leave them out, e.g. --cfg-options model.backbone.init_cfg=None'
+            ) from error
         _prune(model, sparsity, allocation)
     return model.cpu().eval()
 

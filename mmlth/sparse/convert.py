@@ -15,7 +15,7 @@ from .report import LayerReport, SparseReport
 DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
 FEWEST = 8          # nor one with fewer input channels per group
 GAIN = 0.97         # of the dense time: what saves less is noise
-CANDIDATES = 3      # plans that are measured per layer
+CANDIDATES = 4      # plans that are measured per layer
 
 
 def sparsify(model: nn.Module, example: Any) -> SparseReport:

@@ -1,6 +1,9 @@
 """sparsify: what is folded, what is left alone, and that the model computes the same."""
 import copy
+import subprocess
+import sys
 from math import inf
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +22,15 @@ needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops
 def always(monkeypatch):
     """Sparse, however fast: these layers are too small for a time to mean much."""
     monkeypatch.setattr(convert, 'GAIN', inf)
+
+
+def test_no_mm_package_is_imported():
+    """Sparse models are plain PyTorch too."""
+    program = ("import sys, mmlth.sparse; print(*{m.split('.')[0] for m in sys.modules "
+               "if m.startswith('mm') and m.split('.')[0] not in sys.stdlib_module_names})")
+    found = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                           check=True).stdout.split()
+    assert found == ['mmlth']
 
 
 class Weighted(nn.Conv2d):
@@ -141,6 +153,16 @@ def test_without_a_compiler_all_stays_dense(model, monkeypatch):
         assert all((a - b).abs().max() < 1e-4 for a, b in zip(model(x), expected))
     assert report.summary() == reason
     assert {row.chosen for row in report.layers} == {'dense'}
+
+
+def test_a_failed_build_leaves_nothing_and_says_why(monkeypatch, tmp_path):
+    def fail(**kwargs):
+        (Path(kwargs['build_directory']) / 'kernels.so').write_bytes(b'half')
+        raise RuntimeError('ninja says much\nops.cpp:3: error: no such thing\nand more')
+    monkeypatch.setenv('MMLTH_CACHE', str(tmp_path))
+    monkeypatch.setattr('torch.utils.cpp_extension.load', fail)
+    assert build.unavailable.__wrapped__().endswith('stay dense: ops.cpp:3: error: no such thing')
+    assert [path.name for path in tmp_path.rglob('*') if path.is_file()] == ['lock']
 
 
 def test_a_model_in_training_mode_is_refused(model):
