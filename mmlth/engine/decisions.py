@@ -2,7 +2,7 @@
 
 Proposals, assignments and samples are chosen by the weights, in steps: a weight that moves a
 little may choose others, and the loss jumps. A difference of two losses, or gradients, then
-measures the jumps and not the weights.
+measures the jumps and not the weights. What depends on the weights smoothly goes on doing so.
 """
 import copy
 from contextlib import contextmanager
@@ -81,7 +81,8 @@ def _kept(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, (list, tuple, set)):
-        return type(value)(map(_kept, value))
+        parts = map(_kept, value)
+        return type(value)(*parts) if hasattr(value, '_fields') else type(value)(parts)
     if isinstance(value, dict):
         return {key: _kept(item) for key, item in value.items()}
     if hasattr(value, '__dict__') and not isinstance(value, (type, nn.Module)):
