@@ -102,10 +102,10 @@ class Evaluations:
             return kept
         digest = weights_digest(part.checkpoint)
         spare = self._spare and self._spare / f'{digest[:16]}_{run.training}'
-        for kept in (kept, spare and read(spare)):
-            if kept is not None and kept['weights'] == digest:
-                self._seen[digest, run.training] = kept
-                return kept
+        for known in (kept, spare and read(spare)):
+            if known is not None and known['weights'] == digest:
+                self._seen[digest, run.training] = known
+                return known
         # Runs of a study share their dense models.
         made = self._seen.get((digest, run.training))
         if made is None:

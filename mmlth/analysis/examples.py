@@ -42,7 +42,8 @@ def _objects(truth, images: Iterable[Any]) -> Dict[Any, int]:
 def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
     truth = predictions.truth
     return dict(
-        keep_photo(path, getattr(predictions.dataset, 'backend_args', None)), image_id=image, skeleton=predictions.skeleton,
+        keep_photo(path, getattr(predictions.dataset, 'backend_args', None)), image_id=image,
+        skeleton=predictions.skeleton,
         truth=[_without(_object(truth, o), predictions) for o in truth.imgToAnns.get(image, ())
                if not o.get('iscrowd')],
         predictions=_predicted(predictions, image))

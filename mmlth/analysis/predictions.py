@@ -32,7 +32,8 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``.
+        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``; None before
+            PyTorch 2.1.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.
         loop: ``'val'`` or ``'test'``.
@@ -40,7 +41,7 @@ class Predictions:
     truth: Any
     results: Dict[str, List[dict]]
     precision: Dict[str, dict]
-    flops: Dict[str, Any]
+    flops: Optional[Dict[str, Any]]
     dataset: Any
     skeleton: List[List[int]]
     loop: str
@@ -74,15 +75,16 @@ def predict(cfg: Config, checkpoint) -> Predictions:
                 'where they are: what was evaluated is kept in the work dir.') from None
 
 
-def count_inputs(runner: Runner, loop, name: str) -> Dict[str, Any]:
+def count_inputs(runner: Runner, loop, name: str) -> Optional[Dict[str, Any]]:
     """The mean operations per input, an image or in top-down pose a person, of the first few."""
     model, dataset = bare_model(runner.model), loop.dataloader.dataset
     size = min(_FLOP_IMAGES, len(dataset))
     step = getattr(model, f'{name}_step')
     counts = count_flops(model, lambda: [
         step(loop.dataloader.collate_fn([dataset[i]])) for i in range(size)])
-    return dict(inputs=size, total=counts['total'] / size,
-                layers={layer: count / size for layer, count in counts['layers'].items()})
+    return counts and dict(inputs=size, total=counts['total'] / size,
+                           layers={layer: count / size
+                                   for layer, count in counts['layers'].items()})
 
 
 def _only_evaluate(cfg: Config, checkpoint, folder: str) -> Config:
@@ -134,7 +136,7 @@ def _boxes_metric(loop):
     return metric
 
 
-def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predictions:
+def _collect(watched: _Watched, loop, name: str, flops: Optional[Dict[str, Any]]) -> Predictions:
     metric = watched.metric
     truth = getattr(metric, 'coco', None) or metric._coco_api
     results, precision = {}, {}

@@ -126,9 +126,9 @@ def early_bird_section(curve: Path) -> Section:
                 for row in csv.DictReader(file)]
     return Section(
         'early_bird', 'Early-bird masks', 'How far masks drawn while the dense model trained agree '
-        'with the one drawn at its end: intersection over union, of the surviving weights and of the '
-        'pruned ones, which the paper means (Fig. 2f), beside what random masks would have.', rows,
-        figures=[early_bird_figure(rows)])
+        'with the one drawn at its end: intersection over union, of the surviving weights and of '
+        'the pruned ones, which the paper means (Fig. 2f), beside what random masks would have.',
+        rows, figures=[early_bird_figure(rows)])
 
 
 def layers_section(index: int, report: Mapping[str, Any]) -> Section:

@@ -78,7 +78,8 @@ def _check_foreign(out: Path, files: Iterable[str]) -> None:
                         'would be lost. Choose another folder, or move it away.')
 
 
-def _drawn(sections: Sequence[Section], guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Drawing]]:
+def _drawn(sections: Sequence[Section],
+           guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Drawing]]:
     """The sections without the figures that cannot be drawn, and the drawings of the others."""
     styles = assign([figure for section in sections for figure in section.figures])
     drawings, kept = {}, []

@@ -109,8 +109,8 @@ def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
     """The means as one table."""
     lines = [
         'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
-        'same seed. Iterations and time: of all rounds but the dense one; from start: of the ticket '
-        'since its initialisation; whole chain: of all rounds.', '',
+        'same seed. Iterations and time: of all rounds but the dense one; from start: of the '
+        'ticket since its initialisation; whole chain: of all rounds.', '',
         '| part | settings | metric | seeds | scope sparsity | network sparsity | dense | ticket '
         '| change | iterations | from start | whole chain | time |', f'|{"---|" * 13}']
     for group in groups:

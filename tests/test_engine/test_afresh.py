@@ -93,7 +93,8 @@ def test_what_cannot_be_let_train_is_refused_by_name():
 
 def test_all_spellings_are_taken_away_and_let_train():
     backbone = dict(
-        type='mmdet.SwinTransformer', frozen_stages=2, norm_cfg=dict(type='BN', requires_grad=False),
+        type='mmdet.SwinTransformer', frozen_stages=2,
+        norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True, pretrained=True, parts=[dict(pretrained='x'), dict(freeze_patch=True)],
         init_cfg=[dict(type='Pretrained', checkpoint='y'), dict(type='Kaiming', layer='Conv2d')])
     cfg = small()
@@ -104,7 +105,8 @@ def test_all_spellings_are_taken_away_and_let_train():
     check_afresh(cfg, lambda cfg: seen.append(cfg) or nn.Linear(1, 1))
     fresh, = seen
     assert fresh.load_from is None and fresh.model.backbone == dict(
-        type='mmdet.SwinTransformer', frozen_stages=-1, norm_cfg=dict(type='BN', requires_grad=True),
+        type='mmdet.SwinTransformer', frozen_stages=-1,
+        norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=False, pretrained=False, parts=[dict(pretrained=None), dict(freeze_patch=False)],
         init_cfg=[dict(type='Kaiming', layer='Conv2d')])
     assert {k: v.lr_mult for k, v in fresh.optim_wrapper.paramwise_cfg.custom_keys.items()} == dict(

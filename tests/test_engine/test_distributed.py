@@ -12,7 +12,7 @@ from torch import nn
 from toy import ToyModel
 from toy_ticket import make_ticket
 
-from mmlth.core import Ticket, draw, select, snapshot
+from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
 from mmlth.engine.lottery_state import read_lottery
 
 TESTS = Path(__file__).parents[1]
@@ -128,7 +128,7 @@ def test_lottery_on_two_ranks(tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
     first, second = (torch.load(tmp_path / f'rank_{r}.pth') for r in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    final = torch.load(tmp_path / 'round_2/final.pth', weights_only=True)
+    final = checkpoint_file.load(tmp_path / 'round_2/final.pth')
     for name, entry in final['mmlth']['masks'].items():
         assert int((final['state_dict'][name] == 0).sum()) >= 1
         assert torch.equal(final['state_dict'][name], first[name])
@@ -168,7 +168,7 @@ def test_zeros_in_every_file_of_two_ranks(trained, way):
     paths = sorted((trained / way).glob('*.pth'))
     assert len(paths) == 2 if way == 'ema' else len(paths) == 1
     for path in paths:
-        checkpoint = torch.load(path, weights_only=True)
+        checkpoint = checkpoint_file.load(path)
         state, averaged = checkpoint['state_dict'], checkpoint.get('ema_state_dict', {})
         assert bool(averaged) == (way == 'ema')
         assert set(checkpoint['mmlth']['masks']) == set(ticket.mask) <= set(state)
@@ -180,7 +180,7 @@ def test_zeros_in_every_file_of_two_ranks(trained, way):
 
 def test_an_unused_masked_layer_stays_as_the_ticket_has_it(trained):
     ticket = Ticket.load(trained / 'unused/ticket.safetensors')
-    state = torch.load(trained / 'unused/iter_6.pth', weights_only=True)['state_dict']
+    state = checkpoint_file.load(trained / 'unused/iter_6.pth')['state_dict']
     assert 'unused.weight' in ticket.mask
     assert torch.equal(state['unused.weight'], ticket.state['unused.weight'])
 

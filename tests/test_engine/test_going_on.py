@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config, run_lottery
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain_text import batches
 from mmlth.engine.going_on import check_processes
@@ -31,7 +31,7 @@ def rounds_of(work_dir):
 
 
 def weights(path):
-    return torch.load(path, weights_only=True)['state_dict']
+    return checkpoint_file.load(path)['state_dict']
 
 
 @HOOKS.register_module(force=True)

@@ -12,6 +12,7 @@ from mmlth.core import paths
 from mmlth.engine import LotteryRunner, chain_report
 from mmlth.engine.curves import POINTS, thinned
 from mmlth.engine.lottery_state import read_lottery
+from mmlth.report.guard import Guard
 
 TWENTY = {'train_cfg.max_iters': 20, 'train_cfg.val_interval': 5}
 
@@ -94,7 +95,9 @@ def test_a_part_that_fails_costs_no_table(toy, monkeypatch, broken):
     monkeypatch.setattr(chain_report, broken, fail)
     state = read_lottery(toy / paths.LOTTERY)
     (toy / paths.REPORT).unlink()
-    chain_report.write(toy, state['rounds'], lottery_config(toy, **TWENTY))
+    said = []
+    chain_report.write(toy, state['rounds'], lottery_config(toy, **TWENTY), Guard(said.append))
+    assert any('no room' in text for text in said)
     assert 'Dense against ticket' in page(toy)
     assert ('id="section-curves"' in page(toy)) == (broken != 'curves_section')
 

@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, METRICS
 from toy import ToyAccuracy, lottery_config, run_lottery
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.rewind import late_schedulers, trained_weights
 from mmlth.engine.averages import ema_copies
 
@@ -14,7 +14,7 @@ STOP = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delt
 
 
 def load(path):
-    return torch.load(path, map_location='cpu', weights_only=True)
+    return checkpoint_file.load(path)
 
 
 @HOOKS.register_module(force=True)

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from toy import ToyModel
 from toy_ticket import WatchZeros, make_ticket, ticket_config
 
-from mmlth.core import Ticket, draw, select, snapshot
+from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.preview import build_model
@@ -109,7 +109,7 @@ def test_a_checkpoint_of_ours_brings_its_masks(tmp_path):
     source = read_source(tmp_path / 'iter_12.pth')
     assert source.origin == "the checkpoint's masks"
     assert all(torch.equal(source.mask[n], keep) for n, keep in ticket.mask.items())
-    checkpoint = torch.load(tmp_path / 'iter_12.pth', weights_only=True)
+    checkpoint = checkpoint_file.load(tmp_path / 'iter_12.pth')
     checkpoint['mmlth']['masks']['head.weight']['shape'] = [10**9, 10**9]
     torch.save(checkpoint, tmp_path / 'hostile.pth')
     with pytest.raises(UserError, match='hostile.pth cannot be read'):
@@ -200,7 +200,7 @@ def test_a_transferred_ticket_is_trained(tmp_path, mapping):
     assert torch.equal(params['features.0.weight'], source.state['backbone.0.weight'] * keep)
     assert params['head.weight'].all()      # dense
     assert next(h for h in runner.hooks if isinstance(h, WatchZeros)).seen == 12
-    saved = torch.load(tmp_path / 'iter_12.pth', weights_only=True)['mmlth']['masks']
+    saved = checkpoint_file.load(tmp_path / 'iter_12.pth')['mmlth']['masks']
     assert set(saved) == {'features.0.weight', 'features.3.weight'}
 
 
