@@ -11,6 +11,7 @@ from mmlth.core import state as states
 from mmlth.core.allocation import unpatterned
 from mmlth.core.control import control_mask
 from mmlth.core.errors import UserError
+from mmlth.core.probe import Probe
 from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
 from mmlth.core.scores import PROBED
@@ -19,6 +20,8 @@ from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
 from .ranks import agreed, on_rank_0, together
+
+AGREEING = 0.5      # IoU, at least, of masks that should be the same
 from .transferring import carried
 
 
@@ -115,6 +118,16 @@ def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
             f'pattern {hook.allocation}: {", ".join(whole)}')
 
 
+def warn_of_noise(score: str, probe: Probe, runner) -> None:
+    """Say how far the masks of two step sizes agree, at worst, if that is too little."""
+    worst = min(probe.agreements, default=None)
+    if worst is not None and worst.found < AGREEING:
+        runner.logger.warning(
+            f'{score}: masks that are drawn with two step sizes agree to an IoU of '
+            f'{worst.found:.2f} (random masks: {worst.chance:.2f}): the loss is too rough for its '
+            "curvature, and much of the mask is noise. Take more batches, or score='snip'.")
+
+
 def draw_mask(hook, runner) -> masks.Mask:
     """The mask that ``hook`` says of the weights as they are now, the same on every rank."""
     model = bare_model(runner.model)
@@ -122,10 +135,11 @@ def draw_mask(hook, runner) -> masks.Mask:
     earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
+    probe = make_probe(runner, hook.batches, seed_of(hook, runner))
     mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
                       floor=hook.floor, earlier=earlier, iterations=hook.iterations,
-                      probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
-                      transposed=transposed(model))
+                      probe=probe, transposed=transposed(model))
+    warn_of_noise(hook.score, probe, runner)
     return agreed(mask, hook.score in PROBED)
 
 
