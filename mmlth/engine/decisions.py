@@ -62,7 +62,13 @@ class Decisions:
 
 
 def _places(model: nn.Module) -> Iterator[Tuple[Any, str]]:
-    """Objects and the names of their methods that decide; each once."""
+    """Objects and the names of their methods that decide; each once.
+
+    None of a two-stage DETR (mmdet's ``as_two_stage``): it takes its queries by score, and an
+    assignment to the places of queries would be one to other queries in the next pass.
+    """
+    if getattr(model, 'as_two_stage', False):
+        return
     seen = set()
     for module in model.modules():
         if hasattr(module, _PROPOSING):

@@ -85,6 +85,14 @@ def test_all_passes_decide_as_the_first(tmp_path, held):
     assert not vars(model.assigners[0])     # the class's method again
 
 
+def test_assignments_to_places_that_change_are_not_held(tmp_path):
+    """A two-stage DETR orders its queries by score."""
+    probe = probed('ChoosingModel', tmp_path)
+    probe.model.as_two_stage = True
+    with probe.held():
+        assert not vars(probe.model.assigners[0])
+
+
 def test_decisions_are_released_after_an_exception(tmp_path):
     probe = probed('ChoosingModel', tmp_path)
     model = probe.model
