@@ -120,7 +120,7 @@ def set_extra_states(model: nn.Module, states: Mapping[str, Any]) -> None:
 
 def buffer_shapes(model: nn.Module) -> Dict[str, Tuple[int, ...]]:
     """The shape of each buffer that is in the model's state dict."""
-    params = dict(model.named_parameters(remove_duplicate=False))
+    params = _parameters(model)
     return {name: tuple(tensor.shape) for name, tensor in unique(model).items()
             if name not in params}
 
@@ -132,7 +132,7 @@ def fit_buffers(model: nn.Module, state: Mapping[str, Any]) -> None:
     not loaded, and names that cannot be a buffer's are left to who loads them.
     """
     own, modules = buffer_shapes(model), dict(model.named_modules())
-    params = dict(model.named_parameters(remove_duplicate=False))
+    params = _parameters(model)
     device = next((p.device for p in params.values()), torch.device('cpu'))
     for name, value in state.items():
         path, _, key = name.rpartition('.')
@@ -143,6 +143,13 @@ def fit_buffers(model: nn.Module, state: Mapping[str, Any]) -> None:
         if name in own or not hasattr(module, key):
             module.register_buffer(key, torch.empty_like(value, device=(
                 module._buffers[key].device if name in own else device)))
+
+
+def _parameters(model: nn.Module) -> Dict[str, nn.Parameter]:
+    """Each under all of its names; ``named_parameters`` can do that from PyTorch 2.0 on."""
+    return {f'{path}.{name}' if path else name: param
+            for path, module in model.named_modules(remove_duplicate=False)
+            for name, param in module._parameters.items() if param is not None}
 
 
 def _is_extra(name: str) -> bool:
