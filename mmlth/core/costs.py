@@ -50,13 +50,13 @@ def compute_sparsity(mask: Mapping[str, Tensor], costs: Mapping[str, float]) -> 
 
     Args:
         mask: Masks by parameter name.
-        costs: Of :func:`weight_costs`, for these names at least.
+        costs: Of :func:`weight_costs`; a name that is missing costs nothing.
 
     Returns:
         float: In [0, 1]; None if the scope has no multiply-adds.
     """
-    total = sum(costs[name] * keep.numel() for name, keep in mask.items())
-    zeros = sum(costs[name] * (keep.numel() - int(torch.count_nonzero(keep)))
+    total = sum(costs.get(name, 0) * keep.numel() for name, keep in mask.items())
+    zeros = sum(costs.get(name, 0) * (keep.numel() - int(torch.count_nonzero(keep)))
                 for name, keep in mask.items())
     return zeros / total if total else None
 

@@ -31,6 +31,7 @@ def one_line(entry: Dict[str, Any]) -> str:
     metrics = ', '.join(f'{n} {entry["metrics"][n]:.4g}' for n in main_metrics([entry]))
     return (f'scope sparsity {entry["scope_sparsity"]:.2%}, '
             f'network sparsity {entry["network_sparsity"]:.2%}, '
+            f'compute sparsity {_fraction(entry.get("compute_sparsity"))}, '
             f'{metrics or "not evaluated"}')
 
 
@@ -46,7 +47,7 @@ def table(rounds: Sequence[Dict[str, Any]], cfg: Config) -> str:
 
 def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     """Key of each column of :func:`round_rows` -> its heading."""
-    columns = ['round', 'scope sparsity', 'network sparsity']
+    columns = ['round', 'scope sparsity', 'network sparsity', 'compute sparsity']
     for name in main_metrics(rounds):
         columns += [name, f'{name} change']
     columns += ['checkpoint', 'ticket', 'iterations', 'from start', 'whole chain', 'time']
@@ -54,7 +55,7 @@ def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
 
 
 def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, str]]:
-    """Per finished round: both sparsities, metrics with their change from dense, sizes, time.
+    """Per finished round: the sparsities, metrics with their change from dense, sizes, time.
 
     A round 0 that ended early is not the dense model: no change from it is given.
     """
@@ -64,7 +65,8 @@ def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, 
             continue
         row = {'round': name_of(entry),
                'scope sparsity': f'{entry["scope_sparsity"]:.2%}',
-               'network sparsity': f'{entry["network_sparsity"]:.2%}'}
+               'network sparsity': f'{entry["network_sparsity"]:.2%}',
+               'compute sparsity': _fraction(entry.get('compute_sparsity'))}
         for name in main_metrics(rounds):
             value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
             change = None if ended_early(rounds[0]) or None in (value, dense) else value - dense
@@ -153,6 +155,10 @@ def _iterations(entry: Dict[str, Any], length: Length) -> str:
 
 def _count(number: Optional[int]) -> str:
     return '-' if number is None else str(number)
+
+
+def _fraction(value: Optional[float]) -> str:
+    return '-' if value is None else f'{value:.2%}'
 
 
 def _size(count) -> str:

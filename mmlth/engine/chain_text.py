@@ -16,7 +16,9 @@ _COLUMNS_TEXT = (
 
 def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
     """All paragraphs."""
-    found = ['Scope sparsity counts the weights in scope, network sparsity all parameters. '
+    found = ['Scope sparsity counts the weights in scope, network sparsity all parameters, compute '
+             'sparsity the multiply-adds of the weights in scope on the first validation image '
+             '("-": the model did not run on it, the log says why). '
              + settings_text(cfg)]
     if not rounds[0]['iterations']:
         found.append('The dense model was not trained: the mask was drawn before.')

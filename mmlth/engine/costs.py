@@ -1,5 +1,5 @@
 """The multiply-adds of a model's weights, on one real image."""
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -8,7 +8,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from mmlth.core.costs import weight_costs
+from mmlth.core import Ticket
+from mmlth.core.costs import compute_sparsity, weight_costs
 from mmlth.core.errors import UserError
 from mmlth.core.random_state import kept_random_state
 
@@ -76,9 +77,24 @@ def costs_in_training(runner) -> Dict[str, float]:
     return costs[0]
 
 
-def uncalled(costs: Dict[str, float], names: Iterable[str]) -> Optional[str]:
-    """Says which of these weights the image does not reach; None if it reaches all."""
-    found = [name for name in names if not costs[name]]
-    return found and (
-        f'The image does not reach {len(found)} layer(s), which count one multiply-add a weight '
-        f'and stay nearly dense: {", ".join(found)}') or None
+def round_compute_sparsity(runner, ticket: Optional[Ticket]) -> Optional[float]:
+    """Of a finished round; None, and a warning says why, where it cannot be counted.
+
+    Args:
+        runner: That of the round. Nothing collective is done.
+        ticket: Whose costs hold, where it notes them. None: nothing is pruned.
+    """
+    if ticket is None:
+        return 0.0
+    try:
+        costs = ticket.meta.get('costs') or count_costs(
+            bare_model(runner.model), first_batch((runner.val_loop or runner.train_loop).dataloader))
+        return compute_sparsity(ticket.mask, costs)
+    except UserError as error:
+        runner.logger.warning(f'No compute sparsity: {error}')
+        return None
+
+
+def uncalled(costs: Mapping[str, float], names: Iterable[str]) -> List[str]:
+    """Those of these weights that the image does not reach."""
+    return [name for name in names if not costs[name]]

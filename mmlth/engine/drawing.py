@@ -149,7 +149,9 @@ def costs_of_scope(runner, weights: Mapping[str, Tensor]) -> Dict[str, float]:
     counted = costs_in_training(runner)
     unreached = uncalled(counted, weights)
     if unreached:
-        runner.logger.warning(unreached)
+        runner.logger.warning(
+            f'The image that multiply-adds are counted on does not reach {len(unreached)} layer(s): '
+            f'{", ".join(unreached)}. They count one a weight, and stay nearly dense.')
     return {name: counted[name] for name in weights}
 
 

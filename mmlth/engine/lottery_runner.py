@@ -20,6 +20,7 @@ from mmlth.registry import RUNNERS
 
 from . import chain_report
 from .amp import keep_amp
+from .costs import round_compute_sparsity
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
@@ -194,7 +195,8 @@ class LotteryRunner:
         """Write ``final.pth`` and the round's sparsity; return what the chain notes."""
         folder = paths.round_dir(self.work_dir, index)
         ticket = folder / paths.TICKET if index else None
-        mask = Ticket.load(ticket).mask if index else {}
+        trained = Ticket.load(ticket) if index else None
+        mask = trained.mask if trained else {}
         save_final(runner, folder / paths.FINAL, mask)
         report = sparsity_report(bare_model(runner.model), mask)
         write_json(folder / paths.SPARSITY, report)
@@ -202,6 +204,7 @@ class LotteryRunner:
         return dict(
             scope_sparsity=report['scope']['sparsity'],
             network_sparsity=report['network']['sparsity'],
+            compute_sparsity=round_compute_sparsity(runner, trained),
             checkpoint=relative(folder / paths.FINAL),
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,

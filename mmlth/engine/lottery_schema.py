@@ -123,6 +123,7 @@ def _is_path(value: Any) -> bool:
 _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     scope_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
     network_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
+    compute_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
     metrics=(_is_metrics, 'an object of numbers'),
     checkpoint=(_is_path, 'a path inside the work dir or null'),
     ticket=(_is_path, 'a path inside the work dir or null'),
