@@ -32,6 +32,8 @@ class Round:
         scope_sparsity: Fraction of zeros among the weights in scope.
         network_sparsity: Fraction of zeros over all parameters.
         compute_sparsity: Fraction of the scope's multiply-adds; None if it was not counted.
+        latency: Milliseconds as the lottery has measured them: ``dense_ms``, ``sparse_ms`` and
+            ``speedup``; None if it has not.
         iterations: That it trained.
         planned_iterations: More, if a hook ended it early.
         length: Its iterations, those of its weights from their start, those of its chain.
@@ -50,6 +52,7 @@ class Round:
     scope_sparsity: float
     network_sparsity: float
     compute_sparsity: Optional[float]
+    latency: Optional[Dict[str, float]]
     iterations: int
     planned_iterations: int
     length: Length
@@ -254,7 +257,8 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) 
         checkpoint=folder / entry['checkpoint'], ticket=folder / ticket if ticket else None,
         metrics=entry.get('metrics') or {}, scope_sparsity=entry['scope_sparsity'],
         network_sparsity=entry['network_sparsity'],
-        compute_sparsity=entry.get('compute_sparsity'), iterations=entry.get('iterations', 0),
+        compute_sparsity=entry.get('compute_sparsity'), latency=entry.get('latency'),
+        iterations=entry.get('iterations', 0),
         planned_iterations=entry.get('planned_iterations', 0), length=length,
         ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
         found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),

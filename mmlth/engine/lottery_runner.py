@@ -31,6 +31,7 @@ from .preflight import check_config, count_rounds
 from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
+from .ticket_latency import ticket_latency
 
 
 @RUNNERS.register_module()
@@ -45,7 +46,9 @@ class LotteryRunner:
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
-        cfg: The whole config, as ``Runner.from_cfg`` takes it.
+        cfg: The whole config, as ``Runner.from_cfg`` takes it; and ``latency``, whether at the end
+            the tickets' latency on the CPU is measured, a minute at most for most models.
+            Default: True.
     """
 
     def __init__(self, cfg: Config):
@@ -75,6 +78,7 @@ class LotteryRunner:
             free_memory()
             model = self._run_round(state, entry, rounds)
         free_memory()
+        self._measure(state)
         self._report(state)
         return model
 
@@ -213,6 +217,14 @@ class LotteryRunner:
             ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
             rewind_iteration=next((hook.iteration for hook in runner.hooks
                                    if isinstance(hook, RewindHook)), None))
+
+    @on_rank_0
+    def _measure(self, state: LotteryState) -> None:
+        """The latency of tickets that have none yet, unless the config says ``latency=False``."""
+        for entry in state.rounds[1:] if self.cfg.get('latency', True) else ():
+            if entry['latency'] is None:
+                entry['latency'] = ticket_latency(self.cfg, self.work_dir / entry['checkpoint'])
+        state.save()
 
     @on_rank_0
     def _report(self, state: LotteryState) -> None:
