@@ -6,7 +6,7 @@ from mmengine.registry import HOOKS
 from toy_ticket import WatchZeros
 
 from mmlth.engine.config import load_config
-from mmlth.engine.rounds import remove_pretrained
+from mmlth.engine.afresh import remove_pretrained
 
 OVERRIDE = str(Path(__file__).parents[1] / 'configs/lth/overrides/prune80.py')
 SIZES = {(640, 640): (96, 96), (416, 416): (96, 96), (1280, 1280): (192, 192),

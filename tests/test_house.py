@@ -32,7 +32,7 @@ def test_what_the_workflow_runs_is_there():
 def test_the_linter_is_pinned_and_runs_before_the_tests():
     assert re.search(r'^ruff==\d', text('requirements.txt'), re.M)
     script = text('tools/run_tests.sh')
-    assert 0 < script.index('ruff check') < script.rindex('pytest')
+    assert 0 < script.index('/ruff') < script.rindex('pytest')
 
 
 def test_every_tool_is_named_in_the_changelog():

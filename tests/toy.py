@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.registry import DATASETS, METRICS, MODELS, RUNNERS
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -114,3 +114,11 @@ def lottery_config(work_dir, *, sparsity=0.8, rounds=1, to='4it', schedule='rest
             prune=dict(type='mmlth.PruneHook', sparsity=sparsity, rounds=rounds))))
     cfg.merge_from_dict(override)
     return cfg
+
+
+def run_lottery(cfg, resume=False):
+    """Train a lottery; of two in one second each round has a name of its own."""
+    name = f'toy_{next(_NUMBER)}.py'
+    cfg = Config(cfg.to_dict(), cfg_text=name, filename=name)
+    cfg.resume = resume
+    return RUNNERS.build(cfg).train()

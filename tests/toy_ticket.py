@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from toy import ToyModel, toy_config
 
-from mmlth.core import Ticket, draw, select, snapshot
+from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
 from mmlth.engine.hooks.ticket_hook import ema_copies
 
 
@@ -47,7 +47,7 @@ def check_files(folder):
     paths = sorted(folder.glob('*.pth'))
     assert paths
     for path in paths:
-        checkpoint = torch.load(path, weights_only=True, map_location='cpu')
+        checkpoint = checkpoint_file.load(path)
         averaged = checkpoint.get('ema_state_dict', {})
         for name, keep in mask.items():
             assert not checkpoint['state_dict'][name][~keep].any(), (path, name)

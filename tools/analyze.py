@@ -5,6 +5,7 @@ import sys
 
 from mmlth.analysis import analyze
 from mmlth.core.errors import UserError
+from mmlth.report.guard import Guard
 
 
 def parse_args():
@@ -18,12 +19,14 @@ def parse_args():
 
 
 def main():
-    args = parse_args()
+    args, guard = parse_args(), Guard()
     try:
-        page = analyze(args.work_dirs, args.out, title=args.title)
+        page = analyze(args.work_dirs, args.out, title=args.title, guard=guard)
     except UserError as error:
         sys.exit(f'Error: {error}')
     print(page)
+    if guard.failed:
+        sys.exit(guard.text())
 
 
 if __name__ == '__main__':

@@ -23,6 +23,9 @@ def parse_args():
     parser.add_argument('--sparsity', type=float,
                         help='prune a dense source here, by global magnitude, to this fraction: '
                         'the layers that find a place, but stem and shortcuts (as the paper)')
+    parser.add_argument('--zeros', action='store_true',
+                        help='take the zeros of the source for its mask, though they may be the '
+                        'dead filters of a dense training')
     parser.add_argument('--mask-only', action='store_true', help='leave the weights behind')
     parser.add_argument('--partial', action='store_true',
                         help='go on, with a report, where tensors have another shape or the '
@@ -35,7 +38,7 @@ def parse_args():
 def main():
     args = parse_args()
     try:
-        source = read_source(args.source, args.sparsity)
+        source = read_source(args.source, args.sparsity, args.zeros)
         model = build_model(load_config(args.config, cfg_options=args.cfg_options))
         ticket, report = transfer(source, model, args.mapping, weights=not args.mask_only,
                                   strict=not args.partial)

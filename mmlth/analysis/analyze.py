@@ -1,10 +1,11 @@
 """All analyses that apply to what is there, and the report of them."""
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from mmlth.core.errors import UserError
 from mmlth.report import Section, write_report
+from mmlth.report.guard import Guard
+from mmlth.report.write import check_folder
 
 from .ablations import allocation_section, rewinding_section, rounds_section
 from .early_bird import early_bird_section
@@ -18,6 +19,8 @@ from .sparsity import backbone_section, sparsity_section
 from .tables import imagenet_section, task_section
 from .verdict import verdict_section
 
+EVALUATIONS = 'evaluations'     # in the report's folder
+
 # In the order of the report. Each takes the runs and raises a UserError that says why it has
 # nothing to show.
 ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
@@ -28,41 +31,44 @@ ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
     'tickets of other tasks': task_section}
 
 
-def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets') -> Path:
+def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets',
+            guard: Optional[Guard] = None) -> Path:
     """From finished work dirs to a report; nothing is trained again.
 
     What lotteries do not note of themselves (AP by size and category, sample images, FLOPs) is
-    measured with their own evaluation loop, once, and kept in each round's folder.
+    measured with their own evaluation loop, once, and kept in each round's folder; where that
+    cannot be written to, in ``out/evaluations``. A section that fails is left out with its reason.
 
     Args:
         work_dirs: As :func:`mmlth.analysis.runs.find_runs` takes them.
         out: Folder of the report: ``report.html``, ``report.md``, ``figures/``, ``data/``,
             ``tables/``.
         title: Heading of the report. Default: ``'Lottery tickets'``.
+        guard: Notes in ``failed`` what has failed. Default: None, a new one.
 
     Returns:
         Path: ``report.html``.
 
     Raises:
         UserError: A folder is no lottery or study, nothing is finished, or ``out`` cannot be
-            written to.
+            written to, which is told before anything is evaluated.
     """
-    found = find_runs(work_dirs)
-    sections, skipped = run_analyses(found.runs)
+    found, out, guard = find_runs(work_dirs), Path(out), guard or Guard()
+    check_folder(out)
+    sections, _ = run_analyses(found.runs, guard)
     with TemporaryDirectory() as pictures:      # the report has copies of its own
-        more, why_not, remarks = network_sections(found.runs, pictures)
-        sections, skipped = [*sections, *more], {**skipped, **why_not}
-        overview = overview_section(found, sections, skipped, remarks)
-        return write_report([overview, *sections], out, title=title)
+        more, skipped, remarks = guard.run('networks', lambda: network_sections(
+            found.runs, pictures, spare=out / EVALUATIONS, guard=guard)) or ([], guard.skipped, [])
+        sections = [*sections, *more]
+        overview = guard.run('overview', lambda: overview_section(
+            found, sections, skipped, [*remarks, *filter(None, [guard.text()])]))
+        return write_report([*filter(None, [overview]), *sections], out, title=title, guard=guard)
 
 
-def run_analyses(runs: Sequence[Run]) -> Tuple[List[Section], Dict[str, str]]:
+def run_analyses(runs: Sequence[Run], guard: Optional[Guard] = None
+                 ) -> Tuple[List[Section], Dict[str, str]]:
     """The sections of all analyses that apply, and why others do not (name -> reason)."""
-    sections: List[Section] = []
-    skipped: Dict[str, str] = {}
-    for name, analysis in ANALYSES.items():
-        try:
-            sections.append(analysis(runs))
-        except UserError as error:
-            skipped[name] = str(error)
-    return sections, skipped
+    guard = guard or Guard()
+    found = [guard.run(name, lambda analysis=analysis: analysis(runs))
+             for name, analysis in ANALYSES.items()]
+    return [section for section in found if section is not None], guard.skipped

@@ -69,7 +69,8 @@ def remarks(evaluations: Evaluations) -> List[str]:
     missing, doubts = missing_text(evaluations), _grouped(evaluations.doubts)
     return [*(['Without sizes, categories, samples and FLOPs, for they were not evaluated: '
                f'{missing}.'] if missing else []),
-            *([f'Evaluated otherwise than noted: {doubts}.'] if doubts else [])]
+            *([f'Evaluated otherwise than noted: {doubts}.'] if doubts else []),
+            *([f'Left out: {_grouped(evaluations.left_out)}.'] if evaluations.left_out else [])]
 
 
 def _grouped(reasons: Dict[str, str]) -> str:

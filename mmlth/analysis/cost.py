@@ -14,7 +14,8 @@ from .runs import Round, Run
 _TRAINING = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
     'seeds': 'seeds', 'rounds': 'rounds', 'iterations': 'iterations',
-    'from_start': 'of these from start', 'dense_trainings': 'in dense trainings', 'images': 'images', 'minutes': 'time (min)',
+    'from_start': 'of these from start', 'dense_trainings': 'in dense trainings',
+    'images': 'images', 'minutes': 'time (min)',
     'saved_iterations': 'saved by early-bird (iterations)', 'saved': 'saved (%)'}
 _NETWORK = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
@@ -39,10 +40,11 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
     text = [
         'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
         'those trained; from start, those that the weights of the last round have behind them '
-        'since their initialisation; images are iterations times the batch size of the config times the '
-        'processes that trained at once (one where none are noted); time is the wall time on '
-        'the machine that ran it, evaluation included, whatever else ran there. Means over '
-        'seeds. Where a study shares its dense training, each ticket is charged with it in full.',
+        'since their initialisation; images are iterations times the batch size of the config '
+        'times the processes that trained at once (one where none are noted); time is the '
+        'wall time on the machine that ran it, evaluation included, whatever else ran there. '
+        'Means over seeds. Where a study shares its dense training, each ticket is '
+        'charged with it in full.',
         'To compare at equal cost, a dense model, or a control that needs no trained one, may be '
         'trained as long as the whole chain of the ticket: "in dense trainings" says how many '
         'times the schedule of the dense model that is.']
@@ -69,7 +71,7 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
     if not rows:
         raise UserError('no run has a readable sparsity.json')
     inputs = {e['flops']['inputs'] for run in runs for r in run.rounds
-              for e in [evaluations.get(r)] if e is not None}
+              for e in [evaluations.get(r)] if e is not None and e['flops'] is not None}
     text = [
         'Zeros in weights are no speed-up: dense hardware and libraries multiply with them as '
         'with any number. The operations left are those that would remain if every '

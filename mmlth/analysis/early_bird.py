@@ -44,9 +44,10 @@ def early_bird_section(runs: Sequence[Run]) -> Section:
     return Section(
         'early-bird', 'Masks drawn early',
         'Masks drawn while the dense model is trained: the intersection over union of their '
-        'surviving weights with those of the final mask (right), and of the pruned ones, which the '
-        'paper means ("the overlap in the parameters being pruned", around 0.96 there), each beside '
-        'what two random masks of the same density would have, and what tickets with such masks reach (left), where the '
+        'surviving weights with those of the final mask (right), and of the pruned ones, which '
+        'the paper means ("the overlap in the parameters being pruned", around 0.96 there), each '
+        'beside what two random masks of the same density would have, and what tickets with such '
+        'masks reach (left), where the '
         f'dense training was ended there. {BAND_TEXT} The lines across are the dense model and '
         'the ticket drawn at the end, with one standard deviation.', rows, {}, figures,
         paper='Fig. 2f')

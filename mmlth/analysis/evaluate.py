@@ -9,8 +9,9 @@ from mmengine.config import Config
 
 from mmlth.core import checkpoint_file, paths
 from mmlth.core.errors import UserError
-from mmlth.core.files import write_text
+from mmlth.core.files import why_not_writable, write_text
 from mmlth.engine.dump import read_dump
+from mmlth.report.guard import Guard
 
 from .examples import keep_examples
 from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, main_metrics
@@ -31,24 +32,29 @@ class Evaluations:
     An evaluation is a dict with ``weights`` (their digest), ``loop``, ``precision`` and
     ``flops`` (see :class:`mmlth.analysis.predictions.Predictions`), ``training_counts``
     (category -> training annotations, or None) and ``examples`` (see
-    :func:`mmlth.analysis.examples.keep_examples`). It is kept as ``evaluation.json`` in
+    :func:`mmlth.analysis.examples.keep_examples`), and ``left_out`` (what of these could not be
+    had -> why). It is kept as ``evaluation.json`` in
     the round's folder, and made anew when the weights of ``final.pth`` are no longer those.
 
     Args:
         say: Told what is being evaluated. Default: print.
+        spare: Folder for what cannot be kept in a round's own. Default: None.
     """
 
-    def __init__(self, say: Callable[[str], None] = print):
+    def __init__(self, say: Callable[[str], None] = print, spare: Optional[Path] = None):
         self.problems: Dict[str, str] = {}      # name of the run -> why it has none
         self.doubts: Dict[str, str] = {}        # name of the run -> what does not fit
+        self.left_out: Dict[str, str] = {}      # part of an evaluation -> why it lacks it
+        self.guard, self._spare = Guard(say), spare
         self._found: Dict[Path, Evaluation] = {}
         self._seen: Dict[Tuple[str, str], Evaluation] = {}
         self._say = say
 
     @classmethod
-    def of_runs(cls, runs: Sequence[Run], say: Callable[[str], None] = print) -> 'Evaluations':
+    def of_runs(cls, runs: Sequence[Run], say: Callable[[str], None] = print,
+                spare: Optional[Path] = None) -> 'Evaluations':
         """Evaluate the dense model and the last ticket of each run."""
-        evaluations = cls(say)
+        evaluations = cls(say, spare)
         for run in runs:
             for part in {r.index: r for r in (run.dense, run.ticket)}.values():
                 if part.iterations or part.index:       # a dense model may be untrained
@@ -63,12 +69,16 @@ class Evaluations:
         """Read the evaluation of a round or make it; note in ``problems`` why it fails."""
         if run.name in self.problems:
             return
-        try:
-            self._found[part.folder] = self._evaluation(run, part)
-            self._compare(run, part)
-        except (UserError, KeyError, ImportError) as error:
-            self.problems[run.name] = str(error)
-            self._say(f'{run.name}, round {part.index}: not evaluated: {error}')
+        name = f'evaluation of {run.name}, round {part.index}'
+        found = self.guard.run(name, lambda: self._evaluation(run, part))
+        if found is None:
+            self.problems[run.name] = self.guard.skipped.get(name) or self.guard.failed[name]
+            self._say(f'{run.name}, round {part.index}: not evaluated: {self.problems[run.name]}')
+            return
+        self._found[part.folder] = found
+        self.left_out.update({f'{what} of {run.name}': why
+                              for what, why in found.get('left_out', {}).items()})
+        self._compare(run, part)
 
     def _compare(self, run: Run, part: Round) -> None:
         """With what the training noted: other data may lie where its data were."""
@@ -84,23 +94,42 @@ class Evaluations:
                 self._say(f'{run.name}: {self.doubts[run.name]}')
 
     def _evaluation(self, run: Run, part: Round) -> Evaluation:
-        path, kept = part.folder / paths.EVALUATION, read(part.folder)
+        kept = read(part.folder)
         if not part.checkpoint.is_file():
             if kept is None:
-                raise UserError(f'{part.checkpoint} is not there, and neither is {path.name}')
+                raise UserError(
+                    f'{part.checkpoint} is not there, and neither is {paths.EVALUATION}')
             return kept
         digest = weights_digest(part.checkpoint)
-        if kept is not None and kept['weights'] == digest:
-            self._seen[digest, run.training] = kept
-            return kept
+        spare = self._spare and self._spare / f'{digest[:16]}_{run.training}'
+        for known in (kept, spare and read(spare)):
+            if known is not None and known['weights'] == digest:
+                self._seen[digest, run.training] = known
+                return known
         # Runs of a study share their dense models.
         made = self._seen.get((digest, run.training))
         if made is None:
-            self._say(f'{run.name}, round {part.index}: is evaluated ...')
+            folders = [folder for folder in (part.folder, spare) if folder]
+            refused = None if len(folders) == 1 else why_not_writable(part.folder)
+            if refused:
+                folders.remove(part.folder)
+            self._say(f'{run.name}, round {part.index}: is evaluated ...' + (
+                f' The results are kept in {spare}: {refused}' if refused else ''))
             made = self._seen[digest, run.training] = dict(
                 evaluate(read_config(part.folder), part.checkpoint), weights=digest)
-        write_text(path, json.dumps(made) + '\n')
+            self._keep(made, folders)
+        elif why_not_writable(part.folder) is None:
+            self._keep(made, [part.folder])
         return made
+
+    def _keep(self, made: Evaluation, folders: Sequence[Path]) -> None:
+        """Write it into the first folder that takes it; without it, it is only in the report."""
+        for folder in folders:
+            try:
+                write_text(folder / paths.EVALUATION, json.dumps(made) + '\n')
+                return
+            except UserError as error:
+                self._say(str(error))
 
 
 def evaluate(cfg: Config, checkpoint) -> Evaluation:
@@ -109,11 +138,13 @@ def evaluate(cfg: Config, checkpoint) -> Evaluation:
     Raises:
         UserError: It cannot be evaluated.
     """
-    predictions = predict(cfg, checkpoint)
+    predictions, guard = predict(cfg, checkpoint), Guard()
+    counts = guard.run('training annotations per category', lambda: training_counts(cfg))
+    examples = guard.run('sample images', lambda: keep_examples(predictions, guard)) or []
     return dict(
         version=_VERSION, loop=predictions.loop, precision=predictions.precision,
-        flops=predictions.flops, training_counts=training_counts(cfg),
-        examples=keep_examples(predictions))
+        flops=predictions.flops, training_counts=counts, examples=examples,
+        left_out={**guard.skipped, **guard.failed})
 
 
 def read(folder) -> Optional[Evaluation]:

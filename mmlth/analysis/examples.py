@@ -1,25 +1,24 @@
 """A few images of the evaluation data with what is on them and what was predicted."""
-import base64
-import io
 from typing import Any, Dict, Iterable, List
 
 import numpy as np
-from PIL import Image, ImageOps
+
+from mmlth.engine.samples import choose
+from mmlth.report.guard import Guard
+from mmlth.report.picture import encode_mask, keep_photo
 
 from .predictions import Predictions
-from .truth import image_paths
+from .truth import category_names, image_paths
 
-IMAGES = 3          # that are kept
-OBJECTS = 3         # that each has at least
-_SIDE = 640         # pixels of the longer side that are kept
 _LOWEST = 0.05      # score of the predictions that are kept
 
 
-def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
-    """The first images with at least :data:`OBJECTS` objects, with their predictions.
+def keep_examples(predictions: Predictions, guard: Guard) -> List[Dict[str, Any]]:
+    """The first images with at least three objects, with their predictions.
 
     Args:
         predictions: Of one network.
+        guard: Notes which images cannot be shown.
 
     Returns:
         list[dict]: ``image_id``, ``width`` and ``height`` of the original, ``jpeg`` (base64,
@@ -29,34 +28,29 @@ def keep_examples(predictions: Predictions) -> List[Dict[str, Any]]:
         (K triples x, y, visibility or score).
     """
     paths = image_paths(predictions.dataset)
-    return [_example(predictions, image, paths[image])
-            for image in choose(predictions.truth, paths)]
+    found = [guard.run(f'sample image {image}',
+                       lambda image=image: _example(predictions, image, paths[image]))
+             for image in choose(_objects(predictions.truth, paths))]
+    return [example for example in found if example is not None]
 
 
-def choose(truth, images: Iterable[Any]) -> List[Any]:
-    """Ids of the first :data:`IMAGES` images with enough objects, else of those with most."""
-    number = {image: sum(not o.get('iscrowd') for o in truth.imgToAnns.get(image, ()))
-              for image in images}
-    enough = [image for image, objects in number.items() if objects >= OBJECTS]
-    return (enough if len(enough) >= IMAGES else
-            sorted(number, key=number.get, reverse=True))[:IMAGES]
+def _objects(truth, images: Iterable[Any]) -> Dict[Any, int]:
+    return {image: sum(not o.get('iscrowd') for o in truth.imgToAnns.get(image, ()))
+            for image in images}
 
 
 def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
-    with Image.open(path) as file:
-        # Boxes are in pixels as OpenCV reads them: turned as EXIF says.
-        picture = ImageOps.exif_transpose(file).convert('RGB')
-    width, height = picture.size
-    picture.thumbnail((_SIDE, _SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, 'JPEG', quality=85)
     truth = predictions.truth
     return dict(
-        image_id=image, width=width, height=height, skeleton=predictions.skeleton,
-        jpeg=base64.b64encode(buffer.getvalue()).decode('ascii'),
+        keep_photo(path, getattr(predictions.dataset, 'backend_args', None)), image_id=image,
+        skeleton=predictions.skeleton,
         truth=[_without(_object(truth, o), predictions) for o in truth.imgToAnns.get(image, ())
                if not o.get('iscrowd')],
         predictions=_predicted(predictions, image))
+
+
+def _names(truth) -> Dict[Any, str]:
+    return category_names(truth.cats.values())
 
 
 def _without(found: Dict[str, Any], predictions: Predictions) -> Dict[str, Any]:
@@ -81,16 +75,13 @@ def _predicted(predictions: Predictions, image: Any) -> List[Dict[str, Any]]:
 
 
 def _object(truth, found: Dict[str, Any]) -> Dict[str, Any]:
-    kept: Dict[str, Any] = dict(category=truth.cats[found['category_id']]['name'])
+    kept: Dict[str, Any] = dict(category=_names(truth)[found['category_id']])
     if found.get('bbox'):
         kept['bbox'] = [round(float(v), 1) for v in found['bbox']]
     if 'score' in found:
         kept['score'] = round(float(found['score']), 3)
     if found.get('segmentation'):
-        mask = truth.annToRLE(found)
-        counts = mask['counts']
-        kept['mask'] = dict(size=list(map(int, mask['size'])), counts=counts.decode('ascii')
-                            if isinstance(counts, bytes) else counts)
+        kept['mask'] = encode_mask(truth.annToRLE(found))
     points = np.asarray(found.get('keypoints') or [], float)
     if points.any():
         kept['keypoints'] = [[round(float(v), 2) for v in point] for point in

@@ -1,15 +1,19 @@
 """Floating-point operations of a network, layer by layer."""
 from collections import defaultdict
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmlth.core.scope import prunable
 
+try:
+    from torch.utils.flop_counter import FlopCounterMode
+except ImportError:         # before PyTorch 2.1
+    FlopCounterMode = None
 
-def count_flops(model: nn.Module, forward: Callable[[], Any]) -> Dict[str, Any]:
+
+def count_flops(model: nn.Module, forward: Callable[[], Any]) -> Optional[Dict[str, Any]]:
     """Count with ``torch.utils.flop_counter``: convolutions, matrix products, attention.
 
     A multiplication and an addition are two operations. Not counted: biases, norms,
@@ -23,8 +27,10 @@ def count_flops(model: nn.Module, forward: Callable[[], Any]) -> Dict[str, Any]:
     Returns:
         dict: ``total``, and ``layers``: parameter name -> operations that its weight
         takes part in. What no single weight accounts for, attention for one, is in the
-        total alone.
+        total alone. None before PyTorch 2.1, which has no counter.
     """
+    if FlopCounterMode is None:
+        return None
     layers: Dict[str, int] = defaultdict(int)
     counter, hooks = FlopCounterMode(display=False), []
     for name, module in _layers(model).items():
@@ -50,7 +56,7 @@ def sparse_flops(flops: Mapping[str, Any], sparsity: Mapping[str, float]) -> flo
                                 for name, count in flops['layers'].items())
 
 
-def _watch(counter: FlopCounterMode, layers: Dict[str, int], name: str):
+def _watch(counter: 'FlopCounterMode', layers: Dict[str, int], name: str):
     """Hooks that add to ``layers[name]`` what is counted during the call of a layer."""
     def enter(module, inputs):
         layers[name] -= counter.get_total_flops()

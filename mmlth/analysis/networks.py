@@ -1,8 +1,9 @@
 """The analyses that look into the trained networks, which are evaluated for them."""
-from typing import Callable, Dict, List, Sequence, Tuple
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from mmlth.core.errors import UserError
 from mmlth.report import Section
+from mmlth.report.guard import Guard
 
 from .categories import difficulty_section, frequency_section
 from .changes import remarks
@@ -16,8 +17,9 @@ from .sizes import sizes_section
 from .sparsity import main_direct
 
 
-def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] = print
-                     ) -> Tuple[List[Section], Dict[str, str], List[str]]:
+def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] = print,
+                     spare: Optional[Path] = None, guard: Optional[Guard] = None) -> Tuple[
+                         List[Section], Dict[str, str], List[str]]:
     """Sizes, categories, overlap, samples and cost.
 
     Args:
@@ -26,12 +28,16 @@ def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] =
             ``evaluation.json``.
         pictures: Folder that sample images are written into.
         say: Told what is being evaluated. Default: print.
+        spare: Where evaluations are kept whose own folders cannot be written to. Default: None.
+        guard: Notes what is skipped and what fails. Default: None, a new one.
 
     Returns:
         The sections of all analyses that apply, why others do not (name -> reason), and
         paragraphs on runs that were not evaluated or not with the results noted.
     """
-    evaluations = Evaluations.of_runs(to_evaluate(runs), say)
+    guard = guard or Guard(say)
+    evaluations = Evaluations.of_runs(to_evaluate(runs), say, spare)
+    guard.failed.update(evaluations.guard.failed)
     analyses: Dict[str, Callable[[], List[Section]]] = {
         'object sizes': lambda: [sizes_section(runs, evaluations)],
         'frequency of categories': lambda: [frequency_section(runs, evaluations)],
@@ -40,14 +46,9 @@ def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] =
         'sample images': lambda: [samples_section(runs, evaluations, pictures)],
         'cost of the tickets': lambda: [training_cost_section(runs)],
         'cost of the networks': lambda: [network_cost_section(runs, evaluations)]}
-    sections: List[Section] = []
-    skipped: Dict[str, str] = {}
-    for name, analysis in analyses.items():
-        try:
-            sections += analysis()
-        except UserError as error:
-            skipped[name] = str(error)
-    return sections, skipped, remarks(evaluations)
+    sections = [section for name, analysis in analyses.items()
+                for section in guard.run(name, analysis) or []]
+    return sections, guard.skipped, remarks(evaluations)
 
 
 def to_evaluate(runs: Sequence[Run]) -> List[Run]:

@@ -1,10 +1,11 @@
 """Average precision of predictions: overall, by object size, by category."""
-import contextlib
-import io
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from pycocotools.coco import COCO
+
+from .quiet import quiet
+from .truth import category_names
 
 # COCO's areas in pixels: small < 32^2 <= medium < 96^2 <= large.
 SIZES = ('small', 'medium', 'large')
@@ -44,7 +45,7 @@ def measure(evaluation) -> Dict[str, Any]:
     params, precision = evaluation.params, evaluation.eval['precision']
     precision = precision[..., -1]      # thresholds, recalls, categories, sizes
     labels = list(params.areaRngLbl)
-    names = {c['id']: c['name'] for c in evaluation.cocoGt.dataset['categories']}
+    names = category_names(evaluation.cocoGt.dataset['categories'])
     sizes = [label for label in labels if label in SIZES]
     at = {50: None, 75: None}
     for threshold in at:
@@ -122,8 +123,3 @@ def _count(evaluation, area: int) -> int:
     return int(sum((1 - np.asarray(image['gtIgnore'], int)).sum()
                    for image in evaluation.evalImgs
                    if image is not None and list(image['aRng']) == wanted))
-
-
-def quiet():
-    """Without what pycocotools prints."""
-    return contextlib.redirect_stdout(io.StringIO())

@@ -13,9 +13,11 @@ from mmlth.core.errors import UserError
 from mmlth.engine.hooks.ticket_hook import bare_model
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
+from mmlth.engine.samples import skeleton_of
 
 from .flops import count_flops
-from .precision import measure, measure_voc, quiet, with_results
+from .precision import measure, measure_voc, with_results
+from .quiet import quiet
 from .truth import to_coco
 
 _FLOP_IMAGES = 4    # how many inputs operations are counted on
@@ -30,7 +32,8 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``.
+        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``; None before
+            PyTorch 2.1.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.
         loop: ``'val'`` or ``'test'``.
@@ -38,7 +41,7 @@ class Predictions:
     truth: Any
     results: Dict[str, List[dict]]
     precision: Dict[str, dict]
-    flops: Dict[str, Any]
+    flops: Optional[Dict[str, Any]]
     dataset: Any
     skeleton: List[List[int]]
     loop: str
@@ -72,15 +75,16 @@ def predict(cfg: Config, checkpoint) -> Predictions:
                 'where they are: what was evaluated is kept in the work dir.') from None
 
 
-def count_inputs(runner: Runner, loop, name: str) -> Dict[str, Any]:
+def count_inputs(runner: Runner, loop, name: str) -> Optional[Dict[str, Any]]:
     """The mean operations per input, an image or in top-down pose a person, of the first few."""
     model, dataset = bare_model(runner.model), loop.dataloader.dataset
     size = min(_FLOP_IMAGES, len(dataset))
     step = getattr(model, f'{name}_step')
     counts = count_flops(model, lambda: [
         step(loop.dataloader.collate_fn([dataset[i]])) for i in range(size)])
-    return dict(inputs=size, total=counts['total'] / size,
-                layers={layer: count / size for layer, count in counts['layers'].items()})
+    return counts and dict(inputs=size, total=counts['total'] / size,
+                           layers={layer: count / size
+                                   for layer, count in counts['layers'].items()})
 
 
 def _only_evaluate(cfg: Config, checkpoint, folder: str) -> Config:
@@ -132,7 +136,7 @@ def _boxes_metric(loop):
     return metric
 
 
-def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predictions:
+def _collect(watched: _Watched, loop, name: str, flops: Optional[Dict[str, Any]]) -> Predictions:
     metric = watched.metric
     truth = getattr(metric, 'coco', None) or metric._coco_api
     results, precision = {}, {}
@@ -145,7 +149,7 @@ def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predi
             precision[kind].update(measure_voc(truth, results[kind], **watched.voc),
                                    protocol='Pascal VOC')
     return Predictions(truth, results, precision, flops, loop.dataloader.dataset,
-                       _skeleton(metric.dataset_meta), name)
+                       skeleton_of(metric.dataset_meta), name)
 
 
 def _kinds(metric) -> List[str]:
@@ -174,14 +178,6 @@ def _evaluation(metric, truth, results: List[dict], kind: str):
     else:
         evaluation.params.iouThrs = metric.iou_thrs
     return evaluation
-
-
-def _skeleton(meta: Dict[str, Any]) -> List[List[int]]:
-    """Pairs of indices, as MMPose has them, or from this package's pairs of names."""
-    if 'skeleton_links' in meta:
-        return [list(map(int, link)) for link in meta['skeleton_links']]
-    names = list(meta.get('keypoint_names', ()))
-    return [[names.index(a), names.index(b)] for a, b in meta.get('skeleton', ())]
 
 
 def _last_line(error: OSError) -> str:

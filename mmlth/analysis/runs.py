@@ -185,8 +185,6 @@ def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[st
     try:
         run = _read(folder, study)
     except UserError as error:
-        if study is None:       # it was asked for by name
-            raise
         run = str(error)
     if isinstance(run, str):
         found.left_out[f'{study}/{folder.name}' if study else folder.name] = run

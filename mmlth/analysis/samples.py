@@ -4,18 +4,17 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
+from mmlth.engine.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
+from mmlth.report.picture import draw_columns
 
 from .changes import missing_text
 from .evaluate import Evaluations
-from .examples import IMAGES, OBJECTS
 from .groups import Cell, Group, group_runs
-from .picture import draw_columns
 from .rows import slug
 from .runs import Run
 from .sparsity import main_direct
 
-SCORE = 0.3         # predictions of a lower score are not drawn
 _WANTED = 80        # scope sparsity in percent; the nearest is shown
 
 

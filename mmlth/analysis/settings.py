@@ -22,7 +22,7 @@ _TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_s
 
 
 def read_config(lottery: Mapping[str, Any]) -> Config:
-    """The config in a ``lottery.json``: classes by their bare names, subclasses of our hooks as ours.
+    """The config in a ``lottery.json``: classes by their bare names, our hooks' subclasses as ours.
 
     Nothing is imported for it: the packages that the lottery was trained with may not be here. What
     our hooks made of their arguments is the file's ``spec``; older ones have none.

@@ -1,13 +1,14 @@
 """Ground truth of a data set: how often a category was trained on, and a form for COCO."""
 from collections import Counter
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
+from mmengine.fileio import load
 from mmengine.registry import DATASETS
 from pycocotools.coco import COCO
 
 from mmlth.engine.data_check.parts import parts
 
-from .precision import quiet
+from .quiet import quiet
 
 _counted: Dict[str, Optional[Dict[str, int]]] = {}
 
@@ -31,6 +32,14 @@ def training_counts(cfg) -> Optional[Dict[str, int]]:
         except OSError:
             return None
     return _counted[key]
+
+
+def category_names(categories: Iterable[Mapping[str, Any]]) -> Dict[Any, str]:
+    """Id -> name of COCO's categories; of several with one name, with the id behind it."""
+    categories = list(categories)
+    number = Counter(category['name'] for category in categories)
+    return {c['id']: str(c['name']) if number[c['name']] == 1 else f'{c["name"]} (id {c["id"]})'
+            for c in categories}
 
 
 def to_coco(dataset) -> COCO:
@@ -69,13 +78,31 @@ def _infos(dataset) -> Iterator[dict]:
 
 def _count(dataset) -> Optional[Dict[str, int]]:
     counts: Counter = Counter()
+    order: Dict[str, None] = {}
     for part in parts(dataset):
-        names = part.metainfo.get('classes')
+        names = _label_names(part)
         for info in _infos(part):
             if 'instances' in info and names:
                 counts.update(names[i['bbox_label']] for i in info['instances']
                               if not i.get('ignore_flag'))
             else:           # MMPose: an entry is a person
                 counts['person'] += 1
-    names = dataset.metainfo.get('classes') or list(counts)
-    return {name: counts[name] for name in names} or None
+        named = set(names)
+        order.update(dict.fromkeys(  # as the config has them, then what it has no name for
+            [*(n for n in part.metainfo.get('classes') or () if n in named or not counts[n]),
+             *names]))
+    return {name: counts[name] for name in order or counts} or None
+
+
+def _label_names(dataset) -> List[str]:
+    """The category of each label.
+
+    Labels of a COCO file are numbered as its categories stand in the file, whatever the order of
+    ``metainfo`` is; of others as ``metainfo`` says.
+    """
+    if not hasattr(dataset, 'cat_ids'):
+        return list(dataset.metainfo.get('classes') or ())
+    content = load(dataset.ann_file, backend_args=getattr(dataset, 'backend_args', None))
+    names = category_names(content['categories'])
+    return [names[category] for category in dataset.cat_ids]
+

@@ -16,8 +16,9 @@ COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'ticket',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
     'from_start': 'iterations from start', 'dense_iterations': 'dense: iterations',
-    'chain': 'iterations, whole chain', 'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
-    'interval': '95 % confidence interval', 'p': 'p', 'test': 'test', 'n': 'n',
+    'chain': 'iterations, whole chain', 'dense': 'dense', 'ticket': 'ticket',
+    'difference': 'difference', 'interval': '95 % confidence interval', 'p': 'p',
+    'test': 'test', 'n': 'n',
     'verdict': 'winning ticket?'}
 
 

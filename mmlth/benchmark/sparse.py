@@ -1,5 +1,6 @@
 """Layers and whole models on their surviving weights, against PyTorch's dense ones."""
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -9,6 +10,7 @@ from torch import nn
 from .table import row
 from .timing import interleaved, ratio
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'lth'
 SPARSITIES = (0.8, 0.9)
 # Goals, at these sparsities, are times faster than the dense layer or model.
 THREE, STRIDED, REGIONS = (2.5, 4.5), (1.8, 3), (1.6, 2.8)
@@ -35,7 +37,7 @@ QUICK = [('3x3, 32 on 20x20', (1, 32, 20, 20), 32, 3, 1, THREE),
          ('linear, 64 to 64 on 50', (50, 64), 64, None, None, REGIONS)]
 # Config, height and width of the network's input, goals.
 MODELS = [
-    ('mmlth::lth/faster_rcnn_r18_voc.py', (600, 1000), (1.8, 2.8)),
+    (str(CONFIGS / 'faster_rcnn_r18_voc.py'), (600, 1000), (1.8, 2.8)),
     ('mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py', (800, 1333), (1.7, 2.5)),
     ('mmdet::rtmdet/rtmdet_s_8xb32-300e_coco.py', (640, 640), (1.3, 2)),
     ('mmdet::yolox/yolox_s_8xb8-300e_coco.py', (640, 640), (1.3, 2)),

@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Optional
 
 from .errors import UserError
 
@@ -35,6 +36,16 @@ def whole_file(path):
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def why_not_writable(folder) -> Optional[str]:
+    """Why no file can be written into a folder, which is made if need be; None if one can."""
+    try:
+        write_text(Path(folder) / '.writable', '')
+        (Path(folder) / '.writable').unlink()
+    except (UserError, OSError) as error:
+        return str(error)
+    return None
 
 
 def link(source, path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 LOTTERY = 'lottery.json'            # the chain: one entry per round
 REPORT = 'report.html'              # beside it report.md, figures and tables
 REPORT_JSON = 'report.json'
+CURVES = 'curves.json'             # of one round: its loss and metrics, a few points
+SAMPLES = 'samples.json'           # of one round: what it finds on a few validation images
 SPARSITY = 'sparsity.json'         # of one round: per layer, group, network
 REWIND = 'rewind.pth'               # the rewind point, an ordinary mmengine checkpoint
 TICKET = 'ticket.safetensors'       # what a round trains

@@ -1,7 +1,7 @@
 """What a score may ask of the model beyond its weights: losses, outputs, gradients."""
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, Mapping, Sequence
+from typing import Callable, ContextManager, Dict, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,14 @@ class Probe:
             batch and the copy's dtype; returns all raw floating output tensors that carry
             gradient.
         seed: Of the score 'random'. Default: 0.
+        held: Within it, what the first pass through the losses decides (a detector's proposals,
+            assignments and samples) later ones decide alike. Default: nothing is decided.
     """
     model: nn.Module
     losses: Callable[[], Iterator[Tensor]]
     outputs: Callable[[nn.Module], Sequence[Tensor]]
     seed: int = 0
+    held: Callable[[], ContextManager] = nullcontext
 
 
 @contextmanager

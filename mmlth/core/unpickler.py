@@ -171,7 +171,8 @@ _MAKERS: Dict[str, Callable] = {
         torch._utils._rebuild_parameter(data, requires_grad, collections.OrderedDict())),
     **{f'torch._utils.{name}': getattr(torch._utils, name) for name in (
         '_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter',
-        '_rebuild_sparse_tensor', '_rebuild_meta_tensor_no_storage') if hasattr(torch._utils, name)}}
+        '_rebuild_sparse_tensor', '_rebuild_meta_tensor_no_storage')
+       if hasattr(torch._utils, name)}}
 _FILLERS: Dict[type, Callable[[Any, Any], None]] = {
     Unknown: lambda value, state: None,
     collections.OrderedDict: _versions,

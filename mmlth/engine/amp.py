@@ -49,7 +49,7 @@ def _trains_with_amp(filename: str) -> bool:
 
 
 def base_files(filename: str) -> List[str]:
-    """The files that a config is based on by ``_base_`` or ``read_base``, found as mmengine does."""
+    """The files a config is based on by ``_base_`` or ``read_base``, found as mmengine does."""
     filename = str(filename)
     if not Config._is_lazy_import(filename):
         return [Config._get_cfg_path(base, filename)[0]

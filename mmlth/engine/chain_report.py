@@ -1,6 +1,7 @@
 """The report of a finished chain: dense against tickets."""
 import csv
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
@@ -8,11 +9,14 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.core.files import write_json
 from mmlth.report import Figure, Reference, Section, Series, write_report
+from mmlth.report.guard import Guard
 
 from .chain_text import budgets, endings, texts
+from .curves import curves_section
 from .early_bird_figure import early_bird_figure
 from .lengths import Length, ended_early, lengths, name_of
 from .lottery_state import read_json
+from .samples import samples_section
 
 # What mmdet's and mmpose's metrics call their main figures.
 _MAIN = ('mAP', 'mAP_50', 'AP50', 'AP', 'AP .5', 'PCK', 'AUC', 'NME', 'top1')
@@ -90,21 +94,32 @@ def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path, cfg: Config) -> st
                         f'Report: {work_dir / paths.REPORT}'])
 
 
-def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config) -> None:
-    """Write the report of all finished rounds: ``report.html``, figures, ``report.json``."""
-    reports = {entry['round']: read_json(
-        paths.round_dir(work_dir, entry['round']) / paths.SPARSITY) for entry in rounds[1:]}
+def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, guard: Guard) -> None:
+    """Write the report of all finished rounds: ``report.html``, figures, ``report.json``.
+
+    A section that fails is left out, and ``guard`` notes it.
+    """
+    found = {entry['round']: guard.run(f'sparsity of round {entry["round"]}', lambda entry=entry: (
+        read_json(paths.round_dir(work_dir, entry['round']) / paths.SPARSITY)))
+        for entry in rounds[1:]}
+    reports = {index: report for index, report in found.items() if report is not None}
     write_json(work_dir / paths.REPORT_JSON, dict(
         rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
-    sections = [Section(
+    parts = {'rounds': lambda: Section(
         'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg)),
-        round_rows(rounds, cfg), headings(rounds))]
+        round_rows(rounds, cfg), headings(rounds)),
+        'training curves': lambda: curves_section(work_dir, rounds, main_metrics(rounds)),
+        'sample images': lambda: samples_section(work_dir, rounds, Path(folder))}
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
-        sections.append(early_bird_section(curve))
-    sections += [layers_section(k, report) for k, report in reports.items()]
+        parts['early-bird masks'] = lambda: early_bird_section(curve)
+    parts.update({f'layers of round {k}': lambda k=k, report=report: layers_section(k, report)
+                  for k, report in reports.items()})
     name = Path(cfg.filename).name if cfg.filename else work_dir.name
-    write_report(sections, work_dir, f'Lottery of {name}')
+    with TemporaryDirectory() as folder:        # the report has copies of its own
+        sections = [guard.run(name, part) for name, part in parts.items()]
+        write_report([s for s in sections if s is not None], work_dir, f'Lottery of {name}',
+                     guard=guard)
 
 
 def early_bird_section(curve: Path) -> Section:
@@ -114,9 +129,9 @@ def early_bird_section(curve: Path) -> Section:
                 for row in csv.DictReader(file)]
     return Section(
         'early_bird', 'Early-bird masks', 'How far masks drawn while the dense model trained agree '
-        'with the one drawn at its end: intersection over union, of the surviving weights and of the '
-        'pruned ones, which the paper means (Fig. 2f), beside what random masks would have.', rows,
-        figures=[early_bird_figure(rows)])
+        'with the one drawn at its end: intersection over union, of the surviving weights and of '
+        'the pruned ones, which the paper means (Fig. 2f), beside what random masks would have.',
+        rows, figures=[early_bird_figure(rows)])
 
 
 def layers_section(index: int, report: Mapping[str, Any]) -> Section:

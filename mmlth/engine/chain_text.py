@@ -63,7 +63,8 @@ def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
     longer = [f'round {entry["round"]} {length.from_start / dense.own:.2f} times'
               for entry, length in zip(rounds[1:], tickets)
               if dense.own and length.from_start and length.from_start > dense.own]
-    return [f'Trained longer than round 0, from the initialisation on: {", ".join(longer)} as long. '
+    return ['Trained longer than round 0, from the initialisation on: '
+            f'{", ".join(longer)} as long. '
             "With RewindHook(schedule='resume') rewound tickets are trained as long as the dense "
             "model; control='dense' trains that as long as a ticket's chain."] if longer else []
 

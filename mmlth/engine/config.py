@@ -50,9 +50,9 @@ def _read(config: str) -> Config:
     except ModuleNotFoundError as error:
         raise UserError(f'{config} cannot be read: {error}') from None
     except RuntimeError as error:
-        raise UserError(f'{config} cannot be read: {error}\nA pure Python config (classes as types) '
-                        "takes 'with read_base(): from .my_detector import *' in place of _base_, "
-                        'and is no base of one with _base_.') from None
+        raise UserError(f'{config} cannot be read: {error}\nA pure Python config (classes as '
+                        "types) takes 'with read_base(): from .my_detector import *' in place of "
+                        '_base_, and is no base of one with _base_.') from None
 
 
 def _find(config: str) -> str:

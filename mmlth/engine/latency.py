@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from mmlth.sparse import SparseReport, fold_batch_norms, sparsify
 
@@ -107,7 +107,7 @@ def _difference(dense, sparse, example) -> Optional[float]:
         return None
     with torch.no_grad():
         inputs = dense.data_preprocessor(example, False)['inputs']
-        pairs = zip(*([t for t in tree_leaves(m.extract_feat(inputs)) if isinstance(t, Tensor)]
+        pairs = zip(*([t for t in tree_flatten(m.extract_feat(inputs))[0] if isinstance(t, Tensor)]
                       for m in (dense, sparse)))
         return max(float((a - b).abs().max() / a.abs().max().clamp(min=1e-30))
                    for a, b in pairs)

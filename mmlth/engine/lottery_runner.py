@@ -17,10 +17,12 @@ from mmlth.core import Ticket, paths, sparsity_report
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
+from mmlth.report.guard import Guard
 
 from . import chain_report
 from .amp import keep_amp
 from .costs import round_compute_sparsity
+from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
@@ -31,6 +33,7 @@ from .preflight import check_config, count_rounds
 from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
+from .samples import keep_samples
 from .ticket_latency import ticket_latency
 
 
@@ -95,7 +98,11 @@ class LotteryRunner:
         launcher = self.cfg.get('launcher', 'none')
         if launcher != 'none' and not is_distributed():
             dist_cfg = (self.cfg.get('env_cfg') or {}).get('dist_cfg') or dict(backend='nccl')
-            init_dist(launcher, **dist_cfg)
+            if (launcher == 'pytorch' and dist_cfg.get('backend') == 'gloo'
+                    and not torch.cuda.is_available()):     # mmengine would set a CUDA device
+                torch.distributed.init_process_group('gloo')
+            else:
+                init_dist(launcher, **dist_cfg)
 
     def _fix_seed(self) -> None:
         """One seed for all rounds and resumptions, where the config leaves it open."""
@@ -178,6 +185,7 @@ class LotteryRunner:
             lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
         runner.register_hook(metrics)
         runner.register_hook(FirstLookHook())
+        runner.register_hook(CurvesHook())
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():
@@ -202,6 +210,9 @@ class LotteryRunner:
         trained = Ticket.load(ticket) if index else None
         mask = trained.mask if trained else {}
         save_final(runner, folder / paths.FINAL, mask)
+        guard = Guard(self._say)
+        guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
+        guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
         report = sparsity_report(bare_model(runner.model), mask)
         write_json(folder / paths.SPARSITY, report)
         relative = (lambda p: str(p.relative_to(self.work_dir)))
@@ -228,8 +239,13 @@ class LotteryRunner:
 
     @on_rank_0
     def _report(self, state: LotteryState) -> None:
-        chain_report.write(self.work_dir, state.rounds, self.cfg)
+        # The table does not depend on the page: hours are over, and lottery.json has it all.
+        guard = Guard(self._say)
+        guard.run('report', lambda: chain_report.write(
+            self.work_dir, state.rounds, self.cfg, guard))
         self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        if 'report' in guard.skipped:
+            self._say(f'No report: {guard.skipped["report"]}')
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')

@@ -10,13 +10,14 @@ from mmlth.core.errors import UserError
 from mmlth.sparse import sparsify
 from mmlth.sparse.packed import PackedModel
 
+from .afresh import remove_pretrained
 from .dump import NOT_PLAIN, parse
 from .example import example
 from .final import plain
 from .from_checkpoint import load_weights
 from .preview import build_model
 from .reading import read_checkpoint
-from .rounds import evaluation_config, remove_pretrained
+from .rounds import evaluation_config
 
 
 def pack(cfg: Config, checkpoint: str, half: bool = False) -> PackedModel:

@@ -12,12 +12,14 @@ from torch.nn.parallel import DistributedDataParallel
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .afresh import check_afresh
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
 from .hook_configs import build_hook
 from .hooks import EarlyBirdHook, PruneHook, RewindHook
 from .masked_optim_wrapper import MaskAware
 from .optimizer_check import check_configured
+from .preview import build_model
 from .rounds import shorten
 from .types import class_of_type, name_of
 
@@ -43,6 +45,8 @@ def check_settings(cfg: Config) -> None:
     rewind = _needed_hook(cfg, RewindHook, 'to save what they are rewound to')
     build_hook(cfg, PruneHook, round=0, rewind=None, out=None)      # a subclass must take these
     check_transfer(cfg)
+    if prune.control == 'fresh_weights':
+        check_afresh(cfg, build_model)
     if not prune.dense and rewind.mode == 'weights' and rewind_iteration(rewind.to, 2**62, 1) > 0:
         raise UserError(
             f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "

@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.probe import Probe
 from mmlth.core.random_state import kept_random_state
 
+from .decisions import Decisions
 from .hooks.ticket_hook import bare_model
 from .ranks import together
 
@@ -35,8 +36,9 @@ def make_probe(runner, batches: int, seed: int) -> Probe:
         return copy.deepcopy(loaded[size])      # preprocessing changes boxes and masks in place
 
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
-    return Probe(model=model, seed=seed,
-                 losses=lambda: _losses(model, load(batches, size), seed),
+    decisions = Decisions(model)
+    return Probe(model=model, seed=seed, held=decisions.held,
+                 losses=lambda: _losses(model, load(batches, size), seed, decisions),
                  # A batch of ones would be one image over and over.
                  outputs=lambda replica: _outputs(replica, model, load(1, 1)[0], seed))
 
@@ -52,9 +54,11 @@ def load_batches(loader, count: int, size: int, seed: int) -> List[Any]:
                 for k in range(0, count * size, size)]
 
 
-def _losses(model: nn.Module, batches: Sequence[Any], seed: int) -> Iterator[Tensor]:
+def _losses(model: nn.Module, batches: Sequence[Any], seed: int,
+            decisions: Decisions) -> Iterator[Tensor]:
     """The training loss of each batch; every call draws the same random numbers."""
     model.train()
+    decisions.begin()
     with kept_random_state(seed):
         for data in batches:
             data = model.data_preprocessor(data, True)

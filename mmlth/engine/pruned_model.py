@@ -13,9 +13,10 @@ from mmlth.core import draw, select, transposed
 from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
+from .afresh import remove_pretrained
 from .costs import count_costs
 from .preview import build_model
-from .rounds import evaluation_config, remove_pretrained
+from .rounds import evaluation_config
 
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
@@ -34,7 +35,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
         batch: What multiply-adds are counted on for the allocation ``'compute'``. Default: None.
 
     Raises:
-        UserError: There is no such checkpoint.
+        UserError: There is no such checkpoint, or the pretrained weights cannot be read.
     """
     if checkpoint and not Path(checkpoint).is_file() and '://' not in checkpoint:
         raise UserError(f'there is no checkpoint {checkpoint}')
@@ -45,8 +46,14 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
     if checkpoint:
         load_checkpoint(model, checkpoint, map_location='cpu')
     else:
-        with _silent():
-            model.init_weights()
+        try:
+            with _silent():
+                model.init_weights()
+        except OSError as error:
+            raise UserError(
+                f'the pretrained weights that the config names cannot be read ({error}): give a '
+                'checkpoint, or leave them out, e.g. --cfg-options model.backbone.init_cfg=None'
+            ) from error
         _prune(model, sparsity, allocation, batch)
     return model.cpu().eval()
 

@@ -9,9 +9,9 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
+from .afresh import start_afresh
 from .hook_configs import build_hook, drop_hooks, find_hook
 from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
-from .types import name_of
 
 
 def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int) -> Config:
@@ -35,6 +35,8 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
+    # And of one name a visualizer: a round would log into the folder of the one before.
+    (cfg.get('visualizer') or {}).pop('name', None)
     rewind, prune = build_hook(cfg, RewindHook).given, build_hook(cfg, PruneHook).given
     if not rewind['random_state']:
         seed += round_index
@@ -54,7 +56,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
     if round_index > 0:
         _start_from_ticket(cfg, work_dir, folder, rewind)
         if afresh:
-            _start_afresh(cfg)
+            start_afresh(cfg)
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     elif round_index == 0:
@@ -132,28 +134,3 @@ def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path,
         shorten(cfg, rewind['length'])
 
 
-def _start_afresh(cfg: Config) -> None:
-    """Initialise the model anew, with nothing learnt: no rewind point, no pretraining."""
-    cfg.load_from, cfg.resume = None, False
-    remove_pretrained(cfg.model)
-
-
-def remove_pretrained(node: Any) -> None:
-    """Remove pretrained weights from a model's config, at any depth and in place."""
-    if isinstance(node, dict):
-        init = node.get('init_cfg')
-        if isinstance(init, dict) and _is_pretrained(init):
-            node['init_cfg'] = None
-        elif isinstance(init, list):
-            node['init_cfg'] = [i for i in init if not _is_pretrained(i)]
-        if isinstance(node.get('pretrained'), str):
-            node['pretrained'] = None
-    for child in node.values() if isinstance(node, dict) else node:
-        if isinstance(child, (dict, list)):
-            remove_pretrained(child)
-
-
-def _is_pretrained(init) -> bool:
-    kind = init.get('type')     # MMDetection's PVT needs none beside a checkpoint
-    return (name_of(kind) in ('Pretrained', 'PretrainedInit')
-            or init.get('checkpoint') is not None)

@@ -25,12 +25,15 @@ class TransferSpec:
         weights: Start from the source's weights where it has some. Default: True.
         strict: All shapes agree, and no part of the target is left half filled. Default: True.
         sparsity: Prune a dense source to this fraction. Default: None.
+        zeros: Take the source's zeros for its mask, however few they are. Default: False, only
+            where they are no dense training's.
     """
     source: str
     mapping: Union[str, Sequence] = 'backbone'
     weights: bool = True
     strict: bool = True
     sparsity: Optional[float] = None
+    zeros: bool = False
 
     @classmethod
     def parse(cls, transfer: Mapping[str, Any], control: Optional[str],
@@ -67,7 +70,7 @@ class TransferSpec:
 
     def read(self, model) -> Tuple[Ticket, Report]:
         """The ticket that the source gives ``model``: its own mask, no control's."""
-        source = read_source(self.source, self.sparsity)
+        source = read_source(self.source, self.sparsity, self.zeros)
         if self.weights and not source.weights:
             raise UserError(f'{self.source} is only a mask: set transfer.weights=False')
         ticket, report = transfer(source, model, self.mapping, self.weights, self.strict)

@@ -6,7 +6,7 @@ from mmengine.registry import Registry
 
 
 def name_of(kind: Any) -> str:
-    """The bare name of a type: ``'mmdet.X'``, ``'package.module.X'`` and the class ``X`` are ``'X'``."""
+    """The bare name of a type: ``'mmdet.X'``, ``'package.X'`` and the class ``X`` are ``'X'``."""
     return getattr(kind, '__name__', str(kind)).split('.')[-1]
 
 

@@ -1,15 +1,18 @@
 """The files of a report."""
 import json
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Dict, List, Sequence, Union
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
-from mmlth.core.files import whole_file, write_json
+from mmlth.core.files import whole_file, why_not_writable, write_json
 
 from . import cells, page
 from .data import figure_rows, to_csv
-from .draw import draw
+from .draw import Drawing, draw
+from .guard import Guard
 from .section import Section
 from .style import assign
 
@@ -17,7 +20,8 @@ from .style import assign
 FILES = 'report_files.json'
 
 
-def write_report(sections: Sequence[Section], out: Union[str, Path], title: str) -> Path:
+def write_report(sections: Sequence[Section], out: Union[str, Path], title: str,
+                 guard: Optional[Guard] = None) -> Path:
     """Write the report of ``sections``.
 
     ``report.html`` (one file, everything inside), ``report.md``; of each figure
@@ -30,6 +34,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str)
         sections: What to report, in order. No two sections, figures or pictures share a key.
         out: The folder.
         title: Heading of the report.
+        guard: Notes which figures cannot be drawn; the page says so. Default: None, they raise.
 
     Returns:
         Path: ``report.html``.
@@ -39,12 +44,9 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str)
         UserError: A file of a report's name is there that no report has written.
     """
     _check_keys(sections)
-    out, files = Path(out), _contents(sections, title)
+    out, files = Path(out), _contents(sections, title, guard)
+    _check_foreign(out, files)
     earlier = _earlier(out)
-    foreign = [name for name in files if name not in earlier and (out / name).exists()]
-    if foreign:
-        raise UserError(f'{out} has a {foreign[0]} that no report of an analysis has written: it '
-                        'would be lost. Choose another folder, or move it away.')
     # Listed first: a killed process leaves no file that the next one does not know.
     write_json(out / FILES, sorted({*earlier, *files}))
     for name, content in files.items():
@@ -56,11 +58,52 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str)
     return out / 'report.html'
 
 
-def _contents(sections: Sequence[Section], title: str) -> Dict[str, Union[str, bytes]]:
+def check_folder(out: Union[str, Path]) -> None:
+    """Raise a UserError if no report can be written into a folder.
+
+    Raises:
+        UserError: It cannot be written to, or has a page that no report has written.
+    """
+    reason = why_not_writable(out)
+    if reason:
+        raise UserError(reason)
+    _check_foreign(Path(out), ['report.html', 'report.md'])
+
+
+def _check_foreign(out: Path, files: Iterable[str]) -> None:
+    earlier = _earlier(out)
+    foreign = [name for name in files if name not in earlier and (out / name).exists()]
+    if foreign:
+        raise UserError(f'{out} has a {foreign[0]} that no report of an analysis has written: it '
+                        'would be lost. Choose another folder, or move it away.')
+
+
+def _drawn(sections: Sequence[Section],
+           guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Drawing]]:
+    """The sections without the figures that cannot be drawn, and the drawings of the others."""
+    styles = assign([figure for section in sections for figure in section.figures])
+    drawings, kept = {}, []
+    for section in sections:
+        text = section.text
+        for figure in section.figures:
+            name = f'figure {figure.key}'
+            plot = partial(draw, figure, styles)
+            drawing = guard.run(name, plot) if guard else plot()
+            if drawing is not None:
+                drawings[figure.key] = drawing
+            else:
+                reason = guard.failed.get(name) or guard.skipped[name]
+                text += f'\n\nThe figure {figure.key} is left out: {reason}.'
+        kept.append(replace(section, text=text, figures=[
+            figure for figure in section.figures if figure.key in drawings]))
+    return kept, drawings
+
+
+def _contents(sections: Sequence[Section], title: str, guard: Optional[Guard]
+              ) -> Dict[str, Union[str, bytes]]:
     """Name of each file -> what is in it; ``report.html`` last."""
+    sections, drawings = _drawn(sections, guard)
     figures = [figure for section in sections for figure in section.figures]
-    styles = assign(figures)
-    drawings = {figure.key: draw(figure, styles) for figure in figures}
     files: Dict[str, Union[str, bytes]] = {}
     for figure in figures:
         files[f'figures/{figure.key}.svg'] = drawings[figure.key].wide

@@ -6,7 +6,8 @@ from torch import nn
 
 from . import ops, trace
 from .fold import fold, replace
-from .layers import SparseConv2d, SparseLinear, conv_geometry, linear_geometry
+from .layers import (ChannelsLastPool, SparseConv2d, SparseLinear, conv_geometry,
+                     linear_geometry)
 from .measure import measure
 from .pack import plans
 from .report import LayerReport, SparseReport
@@ -14,14 +15,15 @@ from .report import LayerReport, SparseReport
 DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
 FEWEST = 8          # nor one with fewer input channels per group
 GAIN = 0.97         # of the dense time: what saves less is noise
-CANDIDATES = 3      # plans that are measured per layer
+CANDIDATES = 4      # plans that are measured per layer
 
 
 def sparsify(model: nn.Module, example: Any) -> SparseReport:
     """Make the model run on its surviving weights, in place.
 
     Folds batch norms, then measures each convolution and linear layer dense and sparse on
-    the example, with PyTorch's present number of threads; the faster stays. The model
+    the example, with PyTorch's present number of threads; the faster stays. (Max pooling,
+    whose time counts once the rest is fast, is likewise tried in ``channels_last``.) The model
     computes what it did before, up to rounding; a pruned weight contributes nothing, not
     even to an infinite or NaN input. It cannot be trained afterwards.
 
@@ -46,15 +48,21 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
         rows[layer].why = unavailable or _untried(layer, use)
         if rows[layer].why is None:
             options[layer] = _options(layer, use)
-    seconds = measure(model, example, options)
-    for layer, times in seconds.items():
-        rows[layer].dense_ms, *sparse = [1e3 * t for t in times]
-        rows[layer].sparse_ms = min(sparse)
-        if rows[layer].sparse_ms <= GAIN * rows[layer].dense_ms:
-            rows[layer].chosen = 'sparse'
-            replace(model, {layer: options[layer][sparse.index(min(sparse))]})
-        rows[layer].why = f'{rows[layer].chosen} is faster'
-    return SparseReport(list(rows.values()), folded, torch.get_num_threads(), unavailable)
+    pools = [] if unavailable else [module for module in names if _pool(module)]
+    options.update({pool: [ChannelsLastPool(pool).eval()] for pool in pools})
+    chosen = {}
+    for layer, (dense, *others) in measure(model, example, options).items():
+        fastest = min(others)
+        if 0 < fastest <= GAIN * dense:
+            chosen[layer] = options[layer][others.index(fastest)]
+        if layer in rows:
+            row = rows[layer]
+            row.dense_ms, row.sparse_ms = 1e3 * dense, 1e3 * fastest
+            row.chosen = 'sparse' if layer in chosen else 'dense'
+            row.why = f'{row.chosen} is faster'
+    replace(model, chosen)
+    return SparseReport(list(rows.values()), folded, sum(pool in chosen for pool in pools),
+                        torch.get_num_threads(), unavailable)
 
 
 def fold_batch_norms(model: nn.Module, example: Any) -> int:
@@ -73,6 +81,11 @@ def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
     if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:
         return 'too few input channels'
     return None
+
+
+def _pool(module: nn.Module) -> bool:
+    return (type(module) is nn.MaxPool2d and not module.return_indices
+            and not trace.altered(module))
 
 
 def _density(layer: nn.Module) -> float:

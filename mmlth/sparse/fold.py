@@ -4,7 +4,7 @@ from typing import Dict
 
 from torch import nn
 
-from .trace import Use
+from .trace import Use, altered
 
 
 def fold(model: nn.Module, uses: Dict[nn.Module, Use]) -> int:
@@ -35,8 +35,7 @@ def replace(model: nn.Module, others: Dict[nn.Module, nn.Module]) -> None:
 
 def _plain(norm: nn.Module) -> bool:
     return (type(norm).forward in (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
-            and norm.running_mean is not None and not norm._forward_hooks
-            and not norm._forward_pre_hooks and 'forward' not in vars(norm))
+            and norm.running_mean is not None and not altered(norm))
 
 
 def _scale(conv: nn.Conv2d, norm: nn.Module) -> None:

@@ -30,8 +30,8 @@ def unavailable() -> Optional[str]:
 def use_kernels(name: str = '') -> Vectors:
     """Choose ``avx512``, ``avx2``, ``baseline`` or ``fastest``; '' keeps those in use.
 
-    The fastest that this processor can run are in use from the start. Weights may have been packed for any of them: results stay right, tiles and blocks may
-    not be the best ones.
+    The fastest that this processor can run are in use from the start. Weights may have been
+    packed for any of them: results stay right, tiles and blocks may not be the best ones.
     """
     return Vectors(*torch.ops.mmlth.use_kernels(name))
 

@@ -106,7 +106,8 @@ def _cycles(geometry: Geometry, plan: Plan, size: Sequence[int], density: float,
         units, move = -(-size[0] * height * width // (vectors.lanes * outputs)), 8
     else:
         tiles = size[0] * -(-height // plan.tile[0]) * -(-width // plan.tile[1])
-        units, move = -(-tiles // vectors.lanes), 24
+        # Rows of four floats are transposed best.
+        units, move = -(-tiles // vectors.lanes), 28 if plan.tile[1] == 4 else 40
     blocks = -(-channels // plan.block)
     return units * (survivors * (outputs + 2) + blocks * out * (5 * outputs + 6)
                     + move * (channels * geometry.groups * high * wide + out * outputs))

@@ -20,6 +20,7 @@ class SparseReport:
     """All of them."""
     layers: List[LayerReport]
     folded: int                         # batch norms
+    pools: int                          # max poolings that run in channels_last
     threads: int                        # that the times were measured with
     unavailable: Optional[str]          # why there are no sparse kernels; None: there are
 
@@ -44,4 +45,5 @@ class SparseReport:
             return self.unavailable
         sparse = sum(layer.chosen == 'sparse' for layer in self.layers)
         return (f'{sparse} of {len(self.layers)} layers run sparse, {self.folded} batch norms are '
-                f'folded ({self.threads} thread{"s" * (self.threads != 1)})')
+                f'folded, {self.pools} max poolings run in channels_last ({self.threads} '
+                f'thread{"s" * (self.threads != 1)})')

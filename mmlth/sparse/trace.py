@@ -35,15 +35,19 @@ def plain(module: nn.Module) -> bool:
     No subclass, hook, parametrization or replaced forward: those may do anything. Padding
     is zeros, given as numbers; weights are float32 on the CPU.
     """
-    if type(module) not in (nn.Conv2d, nn.Linear) or 'forward' in vars(module):
-        return False
-    if module._forward_hooks or module._forward_pre_hooks or '_conv_forward' in vars(module):
+    if type(module) not in (nn.Conv2d, nn.Linear) or altered(module):
         return False
     weight = module._parameters.get('weight')
     if weight is None or weight.dtype != torch.float32 or weight.device.type != 'cpu':
         return False
     return type(module) is nn.Linear or (
         module.padding_mode == 'zeros' and module.padding != 'same')
+
+
+def altered(module: nn.Module) -> bool:
+    """Whether the module does not just what its class says: it has hooks or own methods."""
+    return bool(module._forward_hooks or module._forward_pre_hooks
+                or {'forward', '_conv_forward'} & set(vars(module)))
 
 
 def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
@@ -98,7 +102,7 @@ class _Trace(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        for value in torch.utils._pytree.tree_leaves((args, kwargs)):
+        for value in torch.utils._pytree.tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
                 for layer in self.owners.get(_storage(value), ()):
                     self.uses[layer].elsewhere |= layer is not self.inside

@@ -10,6 +10,7 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
 from mmlth.engine.lengths import ended_early, lengths
 from mmlth.engine.lottery_state import read_lottery
+from mmlth.report.guard import Guard
 
 from .one import is_finished
 from .study import Run, Study, run_dir
@@ -99,7 +100,11 @@ def write_results(study: Study, root: Path) -> str:
     text = to_markdown(summarise(rows))
     write_text(folder / TABLE, text)
     if rows:
-        analyze([folder], folder / ANALYSIS, title=study.name)
+        guard = Guard()
+        guard.run('analysis', lambda: analyze(
+            [folder], folder / ANALYSIS, title=study.name, guard=guard))
+        if 'analysis' in guard.skipped:
+            print(f'No analysis: {guard.skipped["analysis"]}')
     return text
 
 
@@ -107,10 +112,11 @@ def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
     """The means as one table."""
     lines = [
         'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
-        'same seed. Iterations and time: of all rounds but the dense one; from start: of the ticket '
-        'since its initialisation; whole chain: of all rounds.', '',
+        'same seed. Iterations and time: of all rounds but the dense one; from start: of the '
+        'ticket since its initialisation; whole chain: of all rounds.', '',
         '| part | settings | metric | seeds | scope sparsity | network sparsity '
-        '| compute sparsity | dense | ticket | change | iterations | from start | whole chain | time |', f'|{"---|" * 14}']
+        '| compute sparsity | dense | ticket | change | iterations | from start | whole chain '
+        '| time |', f'|{"---|" * 14}']
     for group in groups:
         cells = [group['part'], settings_text(group['settings']), group['metric'],
                  ', '.join(map(str, group['seeds'])),

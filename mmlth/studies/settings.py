@@ -39,8 +39,8 @@ def apply_setting(cfg: Config, key: str, value: Any) -> None:
     elif key in _OWNER:
         hook = find_hook(cfg, _OWNER[key])
         if hook is None:
-            raise UserError(f'the setting {key!r} belongs to {_OWNER[key].__name__}, which the base '
-                            'config does not have')
+            raise UserError(f'the setting {key!r} belongs to {_OWNER[key].__name__}, which the '
+                            'base config does not have')
         hook[key] = ConfigDict(value) if isinstance(value, dict) else value
     else:
         cfg.merge_from_dict({key: value})

@@ -29,17 +29,23 @@ class Source:
     sparsity: Optional[float] = None
 
 
-def read_source(path, sparsity: Optional[float] = None) -> Source:
+LEAST = 0.1     # of a layer's weights are scattered zeros, or the checkpoint is no ticket
+
+
+def read_source(path, sparsity: Optional[float] = None, zeros: bool = False) -> Source:
     """Read a ticket, or a checkpoint of torchvision, timm, mmpretrain or MMDetection.
 
     The masks of a checkpoint are those that it holds (:func:`~mmlth.transfer.formats.unpack`);
     else they are inferred from exact zeros in its weights of two dimensions or more, if they are
-    one in 1000 of a layer at least, which :attr:`Source.origin` says. With ``sparsity`` it counts
-    as dense, and :func:`~mmlth.transfer.transfer` prunes it.
+    one in 1000 of a layer at least, which :attr:`Source.origin` says. A dense training leaves
+    zeros too: whole filters that died, and what they fed. So a checkpoint is only taken for a
+    ticket if some layer has :data:`LEAST` of its weights pruned one by one. With ``sparsity`` it
+    counts as dense, and :func:`~mmlth.transfer.transfer` prunes it.
 
     Args:
         path: ``.safetensors`` or a PyTorch file.
         sparsity: Fraction to prune it to, in [0, 1). Default: None.
+        zeros: Its zeros are a mask, however few they are, whole filters too. Default: False.
 
     Raises:
         UserError: The file is missing or unreadable, or there is nothing to make a mask of.
@@ -49,6 +55,9 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
         raise UserError(f'there is no ticket or checkpoint {path} to transfer')
     if sparsity is not None:
         check_sparsity(sparsity)
+        if zeros:
+            raise UserError('zeros says that the source is pruned already, sparsity how much to '
+                            'prune it: leave one of them out')
     if is_ticket(path):
         if sparsity is not None:
             raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
@@ -66,6 +75,8 @@ def read_source(path, sparsity: Optional[float] = None) -> Source:
         raise UserError(
             f'{path} has neither masks nor zeros: it is a dense checkpoint. Say how much of it to '
             'prune (sparsity=0.8; on the command line --sparsity 0.8), or take a ticket.')
+    if not zeros and not any(_scattered(weights[n]) >= LEAST for n in mask):
+        raise UserError(_no_ticket(path, weights, mask))
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
 
@@ -90,3 +101,23 @@ def _read_checkpoint(path: Path) -> Content:
 def _is_pruned(weight: Tensor) -> bool:
     # A zero among a million random weights is chance.
     return int((weight == 0).sum()) >= max(1, weight.numel() / 1000)
+
+
+def _scattered(weight: Tensor) -> float:
+    """Zeros outside of filters and input channels that are all zero: a fraction of the rest."""
+    used = weight != 0
+    outputs, inputs = (used.movedim(dim, 0).flatten(1).any(1) for dim in range(2))
+    used = used[outputs][:, inputs]
+    return 1 - float(used.float().mean()) if used.numel() else 0.0
+
+
+def _no_ticket(path: Path, weights: Dict[str, Tensor], mask: Dict[str, Tensor]) -> str:
+    dead = {n: int((~keep.flatten(1).any(1)).sum()) for n, keep in mask.items()}
+    first = max(mask, key=lambda n: dead[n])
+    gone = sum(int((~keep).sum()) for keep in mask.values())
+    total = sum(w.numel() for w in weights.values() if w.dim() >= 2)
+    return (f'{path} has no masks, and its zeros look like those of a dense training: {gone} of '
+            f'{total} weights ({gone / total:.2%}), {sum(dead.values())} whole filters among them '
+            f'(most in {first}, {dead[first]} of {len(mask[first])}), and in no layer {LEAST:.0%} '
+            'of single weights. To prune it, say how much (sparsity=0.8; on the command line '
+            '--sparsity 0.8); if these zeros are a mask, say zeros=True (--zeros).')

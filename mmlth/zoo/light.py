@@ -34,10 +34,14 @@ def _leave(tensor, *args, **kwargs):
 
 @contextmanager
 def amp_on_cpu():
-    """Within, mmengine's AMP wrapper is content with a CPU; the scaler is PyTorch's own."""
+    """Within, mmengine's AMP wrapper is content with a CPU; the scaler is PyTorch's own.
+
+    Before PyTorch 2.3 there is none for a CPU: it scales by 1 then.
+    """
+    scaler = (partial(torch.amp.GradScaler, 'cpu') if hasattr(torch.amp, 'GradScaler') else
+              partial(torch.cuda.amp.GradScaler, enabled=False))
     with patch.object(amp_optimizer_wrapper, 'is_cuda_available', lambda: True), \
-            patch.object(amp_optimizer_wrapper, 'GradScaler',
-                         partial(torch.amp.GradScaler, 'cpu')):
+            patch.object(amp_optimizer_wrapper, 'GradScaler', scaler):
         yield
 
 

@@ -12,10 +12,10 @@ from pycocotools import mask as coco_mask
 from small_lottery import small_config, small_digits
 
 from mmlth.analysis.evaluate import evaluate
-from mmlth.analysis.examples import IMAGES
-from mmlth.analysis.picture import PANEL, colour_of, draw_objects
 from mmlth.analysis.samples import samples_section
 from mmlth.core.errors import UserError
+from mmlth.engine.samples import IMAGES
+from mmlth.report.picture import PANEL, colour_of, draw_objects
 
 GREY = (128, 128, 128)
 

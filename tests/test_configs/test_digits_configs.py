@@ -71,7 +71,8 @@ def test_small_scenes_have_the_same_weights(name):
     assert shapes(f'{name}_small') == shapes(name)
 
 
-@pytest.mark.parametrize('name', [*SIZED, *(f'{name}_small' for name in SIZED), CROPS])
+@pytest.mark.parametrize('name', [
+    *SIZED, *(f'{name}_small' for name in SIZED), CROPS, 'faster_rcnn_r18_digits_demo'])
 def test_ticket_config_is_dense_plus_override(name):
     config, ticket = read(name).to_dict(), read(f'{name}_prune80').to_dict()
     assert ticket.pop('runner_type') == 'mmlth.LotteryRunner'

@@ -175,6 +175,10 @@ def test_schedulers_created_before_binding_still_rule():
     assert_close(net, twin)
 
 
+def total_norm(gradients, norm_type):
+    return torch.stack([gradient.norm(norm_type) for gradient in gradients]).norm(norm_type)
+
+
 @pytest.mark.parametrize('norm_type', [2.0, 1.0, math.inf])
 @pytest.mark.parametrize('sparsity, allocation', [(0.8, 'global'), (0.9999, 'layerwise')])
 def test_clipping_sees_surviving_gradients_only(norm_type, sparsity, allocation):
@@ -186,10 +190,10 @@ def test_clipping_sees_surviving_gradients_only(norm_type, sparsity, allocation)
         net.get_parameter(name).grad[~keep] += 100
     binding.gather()
     seen = [p.grad for g in optimizer.param_groups for p in g['params'] if p.grad is not None]
-    norm = nn.utils.get_total_norm(seen, norm_type)
+    norm = total_norm(seen, norm_type)
     backward(twin, 0)
     apply(mask, {n: p.grad for n, p in twin.named_parameters()})
-    expected = nn.utils.get_total_norm([p.grad for p in twin.parameters()], norm_type)
+    expected = total_norm([p.grad for p in twin.parameters()], norm_type)
     torch.testing.assert_close(norm, expected)
     assert 0.05 < norm < 50
 
@@ -242,6 +246,7 @@ def test_compact_state_of_another_ticket_is_refused():
         bind(again, resumed, make_mask(again, 0.5))
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, 'Adafactor'), reason='new in PyTorch 2.5')
 def test_an_optimizer_without_elementwise_state_is_refused():
     net = make_net()
     optimizer = torch.optim.Adafactor(net.parameters())

@@ -157,7 +157,8 @@ def test_forged_pickles_are_refused(tmp_path, content):
 
 @pytest.mark.parametrize('maker, args', [
     ('numpy.dtype', ([('a', 'O')],)), ('numpy.dtype', ('V8',)), ('numpy.dtype', ('O,i4',)),
-    ('_codecs.encode', ('x' * 9, 'zip')), ('numpy.core.multiarray.scalar', (np.dtype('O'), b'1' * 8)),
+    ('_codecs.encode', ('x' * 9, 'zip')),
+    ('numpy.core.multiarray.scalar', (np.dtype('O'), b'1' * 8)),
     ('numpy.core.multiarray.scalar', (np.dtype('f8'), [1]))])
 def test_makers_take_no_odd_arguments(maker, args):
     with pytest.raises(pickle.UnpicklingError):

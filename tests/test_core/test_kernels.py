@@ -10,7 +10,8 @@ from mmlth.core.kernels import refilled, unmaskable, used_kernel
 
 def standardised(weight):
     flat = weight.flatten(1)
-    return ((flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 1e-5)).view_as(weight)
+    centred = flat - flat.mean(1, keepdim=True)
+    return (centred / (flat.std(1, keepdim=True) + 1e-5)).view_as(weight)
 
 
 class WSConv(nn.Conv2d):

@@ -42,11 +42,12 @@ def test_values(tmp_path):
 
 
 @pytest.mark.parametrize('line', [
-    'import os', 'open({made!r}, "w")', 'x = open({made!r}, "w")', 'x = dict(a=[open({made!r}, "w")])',
+    'import os', 'open({made!r}, "w")', 'x = open({made!r}, "w")',
+    'x = dict(a=[open({made!r}, "w")])',
     'x = __import__("os")', 'x = [open({made!r}, "w") for _ in range(1)]', 'x = (lambda: 1)()',
-    'def f():\n    pass', 'a, b = 1, 2', 'a = b = 1', 'x = f"{{open({made!r}, chr(119))}}"', 'x = y',
-    'x = dict.fromkeys("a")', 'x = 1 if 1 else 2', '_base_ = "x.py"\nimport os', 'x = (', '\0',
-    'x = ' + '[' * 5000, 'x = dict(**1)', 'x = {{[]: 1}}'])
+    'def f():\n    pass', 'a, b = 1, 2', 'a = b = 1', 'x = f"{{open({made!r}, chr(119))}}"',
+    'x = y', 'x = dict.fromkeys("a")', 'x = 1 if 1 else 2', '_base_ = "x.py"\nimport os',
+    'x = (', '\0', 'x = ' + '[' * 5000, 'x = dict(**1)', 'x = {{[]: 1}}'])
 def test_nothing_else_is_read(line, tmp_path):
     """Nor run: not even of the newest file of a work dir that is analysed."""
     Config(dict(a=1)).dump(tmp_path / 'a.py')

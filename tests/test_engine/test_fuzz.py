@@ -175,7 +175,8 @@ def read_safetensors(path):
 
 
 DTYPES = [torch.uint8, torch.int8, torch.bool, torch.float16, torch.float64, torch.int64,
-          torch.uint16, torch.complex64, torch.float8_e4m3fn]
+          torch.complex64, *(getattr(torch, name) for name in ('uint16', 'float8_e4m3fn')
+                             if hasattr(torch, name))]
 
 
 def mutate_tensors(tensors, rng):

@@ -11,9 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from toy import lottery_config, run_lottery
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain_text import batches
 from mmlth.engine.going_on import check_processes
@@ -23,8 +23,7 @@ from mmlth.studies.dense import train_dense
 
 
 def run(cfg, resume=True):
-    cfg.resume = resume
-    return RUNNERS.build(cfg).train()
+    return run_lottery(cfg, resume)
 
 
 def rounds_of(work_dir):
@@ -32,7 +31,7 @@ def rounds_of(work_dir):
 
 
 def weights(path):
-    return torch.load(path, weights_only=True)['state_dict']
+    return checkpoint_file.load(path)['state_dict']
 
 
 @HOOKS.register_module(force=True)
@@ -260,7 +259,7 @@ def test_values_are_compared_by_content():
 
 def test_plain_values_are_as_json_has_them():
     """The names of shared dense trainings are made of them."""
-    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})
+    values = dict(a=[1, 2.5, None, True, 'x', (1, 2)], b={1: dict(c=-0.0), True: 1, 2.5: 2})  # noqa: F601
     cfg = Config(dict(values=values))
     assert plain_config(cfg) == json.loads(json.dumps(cfg.to_dict()))
     assert plain_config(Config(dict(p=functools.partial(int, np.int64(3)))))['p'] == dict(

@@ -4,11 +4,10 @@ from itertools import combinations
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import HOOKS
 from test_ways_of_training import amp  # noqa: F401
-from toy import lottery_config
+from toy import lottery_config, run_lottery
 
 from mmlth.core import paths
 
@@ -56,9 +55,7 @@ def config(work_dir, way, sparsity=0.0):
         cfg.optim_wrapper.dtype = 'bfloat16'
     cfg.train_cfg.val_interval = 1 if way['by_epoch'] else EPOCH
     cfg.default_hooks.checkpoint.interval = 1 if way['by_epoch'] else 5
-    # Two of these may begin in one second: mmengine tells Runners apart by that and their name.
-    name = f'{work_dir.parent.name}_{work_dir.name}.py'
-    return Config(cfg.to_dict(), cfg_text=name, filename=name)
+    return cfg
 
 
 def is_possible(way):
@@ -103,7 +100,7 @@ def largest_difference(work_dir, first=0, second=1):
 
 @pytest.mark.parametrize('way', covering(), ids=name_of)
 def test_nothing_pruned_is_the_dense_training(tmp_path, amp, way):  # noqa: F811
-    RUNNERS.build(config(tmp_path, way)).train()
+    run_lottery(config(tmp_path, way))
     assert largest_difference(tmp_path) == 0
 
 
@@ -127,8 +124,7 @@ def test_resumed_is_as_uninterrupted(tmp_path, amp, monkeypatch, way):  # noqa: 
     def start(name, resume=False):
         cfg = config(tmp_path / name, way, sparsity=0.8)
         cfg.custom_hooks = [*cfg.custom_hooks, dict(type='CutInTheTicket')]
-        cfg.resume = resume
-        RUNNERS.build(cfg).train()
+        run_lottery(cfg, resume)
 
     start('whole')
     monkeypatch.setattr(CutInTheTicket, 'at', 19)

@@ -7,7 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, METRICS, RUNNERS, VISBACKENDS
 from mmengine.visualization import LocalVisBackend
-from toy import ToyAccuracy, lottery_config
+from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import paths
 from mmlth.engine.final import numbers
@@ -43,7 +43,7 @@ def rounds_of(work_dir):
 ], ids=['early_bird', 'ema', 'val_begin', 'epochs'])
 def test_the_end_is_validated_while_backends_are_open(tmp_path, options):
     cfg = lottery_config(tmp_path, to='2it', visualizer=STRICT, **options)
-    RUNNERS.build(cfg).train()
+    run_lottery(cfg)
     for entry in rounds_of(tmp_path):
         assert entry['status'] == 'done'
         final = str(tmp_path / entry['checkpoint'])
@@ -86,14 +86,13 @@ def test_a_validation_that_was_cut_off_is_made_up_for(tmp_path, monkeypatch, to,
                                     threshold=100, patience=0, factor=0.5)]
         return cfg
 
-    RUNNERS.build(config('whole')).train()
+    run_lottery(config('whole'))
     monkeypatch.setattr(CutInValidation, 'cut_in', cut_in)
     cfg = config('cut')
     with pytest.raises(Cut):
-        RUNNERS.build(cfg).train()
+        run_lottery(cfg)
     monkeypatch.setattr(CutInValidation, 'cut_in', None)
-    cfg.resume = True
-    RUNNERS.build(cfg).train()
+    run_lottery(cfg, resume=True)
     for r in (0, 1):
         whole, cut = (tmp_path / name / f'round_{r}' for name in ('whole', 'cut'))
         assert {p.name for p in whole.glob('best_*')} == {p.name for p in cut.glob('best_*')}
@@ -110,10 +109,9 @@ def test_a_validation_made_up_for_may_end_the_training(tmp_path, monkeypatch):
         dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', stopping_threshold=-1.0)])
     monkeypatch.setattr(CutInValidation, 'cut_in', 0)
     with pytest.raises(Cut):
-        RUNNERS.build(cfg).train()
+        run_lottery(cfg)
     monkeypatch.setattr(CutInValidation, 'cut_in', None)
-    cfg.resume = True
-    RUNNERS.build(cfg).train()
+    run_lottery(cfg, resume=True)
     assert [(e['iterations'], e['ended_by']) for e in rounds_of(tmp_path)] == [
         (4, 'EarlyStoppingHook')] * 2
 
@@ -126,7 +124,7 @@ def test_metrics_in_any_type_are_numbers(tmp_path):
             return dict(AP=torch.tensor(value), scalar=np.float32(value), array=np.array([[value]]),
                         half=torch.tensor([value], dtype=torch.bfloat16), plain=value)
 
-    RUNNERS.build(lottery_config(tmp_path, val_evaluator=dict(type='Typed'))).train()
+    run_lottery(lottery_config(tmp_path, val_evaluator=dict(type='Typed')))
     for entry in rounds_of(tmp_path):
         assert set(entry['metrics']) == {f'toy/{n}' for n in ('AP', 'scalar', 'array', 'half',
                                                               'plain')}

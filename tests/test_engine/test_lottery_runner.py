@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import trained_weights
 
@@ -22,7 +22,7 @@ def run(cfg):
 
 
 def load(path):
-    return torch.load(path, map_location='cpu', weights_only=True)
+    return checkpoint_file.load(path)
 
 
 def read_lottery(work_dir):
@@ -51,7 +51,7 @@ def test_two_rounds(tmp_path, schedule, by_epoch):
         assert not (masks[1][name] & ~masks[0][name]).any()
     for r in (1, 2):            # pruned weights are 0 in every checkpoint
         for name in (paths.FINAL, (tmp_path / f'round_{r}/last_checkpoint').read_text()):
-            state = torch.load(tmp_path / f'round_{r}' / name, weights_only=True)['state_dict']
+            state = checkpoint_file.load(tmp_path / f'round_{r}' / name)['state_dict']
             for key, keep in masks[r - 1].items():
                 assert not state[key][~keep].any()
                 assert state[key][keep].any()

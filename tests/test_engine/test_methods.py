@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 from toy import lottery_config, toy_config
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.random_state import random_state
 from mmlth.engine.rounds import round_config
@@ -19,7 +19,7 @@ def run(cfg):
 
 
 def load(path):
-    return torch.load(path, map_location='cpu', weights_only=True)
+    return checkpoint_file.load(path)
 
 
 def ticket(work_dir, r=1):

@@ -15,7 +15,7 @@ from mmengine.registry import DATASETS, MODELS, RUNNERS
 from mmengine.runner import Runner
 from toy import ToyDataset, ToyModel, lottery_config, toy_config
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.engine.verify import verify
 
@@ -104,7 +104,7 @@ def results(work_dir):
     found = {}
     for r in range(4):
         folder = work_dir / f'round_{r}'
-        final = torch.load(folder / paths.FINAL, weights_only=True)
+        final = checkpoint_file.load(folder / paths.FINAL)
         found[r] = {**final['state_dict'], 'digest': final['mmlth']['digest']}
         if r:
             ticket = Ticket.load(folder / paths.TICKET)
@@ -130,7 +130,7 @@ def assert_whole_files(work_dir):
         if path.name.endswith('.part'):
             continue
         if path.suffix == '.pth':
-            torch.load(path, weights_only=True, map_location='cpu')
+            checkpoint_file.load(path)
         elif path.suffix == '.safetensors':
             Ticket.load(path)
         elif path.name in (paths.LOTTERY, paths.SPARSITY, paths.REPORT_JSON):
@@ -248,7 +248,7 @@ def test_a_seed_left_open_is_one_for_all_rounds(tmp_path):
     cfg = lottery_config(tmp_path, sparsity=0.0, to='0it')
     cfg.pop('randomness')
     RUNNERS.build(cfg).train()
-    dense, ticket = (torch.load(tmp_path / f'round_{r}/final.pth', weights_only=True)
+    dense, ticket = (checkpoint_file.load(tmp_path / f'round_{r}/final.pth')
                      for r in (0, 1))
     assert dense['meta']['seed'] == ticket['meta']['seed'] is not None
     assert all(torch.equal(dense['state_dict'][n], ticket['state_dict'][n])

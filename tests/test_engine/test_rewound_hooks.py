@@ -2,10 +2,10 @@
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from mmengine.registry import HOOKS, METRICS
+from toy import ToyAccuracy, lottery_config, run_lottery
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.rewind import late_schedulers, trained_weights
 from mmlth.engine.averages import ema_copies
 
@@ -14,7 +14,7 @@ STOP = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delt
 
 
 def load(path):
-    return torch.load(path, map_location='cpu', weights_only=True)
+    return checkpoint_file.load(path)
 
 
 @HOOKS.register_module(force=True)
@@ -36,8 +36,8 @@ class FirstAverage(Hook):
     ids=['resume', 'restart', 'lr'])
 def test_what_the_average_starts_from(tmp_path, options):
     """The average of the rewind point where weights and schedule go on from there."""
-    RUNNERS.build(lottery_config(
-        tmp_path, custom_hooks=[EMA, dict(type='FirstAverage')], **options)).train()
+    run_lottery(lottery_config(
+        tmp_path, custom_hooks=[EMA, dict(type='FirstAverage')], **options))
     point = load(tmp_path / 'round_0' / paths.REWIND)
     ticket = Ticket.load(tmp_path / 'round_1' / paths.TICKET)
     rewound = options == dict(schedule='resume')
@@ -50,12 +50,23 @@ def test_what_the_average_starts_from(tmp_path, options):
     assert not torch.equal(point['state_dict']['head.weight'], weights['head.weight'])
 
 
+@METRICS.register_module(force=True)
+class Falling(ToyAccuracy):
+    """Best at a round's first validation."""
+    value = 10.0
+
+    def compute_metrics(self, results):
+        self.value -= 1
+        return dict(AP=self.value)
+
+
 def test_the_dense_models_best_checkpoint_stays(tmp_path):
     """A ticket has a best checkpoint of its own, and need not beat the dense model for it."""
     cfg = lottery_config(tmp_path, schedule='resume', to='4it', train_cfg=dict(val_interval=4),
+                         val_evaluator=dict(type='Falling'),
                          default_hooks=dict(checkpoint=dict(
-                             interval=2, save_best='toy/AP', rule='less', max_keep_ckpts=1)))
-    RUNNERS.build(cfg).train()
+                             interval=2, save_best='toy/AP', rule='greater', max_keep_ckpts=1)))
+    run_lottery(cfg)
     for r in (0, 1):
         assert len(list((tmp_path / f'round_{r}').glob('best_toy_AP_*.pth'))) == 1, r
         hub = load(tmp_path / f'round_{r}/iter_12.pth')['message_hub']['runtime_info']
@@ -65,15 +76,14 @@ def test_the_dense_models_best_checkpoint_stays(tmp_path):
 def test_an_older_rewind_point_whose_schedulers_are_late_is_named(tmp_path):
     cfg = lottery_config(tmp_path, by_epoch=True, to='1ep', schedule='resume')
     cfg.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[2])]
-    RUNNERS.build(cfg).train()
+    run_lottery(cfg)
     path = tmp_path / 'round_0' / paths.REWIND
     point = load(path)
     assert late_schedulers(point) == 0
     point['param_schedulers'][0]['_global_step'] -= 1
     torch.save(point, path)
     (tmp_path / 'round_1' / paths.FINAL).unlink()
-    cfg.resume = True
-    RUNNERS.build(cfg).train()
+    run_lottery(cfg, resume=True)
     logs = ''.join(log.read_text() for log in (tmp_path / 'round_1').glob('*/*.log'))
     assert logs.count('1 scheduler(s) of this rewind point lack its last step') == 1
 
@@ -128,8 +138,8 @@ def warnings_of(work_dir, r=1):
     ('2ep', 'restart', [])])
 def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):
     hooks = [dict(type='Defaults'), dict(type='SwitchOnce'), dict(type='SwitchFrom'), STOP]
-    RUNNERS.build(lottery_config(tmp_path, by_epoch=True, iters=16, to=to, schedule=schedule,
-                                 custom_hooks=hooks)).train()
+    run_lottery(lottery_config(tmp_path, by_epoch=True, iters=16, to=to, schedule=schedule,
+                                 custom_hooks=hooks))
     assert not warnings_of(tmp_path, 0)
     warnings = warnings_of(tmp_path)
     assert len(warnings) == bool(lost)
@@ -141,8 +151,8 @@ def test_what_is_not_rewound_is_named(tmp_path, to, schedule, lost):
 
 @pytest.mark.parametrize('by_epoch', [False, True])
 def test_nothing_is_said_of_a_usual_training(tmp_path, by_epoch):
-    RUNNERS.build(lottery_config(tmp_path, by_epoch=by_epoch, schedule='resume', to='4it',
+    run_lottery(lottery_config(tmp_path, by_epoch=by_epoch, schedule='resume', to='4it',
                                  custom_hooks=[EMA, dict(type='SyncBuffersHook')],
                                  default_hooks=dict(checkpoint=dict(
-                                     save_best='toy/AP', rule='greater')))).train()
+                                     save_best='toy/AP', rule='greater'))))
     assert not warnings_of(tmp_path)

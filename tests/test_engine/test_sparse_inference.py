@@ -2,6 +2,7 @@
 import copy
 from math import inf
 
+import numpy as np
 import pytest
 import torch
 from mmengine.model import BaseModel
@@ -126,3 +127,30 @@ def test_the_evaluation_is_the_same(tmp_path, monkeypatch):
     assert kinds[0] == 0 < kinds[1]
     assert metrics[0].keys() == metrics[1].keys() and metrics[0]
     assert all(abs(metrics[0][key] - metrics[1][key]) <= 1e-3 for key in metrics[0])
+
+
+def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
+    from mmdet.apis import DetInferencer
+    from mmpose.apis import inference_topdown
+    from mmpose.apis.inference import dataset_meta_from_config
+    monkeypatch.setattr(convert, 'GAIN', inf)
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    name, shape = MODELS[2]
+    model, batch = pruned(name, shape)
+    load_config(name).dump(tmp_path / 'config.py')
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'weights.pth')
+    inferencer = DetInferencer(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'),
+                               device='cpu', show_progress=False)
+    expected = inferencer(image, pred_score_thr=0)['predictions'][0]['scores']
+    sparsify(inferencer.model, batch)
+    found = inferencer(image, pred_score_thr=0)['predictions'][0]['scores']
+    assert any(isinstance(m, SparseConv2d) for m in inferencer.model.modules())
+    assert np.allclose(found[:20], expected[:20], atol=1e-3)
+
+    model, batch = pruned(*MODELS[4])
+    model.cfg = load_config(MODELS[4][0])
+    model.dataset_meta = dataset_meta_from_config(model.cfg, 'test')
+    expected = inference_topdown(model, image)[0].pred_instances
+    sparsify(model, batch)
+    found = inference_topdown(model, image)[0].pred_instances
+    assert np.allclose(found.keypoint_scores, expected.keypoint_scores, atol=1e-3)

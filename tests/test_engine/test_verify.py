@@ -12,7 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from toy import lottery_config, toy_config
 
-from mmlth.core import Ticket, control_mask, paths
+from mmlth.core import Ticket, checkpoint_file, control_mask, paths
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.engine.hooks.ticket_hook import checkpoint_entry
@@ -57,7 +57,7 @@ def work(finished, tmp_path):
 
 def edit(path, change):
     """Change a checkpoint in place, and its size in lottery.json."""
-    checkpoint = torch.load(path, weights_only=True)
+    checkpoint = checkpoint_file.load(path)
     change(checkpoint)
     torch.save(checkpoint, path)
     note_size(path, 'checkpoint')
@@ -140,10 +140,10 @@ def test_names_of_the_optimizer(finished):
     """As torch numbers them; shared ones by their first name; not without an optimizer."""
     for r in (1, 2):
         folder = finished['plain'] / f'round_{r}'
-        entry = torch.load(folder / 'iter_12.pth', weights_only=True)['mmlth']
+        entry = checkpoint_file.load(folder / 'iter_12.pth')['mmlth']
         assert entry['optimizer'] == NAMES
         for name in ('best_toy_AP_iter_12.pth', paths.FINAL):
-            assert 'optimizer' not in torch.load(folder / name, weights_only=True)['mmlth']
+            assert 'optimizer' not in checkpoint_file.load(folder / name)['mmlth']
 
 
 def test_any_training_with_a_ticket(tmp_path):
@@ -165,7 +165,7 @@ def test_any_training_with_a_ticket(tmp_path):
     assert any(line.startswith('iter_12.pth: 339 of 424') for line in verify(tmp_path))
     (tmp_path / paths.TICKET).unlink()      # without it, the checkpoints must agree
     assert len(verify(tmp_path)) == 1
-    checkpoint = torch.load(tmp_path / 'iter_12.pth', weights_only=True)
+    checkpoint = checkpoint_file.load(tmp_path / 'iter_12.pth')
     checkpoint['mmlth'] = {}
     torch.save(checkpoint, tmp_path / 'iter_13.pth')
     refused(tmp_path, 'iter_13.pth: its masks prune 0 of 0')
@@ -190,7 +190,7 @@ def test_controls_may_bring_weights_back(work):
     folder = work()
     ticket = Ticket.load(folder / 'round_2' / paths.TICKET)
     mask = control_mask(ticket.mask, 'random_mask', seed=1)
-    rewound = torch.load(folder / 'round_0' / paths.REWIND, weights_only=True)['state_dict']
+    rewound = checkpoint_file.load(folder / 'round_0' / paths.REWIND)['state_dict']
     state = {name: rewound[name] for name in ticket.state}
     meta = {**ticket.meta, 'control': 'random_mask'}
     Ticket.draw(mask, state, meta, 'test').save(folder / 'round_2' / paths.TICKET)

@@ -1,6 +1,9 @@
 """sparsify: what is folded, what is left alone, and that the model computes the same."""
 import copy
+import subprocess
+import sys
 from math import inf
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmlth.core.errors import UserError
-from mmlth.sparse import SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops, sparsify
+from mmlth.sparse import (SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops,
+                          sparsify)
+from mmlth.sparse.layers import ChannelsLastPool
 
 needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
 
@@ -17,6 +22,15 @@ needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops
 def always(monkeypatch):
     """Sparse, however fast: these layers are too small for a time to mean much."""
     monkeypatch.setattr(convert, 'GAIN', inf)
+
+
+def test_no_mm_package_is_imported():
+    """Sparse models are plain PyTorch too."""
+    program = ("import sys, mmlth.sparse; print(*{m.split('.')[0] for m in sys.modules "
+               "if m.startswith('mm') and m.split('.')[0] not in sys.stdlib_module_names})")
+    found = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                           check=True).stdout.split()
+    assert found == ['mmlth']
 
 
 class Weighted(nn.Conv2d):
@@ -77,7 +91,8 @@ def test_the_same_results(model, always):
         found = model(x)
     for a, b in zip(found, expected):
         assert (a - b).abs().max() <= 1e-5 * b.abs().max()
-    sparse = {name for name, m in model.named_modules() if isinstance(m, (SparseConv2d, SparseLinear))}
+    sparse = {name for name, m in model.named_modules()
+              if isinstance(m, (SparseConv2d, SparseLinear))}
     assert sparse == {'conv', 'head', 'read_twice', 'linear'}
     assert model.same_linear is model.linear
     assert {row.name for row in report.layers if row.chosen == 'sparse'} == sparse
@@ -87,6 +102,18 @@ def test_the_same_results(model, always):
     assert why['full'] == 'too few zeros'
     calls = {row.name: row.calls for row in report.layers}
     assert calls['head'] == calls['linear'] == 2
+
+
+@needs_kernels
+@pytest.mark.parametrize('pool', [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(5, 1, 2, ceil_mode=True)])
+def test_pools_in_channels_last(always, pool):
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), pool, pool).eval()
+    x = torch.randn(2, 3, 13, 17)
+    with torch.no_grad():
+        expected = model(x)
+        report = sparsify(model, x)
+        assert report.pools == 1 and isinstance(model[1], ChannelsLastPool)
+        assert torch.equal(model(x), expected) and model(x).is_contiguous()
 
 
 def test_only_what_one_norm_alone_reads_is_folded(model):
@@ -126,6 +153,16 @@ def test_without_a_compiler_all_stays_dense(model, monkeypatch):
         assert all((a - b).abs().max() < 1e-4 for a, b in zip(model(x), expected))
     assert report.summary() == reason
     assert {row.chosen for row in report.layers} == {'dense'}
+
+
+def test_a_failed_build_leaves_nothing_and_says_why(monkeypatch, tmp_path):
+    def fail(**kwargs):
+        (Path(kwargs['build_directory']) / 'kernels.so').write_bytes(b'half')
+        raise RuntimeError('ninja says much\nops.cpp:3: error: no such thing\nand more')
+    monkeypatch.setenv('MMLTH_CACHE', str(tmp_path))
+    monkeypatch.setattr('torch.utils.cpp_extension.load', fail)
+    assert build.unavailable.__wrapped__().endswith('stay dense: ops.cpp:3: error: no such thing')
+    assert [path.name for path in tmp_path.rglob('*') if path.is_file()] == ['lock']
 
 
 def test_a_model_in_training_mode_is_refused(model):

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from toy import ToyModel, lottery_config, toy_config
 from toy_ticket import make_ticket, ticket_config
 
-from mmlth.core import Ticket, draw
+from mmlth.core import Ticket, checkpoint_file, draw
 from mmlth.core import mask as masks
 from mmlth.core import paths, select
 from mmlth.core.errors import UserError
@@ -43,7 +43,7 @@ def train(cfg):
 
 
 def rewind_weights(work_dir):
-    return torch.load(work_dir / 'round_0' / paths.REWIND, weights_only=True)['state_dict']
+    return checkpoint_file.load(work_dir / 'round_0' / paths.REWIND)['state_dict']
 
 
 @pytest.mark.parametrize('dense', [True, False])
@@ -63,7 +63,7 @@ def test_the_ticket_is_the_transferred_one(tmp_path, source, dense, weights):
         assert torch.equal(tensor, wanted), name
     assert rounds[1]['scope_sparsity'] == masks.pruned(expected) / masks.size(expected)
     assert (rounds[0]['iterations'] > 0) == dense and rounds[1]['iterations'] == 12
-    final = torch.load(tmp_path / 'w/round_1/final.pth', weights_only=True)
+    final = checkpoint_file.load(tmp_path / 'w/round_1/final.pth')
     assert all(not final['state_dict'][n][~m].any() for n, m in expected.items())
     lines = verify(tmp_path / 'w')
     assert any('overwritten by' in line and str(source) in line for line in lines)
@@ -85,12 +85,12 @@ def test_it_goes_on_without_the_source(tmp_path, source):
     own = shutil.copy(source, tmp_path / 'source.safetensors')
     cfg = config(tmp_path / 'w', own)
     train(cfg)
-    final = torch.load(tmp_path / 'w/round_1/final.pth', weights_only=True)['state_dict']
+    final = checkpoint_file.load(tmp_path / 'w/round_1/final.pth')['state_dict']
     (tmp_path / 'source.safetensors').unlink()
     (tmp_path / 'w/round_1/final.pth').unlink()
     cfg.resume = True
     train(cfg)
-    again = torch.load(tmp_path / 'w/round_1/final.pth', weights_only=True)['state_dict']
+    again = checkpoint_file.load(tmp_path / 'w/round_1/final.pth')['state_dict']
     assert all(torch.equal(final[n], again[n]) for n in final)
     assert any('not compared: it is gone' in line for line in verify(tmp_path / 'w'))
 
@@ -121,7 +121,7 @@ def test_a_dense_checkpoint_is_pruned_here(tmp_path):
         source=str(checkpoint), mapping='same', sparsity=0.7))
     Runner.from_cfg(cfg).train()
     ticket = Ticket.load(tmp_path / 'w' / paths.NEXT_TICKET)
-    weights = torch.load(checkpoint, weights_only=True)['state_dict']
+    weights = checkpoint_file.load(checkpoint)['state_dict']
     expected = draw({n: weights[n] for n in select(ToyModel())}, 0.7)
     assert masks.digest(ticket.mask) == masks.digest(expected)
     assert torch.equal(ticket.state['head.bias'], weights['head.bias'])
@@ -242,7 +242,7 @@ def test_a_ticket_hook_takes_checkpoints_with_a_mapping(tmp_path):
     given = torch.load(final, weights_only=True)
     params = dict(runner.model.named_parameters())
     assert torch.equal(params['head.weight'], given['state_dict']['head.weight'])
-    saved = torch.load(tmp_path / 'second/iter_12.pth', weights_only=True)['mmlth']
+    saved = checkpoint_file.load(tmp_path / 'second/iter_12.pth')['mmlth']
     assert saved['digest'] == given['mmlth']['digest']
     cfg = Config(dict(cfg, work_dir=str(tmp_path / 'third'), experiment_name='third'))
     cfg.default_hooks.ticket.pop('mapping')

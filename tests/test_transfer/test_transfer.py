@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from toy import ToyModel
 from toy_ticket import WatchZeros, make_ticket, ticket_config
 
-from mmlth.core import Ticket, draw, select, snapshot
+from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.preview import build_model
@@ -71,6 +71,37 @@ def test_zeros_are_taken_for_the_mask_and_it_is_said(models, tmp_path):
     assert 'inferred from the zeros' in report.to_text()
 
 
+def test_a_dead_filter_is_no_ticket(models, tmp_path):
+    """Nor is what it fed, which weight decay has taken to 0 by the end of the training."""
+    weights = classifier(models)
+    weights['layer1.0.conv1.weight'][[3, 9]] = 0
+    weights['layer1.0.conv2.weight'][:, [3, 9]] = 0
+    weights['layer1.0.conv2.weight'][5, 0, 0, :2] = 0
+    torch.save(weights, tmp_path / 'dead.pth')
+    match = r'2306 of [0-9]+ weights \(0.02%\), 2 whole filters .*layer1.0.conv1.weight, 2 of 64'
+    with pytest.raises(UserError, match=match) as error:
+        read_source(tmp_path / 'dead.pth')
+    assert 'sparsity=0.8' in str(error.value) and 'zeros=True' in str(error.value)
+    found = read_source(tmp_path / 'dead.pth', zeros=True)
+    assert sum(int((~keep).sum()) for keep in found.mask.values()) > 1152
+    with pytest.raises(UserError, match='leave one of them out'):
+        read_source(tmp_path / 'dead.pth', sparsity=0.8, zeros=True)
+    # A ticket may have dead filters as well.
+    weights['layer2.0.conv1.weight'] *= torch.rand(weights['layer2.0.conv1.weight'].shape) > 0.5
+    torch.save(weights, tmp_path / 'ticket.pth')
+    mask = read_source(tmp_path / 'ticket.pth').mask
+    assert {'layer1.0.conv1.weight', 'layer2.0.conv1.weight'} <= set(mask)
+
+
+@pytest.mark.parametrize('sparsity', [0.3, 0.8])
+def test_what_global_pruning_has_left_is_a_ticket_without_being_told(tmp_path, sparsity):
+    model = ToyModel(width=16)
+    mask = draw(select(model), sparsity)
+    torch.save({n: t * mask.get(n, 1) for n, t in snapshot(model).items()}, tmp_path / 'p.pth')
+    found = read_source(tmp_path / 'p.pth').mask
+    assert all(torch.equal(found[n], mask[n]) for n in found) and found
+
+
 def test_a_checkpoint_of_ours_brings_its_masks(tmp_path):
     ticket = make_ticket(tmp_path / 'ticket.safetensors')
     cfg = ticket_config(tmp_path, val=False)
@@ -78,7 +109,7 @@ def test_a_checkpoint_of_ours_brings_its_masks(tmp_path):
     source = read_source(tmp_path / 'iter_12.pth')
     assert source.origin == "the checkpoint's masks"
     assert all(torch.equal(source.mask[n], keep) for n, keep in ticket.mask.items())
-    checkpoint = torch.load(tmp_path / 'iter_12.pth', weights_only=True)
+    checkpoint = checkpoint_file.load(tmp_path / 'iter_12.pth')
     checkpoint['mmlth']['masks']['head.weight']['shape'] = [10**9, 10**9]
     torch.save(checkpoint, tmp_path / 'hostile.pth')
     with pytest.raises(UserError, match='hostile.pth cannot be read'):
@@ -169,7 +200,7 @@ def test_a_transferred_ticket_is_trained(tmp_path, mapping):
     assert torch.equal(params['features.0.weight'], source.state['backbone.0.weight'] * keep)
     assert params['head.weight'].all()      # dense
     assert next(h for h in runner.hooks if isinstance(h, WatchZeros)).seen == 12
-    saved = torch.load(tmp_path / 'iter_12.pth', weights_only=True)['mmlth']['masks']
+    saved = checkpoint_file.load(tmp_path / 'iter_12.pth')['mmlth']['masks']
     assert set(saved) == {'features.0.weight', 'features.3.weight'}
 
 

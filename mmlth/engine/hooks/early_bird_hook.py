@@ -29,8 +29,8 @@ class EarlyBirdHook(Hook):
     Every ``interval`` iterations it draws the mask that the training's
     :class:`PruneHook` would draw at that moment, keeps it bit-packed in the work dir's
     folder ``early_bird``, and logs its IoU with the candidate before, of the surviving weights
-    and of the pruned ones, for the whole scope and per group. At the end of the training it writes the
-    IoU of all candidates with the final mask as ``early_bird/curve.csv`` and ``.png``,
+    and of the pruned ones, for the whole scope and per group. At the end of the training it
+    writes the IoU of all candidates with the final mask as ``early_bird/curve.csv`` and ``.png``,
     beside the level that random masks would reach. A ``LotteryRunner`` keeps the hook
     in round 0 only.
 
@@ -40,10 +40,10 @@ class EarlyBirdHook(Hook):
             many candidates in a row agree with the one before by at least ``iou``; the last
             of them is the mask of the next ticket. ``of='pruned'`` takes the IoU of the pruned
             weights, the paper's measure, which is higher: at 80 % sparsity 0.95 where that of
-            the survivors is 0.81. Default of ``of``: ``'survivors'``. ``dict(at='25%')`` ends it there, with
-            the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as RewindHook's
-            ``to``), to see what masks of various stages are worth. An epoch-based training
-            ends with the epoch. Default: None, train to the end.
+            the survivors is 0.81. Default of ``of``: ``'survivors'``. ``dict(at='25%')`` ends it
+            there, with the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as
+            RewindHook's ``to``), to see what masks of various stages are worth. An epoch-based
+            training ends with the epoch. Default: None, train to the end.
 
     Note:
         LOWEST priority: it draws what the iteration left, and at the end it reads the

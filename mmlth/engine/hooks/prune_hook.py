@@ -64,10 +64,11 @@ class PruneHook(Hook):
             does. Default: True.
         transfer: Take the ticket of another model instead of drawing one (the paper, 4.2 and
             Table 4): ``dict(source=FILE, mapping='backbone', weights=True, strict=True,
-            sparsity=None)``, see :class:`~mmlth.engine.transferring.TransferSpec`. The source
-            is read and matched before the training. The ticket starts from the rewind point,
-            overwritten with the source's weights if ``weights``. The settings above that draw
-            masks must be left out; ``dense=False`` is possible. Default: None.
+            sparsity=None, zeros=False)``, see
+            :class:`~mmlth.engine.transferring.TransferSpec`. The source is read and matched
+            before the training. The ticket starts from the rewind point, overwritten
+            with the source's weights if ``weights``. The settings above that draw masks must
+            be left out; ``dense=False`` is possible. Default: None.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
             the training's own RewindHook saves, unless it rewinds the schedule alone.

@@ -72,7 +72,12 @@ def is_ordinary(tensor: Any) -> bool:
     return (isinstance(tensor, Tensor) and tensor.layout == torch.strided
             and tensor.device.type == 'cpu'
             and not tensor.is_quantized and not tensor.is_nested
-            and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes())
+            and tensor.numel() * tensor.element_size() <= _storage(tensor).nbytes())
+
+
+def _storage(tensor: Tensor):
+    """PyTorch 1 has typed ones alone."""
+    return getattr(tensor, 'untyped_storage', tensor.storage)()
 
 
 def read_masks(checkpoint: Mapping[str, Any], path: Path) -> masks.Mask:

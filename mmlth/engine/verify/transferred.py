@@ -50,7 +50,9 @@ def _check_source(kept: Path, carried: Ticket, spec: Mapping, own) -> str:
     source_path = Path(str(spec.get('source')))
     if not source_path.is_file() or file_digest(source_path) != spec.get('sha256'):
         return f'{source_path} (not compared: it is gone, or another file by now)'
-    source = read_source(source_path, spec['sparsity'])
+    # Older versions took any zeros.
+    source = read_source(source_path, spec['sparsity'],
+                         zeros=spec.get('zeros', spec['sparsity'] is None))
     names = list(dict.fromkeys([*source.weights, *source.mask]))
     places = {place: name for name, place in match_names(names, own, spec['mapping']).items()}
     for place, keep in carried.mask.items():

@@ -8,6 +8,7 @@ namespace mmlth {
 const Kernels* kernels(const char* name) {
     const auto wanted = [&](const Kernels& k) { return !name || !std::strcmp(name, k.name); };
 #if defined(__x86_64__)
+    __builtin_cpu_init();       // this may run before the constructors of libraries
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && wanted(avx512))
         return &avx512;

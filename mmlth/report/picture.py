@@ -1,19 +1,70 @@
-"""Draw one example: ground truth, dense model and ticket side by side."""
+"""One image with what is on it, kept as plain values and drawn several times side by side."""
 import base64
 import io
 import zlib
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
-from mmlth.report.style import PALETTE
+from mmlth.core.errors import UserError
+
+from .guard import reason_of
+from .style import PALETTE
 
 PANEL = 480         # pixels of the width of one picture
+SIDE = 640          # pixels of the longer side that are kept
 _GAP, _TITLE = 8, 30
 _VISIBLE = 0.05     # keypoints of a lower score are not drawn
 _INK, _PAPER = '#1f2328', '#ffffff'
+
+
+def read_picture(path, backend_args: Optional[dict] = None) -> Image.Image:
+    """An image as the training reads it: 8 bits of red, green and blue, turned as EXIF says.
+
+    Raises:
+        UserError: It cannot be read so.
+    """
+    from mmcv import imread
+    try:
+        pixels = imread(str(path), channel_order='rgb', backend_args=backend_args)
+    except Exception as error:
+        raise UserError(f'the image {path} cannot be shown ({reason_of(error)})') from None
+    if pixels is None:
+        raise UserError(f'the image {path} cannot be shown: OpenCV does not read it')
+    return Image.fromarray(pixels)
+
+
+def keep_photo(path, backend_args: Optional[dict] = None) -> Dict[str, Any]:
+    """``width`` and ``height`` of an image, and ``jpeg``: base64, at most 640 pixels wide and
+    high.
+    """
+    picture = read_picture(path, backend_args)
+    width, height = picture.size
+    picture.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, 'JPEG', quality=85)
+    return dict(width=width, height=height,
+                jpeg=base64.b64encode(buffer.getvalue()).decode('ascii'))
+
+
+def encode_mask(mask, size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
+    """A mask as COCO's run lengths, in plain values.
+
+    Args:
+        mask: (H, W) of bool; or as in COCO's files: polygons, or run lengths.
+        size: Height and width, which polygons do not say. Default: none.
+    """
+    if isinstance(mask, np.ndarray):
+        mask = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    elif isinstance(mask, list):
+        mask = coco_mask.merge(coco_mask.frPyObjects(mask, *size))
+    elif isinstance(mask['counts'], list):
+        mask = coco_mask.frPyObjects(mask, *mask['size'])
+    counts = mask['counts']
+    return dict(size=list(map(int, mask['size'])), counts=counts.decode('ascii') if isinstance(
+        counts, bytes) else counts)
 
 
 def draw_columns(example: Dict[str, Any],
@@ -21,7 +72,7 @@ def draw_columns(example: Dict[str, Any],
     """One image several times side by side, each with other objects on it.
 
     Args:
-        example: Of :func:`mmlth.analysis.examples.keep_examples`.
+        example: With ``width``, ``height``, ``jpeg`` (of :func:`keep_photo`) and ``skeleton``.
         columns: Titles and objects.
     """
     photo = Image.open(io.BytesIO(base64.b64decode(example['jpeg']))).convert('RGB')
