@@ -28,7 +28,8 @@ def latency_section(runs: Sequence[Run]) -> Section:
                 continue
             figures.append(Figure(
                 slug('latency', group.label, metric.task), 'lines',
-                f'{group.label}: {metric.axis} against the latency of sparse inference. {BAND_TEXT}',
+                f'{group.label}: {metric.axis} against the latency of sparse inference. '
+                f'{BAND_TEXT}',
                 'latency of one image (ms)', metric.axis, series))
             rows += [row(group, cell, metric, label, **{
                 key: _latency(cell, key) for key in ('dense_ms', 'sparse_ms', 'speedup')})

@@ -69,8 +69,8 @@ def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
     return dict(
         group=group.label, method=label, runs=len(cell.runs), seeds=', '.join(seeds),
         rounds=len(cell.runs[0].rounds) - 1, scope_sparsity=cell.scope_sparsity,
-        network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity, own=cell.length('own'),
-        from_start=cell.length('from_start'), chain=cell.length('chain'),
+        network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity,
+        own=cell.length('own'), from_start=cell.length('from_start'), chain=cell.length('chain'),
         folders=', '.join(run.name for run in cell.runs))
 
 

@@ -17,9 +17,9 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
 
     Returns:
         dict: ``layers`` (one row per parameter in scope), ``groups``, ``scope``, ``network``
-        and ``structure`` (:func:`~mmlth.core.structure.dead_structure`). A row has ``name``, ``weights``, ``zeros`` and ``sparsity``, a
-        layer's row its ``group`` too. ``network`` counts **all** parameters, as the
-        paper's tables do; zeros are the pruned weights.
+        and ``structure`` (:func:`~mmlth.core.structure.dead_structure`). A row has ``name``,
+        ``weights``, ``zeros`` and ``sparsity``, a layer's row its ``group`` too. ``network``
+        counts **all** parameters, as the paper's tables do; zeros are the pruned weights.
     """
     layers = []
     for name, keep in mask.items():

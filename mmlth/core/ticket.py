@@ -135,7 +135,7 @@ def check_shape(name: str, shape) -> None:
 
 
 def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]):
-    """Mask, state and meta. Shapes are checked against the bytes that are there before memory is taken."""
+    """Mask, state and meta. Shapes are checked against the bytes there before memory is taken."""
     shapes, meta = json.loads(header['shapes']), json.loads(header['meta'])
     if not isinstance(shapes, dict) or not isinstance(meta, dict):
         raise ValueError('its header is malformed')

@@ -54,7 +54,8 @@ def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     columns = ['round', 'scope sparsity', 'network sparsity', 'compute sparsity']
     for name in main_metrics(rounds):
         columns += [name, f'{name} change']
-    columns += ['dense ms', 'sparse ms', 'speed-up', 'checkpoint', 'ticket', 'iterations', 'from start', 'whole chain', 'time']
+    columns += ['dense ms', 'sparse ms', 'speed-up', 'checkpoint', 'ticket', 'iterations',
+                'from start', 'whole chain', 'time']
     return {name: 'change' if name.endswith(' change') else name for name in columns}
 
 

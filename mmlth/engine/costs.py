@@ -68,13 +68,17 @@ def costs_in_training(runner) -> Dict[str, float]:
     Raises:
         UserError: The model does not run on it.
     """
-    loop = runner.val_loop or runner.train_loop
     costs: list = [None]
     with together():
         if is_main_process():
-            costs = [count_costs(bare_model(runner.model), first_batch(loop.dataloader))]
+            costs = [_costs_of(runner)]
     broadcast_object_list(costs)
     return costs[0]
+
+
+def _costs_of(runner) -> Dict[str, float]:
+    loop = runner.val_loop or runner.train_loop
+    return count_costs(bare_model(runner.model), first_batch(loop.dataloader))
 
 
 def round_compute_sparsity(runner, ticket: Optional[Ticket]) -> Optional[float]:
@@ -87,8 +91,7 @@ def round_compute_sparsity(runner, ticket: Optional[Ticket]) -> Optional[float]:
     if ticket is None:
         return 0.0
     try:
-        costs = ticket.meta.get('costs') or count_costs(
-            bare_model(runner.model), first_batch((runner.val_loop or runner.train_loop).dataloader))
+        costs = ticket.meta.get('costs') or _costs_of(runner)
         return compute_sparsity(ticket.mask, costs)
     except UserError as error:
         runner.logger.warning(f'No compute sparsity: {error}')

@@ -150,8 +150,8 @@ def costs_of_scope(runner, weights: Mapping[str, Tensor]) -> Dict[str, float]:
     unreached = uncalled(counted, weights)
     if unreached:
         runner.logger.warning(
-            f'The image that multiply-adds are counted on does not reach {len(unreached)} layer(s): '
-            f'{", ".join(unreached)}. They count one a weight, and stay nearly dense.')
+            f'The image that multiply-adds are counted on does not reach {len(unreached)} '
+            f'layer(s): {", ".join(unreached)}. They count one a weight, and stay nearly dense.')
     return {name: counted[name] for name in weights}
 
 

@@ -33,8 +33,8 @@ def ticket_latency(cfg: Config, checkpoint) -> Optional[Dict[str, Any]]:
     why = ops.unavailable()
     if why is None:
         try:
-            found = latency(pruned_model(cfg, str(checkpoint)), first_validation_batch(cfg), THREADS,
-                            REPEATS, compiled=False)
+            model, batch = pruned_model(cfg, str(checkpoint)), first_validation_batch(cfg)
+            found = latency(model, batch, THREADS, REPEATS, compiled=False)
             return {key: found[key] for key in ('dense_ms', 'sparse_ms', 'speedup', 'threads')}
         except Exception as error:      # whatever a model meets on the CPU
             why = f'{type(error).__name__}: {str(error)[:200]}'

@@ -22,11 +22,11 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
     """One dict per part, finished run and metric.
 
     Keys: ``part``, ``run``, ``metric``, ``settings`` (without the seed), ``seed``,
-    ``scope_sparsity``, ``network_sparsity``, ``compute_sparsity`` (None if unknown), ``dense``, ``ticket``, ``change`` (the metric of the
-    dense training, of the last round, and their difference; None where round 0 ended before its
-    schedule), ``iterations`` and ``minutes`` (of all rounds but the dense one), ``from_start``
-    and ``chain`` (iterations of the ticket since its initialisation, and of all rounds; None
-    where the rewind point's iteration is not known).
+    ``scope_sparsity``, ``network_sparsity``, ``compute_sparsity`` (None if unknown), ``dense``,
+    ``ticket``, ``change`` (the metric of the dense training, of the last round, and their
+    difference; None where round 0 ended before its schedule), ``iterations`` and ``minutes`` (of
+    all rounds but the dense one), ``from_start`` and ``chain`` (iterations of the ticket since
+    its initialisation, and of all rounds; None where the rewind point's iteration is not known).
     """
     rows, runs = [], {run.name: run for run in study.runs}
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']

@@ -171,8 +171,9 @@ def test_multiply_adds_by_hand():
 
 def test_the_counts_are_those_of_torch():
     counter = pytest.importorskip('torch.utils.flop_counter')
-    model, image = nn.Sequential(nn.Conv2d(3, 8, 3, dilation=2), nn.Conv2d(8, 4, 1, groups=2),
-                                 nn.ConvTranspose2d(4, 2, 3, stride=2)).eval(), torch.randn(2, 3, 9, 9)
+    model, image = nn.Sequential(
+        nn.Conv2d(3, 8, 3, dilation=2), nn.Conv2d(8, 4, 1, groups=2),
+        nn.ConvTranspose2d(4, 2, 3, stride=2)).eval(), torch.randn(2, 3, 9, 9)
     costs = weight_costs(model, lambda: model(image))
     with counter.FlopCounterMode(display=False) as counted:
         model(image)

@@ -43,6 +43,11 @@ def test_two_rounds_prune_the_share_of_the_multiply_adds(tmp_path, control):
     assert rounds[2]['compute_sparsity'] == compute_sparsity(ticket.mask, COSTS)
     assert rounds[2]['scope_sparsity'] != rounds[2]['compute_sparsity']
     assert rounds[0]['compute_sparsity'] == 0
+    noted = json.loads((tmp_path / paths.LOTTERY).read_text())
+    noted['rounds'][2]['compute_sparsity'] = 0.5
+    (tmp_path / paths.LOTTERY).write_text(json.dumps(noted))
+    with pytest.raises(UserError, match='compute_sparsity of round 2 is 0.5, by the ticket'):
+        verify(tmp_path)
     # A weight of the mask more: verify tells.
     ticket.mask['backbone.3.weight'].view(-1)[
         ticket.mask['backbone.3.weight'].view(-1).nonzero()[:2]] = False

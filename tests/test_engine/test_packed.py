@@ -86,7 +86,7 @@ def test_damaged_and_foreign_files_are_refused(trained, tmp_path):
     packed.save(good)
     content = bytearray(good.read_bytes())
     bad.write_bytes(content[:-1])
-    with pytest.raises(UserError, match='cannot be read as a packed model: .*pack or copy it again'):
+    with pytest.raises(UserError, match='read as a packed model: .*pack or copy it again'):
         load(bad)
     content[-5] ^= 1
     bad.write_bytes(content)

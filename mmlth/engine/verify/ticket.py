@@ -37,7 +37,7 @@ def check_ticket(path: Path, earlier: Optional[Ticket] = None) -> Tuple[str, Tic
 
 
 def check_count(path: Path, ticket: Ticket) -> str:
-    """Exactly round(sparsity * n) weights are pruned, of all or of every layer; or multiply-adds."""
+    """Exactly round(sparsity * n) weights are pruned, of all or each layer; or multiply-adds."""
     meta, mask = ticket.meta, ticket.mask
     sparsity, allocation = meta.get('sparsity'), meta.get('allocation')
     if sparsity is None:
