@@ -1,12 +1,23 @@
 """What a score may ask of the model beyond its weights: losses, outputs, gradients."""
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Callable, ContextManager, Dict, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .errors import UserError
+
+
+class Agreement(NamedTuple):
+    """How much two masks agree that should be the same: IoU of the survivors.
+
+    Args:
+        found: Between the two.
+        chance: Had they been drawn at random.
+    """
+    found: float
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -15,20 +26,24 @@ class Probe:
 
     Args:
         model: The bare model; it holds the very parameters that are scored.
-        losses: Each call yields, batch by batch, the scalar training loss with its graph
-            to the live parameters: the same batches and randomness at every call.
+        losses: Each call yields, batch by batch, the scalar loss of the model in the mode
+            that it is in, with its graph to the live parameters: the same batches and
+            randomness at every call.
         outputs: Runs the given copy of the model on inputs of ones, in the shape of a real
             batch and the copy's dtype; returns all raw floating output tensors that carry
             gradient.
         seed: Of the score 'random'. Default: 0.
         held: Within it, what the first pass through the losses decides (a detector's proposals,
             assignments and samples) later ones decide alike. Default: nothing is decided.
+        agreements: Receives, each time that a score is taken by differences, how far the
+            masks of two step sizes agree.
     """
     model: nn.Module
     losses: Callable[[], Iterator[Tensor]]
     outputs: Callable[[nn.Module], Sequence[Tensor]]
     seed: int = 0
     held: Callable[[], ContextManager] = nullcontext
+    agreements: List[Agreement] = field(default_factory=list)
 
 
 @contextmanager
@@ -68,7 +83,7 @@ def restored(weights: Mapping[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
 
 
 def mean_gradient(weights: Mapping[str, Tensor], probe: Probe) -> Dict[str, Tensor]:
-    """The gradient of the mean loss over all batches, of frozen weights too.
+    """The gradient of the mean training loss over all batches, of frozen weights too.
 
     Args:
         weights: Live parameters of ``probe.model``, by name.
@@ -85,6 +100,7 @@ def mean_gradient(weights: Mapping[str, Tensor], probe: Probe) -> Dict[str, Tens
              for n, w in weights.items()}
     batches = 0
     with untouched(probe.model), torch.enable_grad():
+        probe.model.train()     # before: backbones freeze their stages here
         for weight in weights.values():
             weight.requires_grad_(True)
         for loss in probe.losses():

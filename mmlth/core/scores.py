@@ -3,20 +3,19 @@
 Each takes the weights in scope by name and the :class:`Probe` of their model, and returns
 :class:`Scores`: higher is more worth keeping. The weights and the model are left as they were.
 """
-import warnings
 from copy import deepcopy
-from typing import Callable, Dict, Iterator, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .errors import UserError
-from .probe import Probe, mean_gradient, restored
+from .probe import Agreement, Probe, mean_gradient, restored
 from .selection import Scores, keep_highest
 from .similarity import chance_iou, iou
 
 STEP = 0.01         # how far the weights move, as a vector, to see the gradient change
-AGREEING = 0.5      # IoU of masks of two step sizes
+COMPARED = 0.8      # sparsity of the masks of two steps
 TINY = torch.finfo(torch.float64).tiny
 
 
@@ -48,8 +47,8 @@ def grasp(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Score
 
     The paper removes the weights of the highest ``S(-w) = -w * Hg``, so those of the
     highest ``w * Hg`` stay. The sign counts: without a weight of negative score the
-    gradient grows. ``Hg`` is taken with two steps; a warning says how far the masks that they
-    give agree, if that is not :data:`AGREEING` at least: the scores are noise then.
+    gradient grows. ``Hg`` is taken with two steps, and ``probe.agreements`` gets how far
+    the masks that they give agree: where they do not, the scores are noise.
 
     Raises:
         UserError: There is no probe, or no usable gradient.
@@ -58,38 +57,34 @@ def grasp(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Score
     scores = [
         _scores('grasp', {n: w.detach() * product[n] for n, w in weights.items()})
         for product in hessian_gradients(weights, probe, (STEP, STEP / 2))]
-    one, other = (keep_highest(s, round(0.8 * s.numel())) for s in scores)
-    agreement = iou(one, other)
-    if agreement < AGREEING:
-        warnings.warn(
-            f'grasp: masks of 80 % that are drawn with two step sizes agree to an IoU of '
-            f'{agreement:.2f} (random masks: {chance_iou(one, other):.2f}): the curvature of this '
-            'loss is not smooth enough, and much of the mask is noise. Take more batches, or '
-            "score='snip'.")
+    probe.agreements.append(_agreement(weights, *scores))
     return scores[0]
 
 
-def hessian_gradient(weights: Mapping[str, Tensor], probe: Probe) -> Dict[str, Tensor]:
-    """:func:`hessian_gradients` with the usual step."""
-    return next(hessian_gradients(weights, probe, (STEP,)))
+def _agreement(weights: Mapping[str, Tensor], a: Scores, b: Scores) -> Agreement:
+    """Of the masks of two scores; weights that are 0 have none, and are left out."""
+    alive = [Scores({n: t[weights[n] != 0] for n, t in s.tensors.items()}) for s in (a, b)]
+    one, other = (keep_highest(s, round(COMPARED * s.numel())) for s in alive)
+    return Agreement(iou(one, other), chance_iou(one, other))
 
 
 def hessian_gradients(weights: Mapping[str, Tensor], probe: Probe,
-                      lengths: Sequence[float]) -> Iterator[Dict[str, Tensor]]:
+                      lengths: Sequence[float] = (STEP,)) -> List[Dict[str, Tensor]]:
     """``Hg``: Hessian times gradient of the mean loss, both over ``weights`` alone.
 
-    The central difference of gradients at ``w + eg`` and ``w - eg``, ``e = 0.01 / |g|``
+    The central difference of gradients at ``w + eg`` and ``w - eg``, with ``e * |g|`` given
     (Liu et al. 2019, DARTS, eq. 8): detectors have operators, RoIAlign for one, that
     cannot be differentiated twice. What the loss decides at ``w`` it decides at both sides.
 
     Args:
         weights: Live parameters of ``probe.model``, by name.
         probe: Yields the losses.
-        lengths: ``e * |g|``, how far the weights move as a vector.
+        lengths: ``e * |g|``, how far the weights move as a vector. Default: 0.01 alone.
 
-    Yields:
-        dict[str, Tensor]: Of each length; in the weights' shapes, fp32 or wider.
+    Returns:
+        list[dict[str, Tensor]]: Of each length; in the weights' shapes, fp32 or wider.
     """
+    products = []
     with probe.held():
         gradient = mean_gradient(weights, probe)
         norm = sum(float(g.double().square().sum()) for g in gradient.values()) ** 0.5
@@ -102,7 +97,8 @@ def hessian_gradients(weights: Mapping[str, Tensor], probe: Probe,
                             weight.copy_(centre[name] + signed * gradient[name])
                     sides.append(mean_gradient(weights, probe))
             ahead, behind = sides
-            yield {n: ahead[n].sub_(behind[n]).div_(2 * step) for n in weights}
+            products.append({n: ahead[n].sub_(behind[n]).div_(2 * step) for n in weights})
+    return products
 
 
 def synflow(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:

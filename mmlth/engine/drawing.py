@@ -12,6 +12,7 @@ from mmlth.core import state as states
 from mmlth.core.allocation import unpatterned
 from mmlth.core.control import control_mask
 from mmlth.core.errors import UserError
+from mmlth.core.probe import Probe
 from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
 from mmlth.core.scores import PROBED
@@ -22,6 +23,8 @@ from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
 from .ranks import agreed, on_rank_0, together
 from .transferring import carried
+
+AGREEING = 0.5      # IoU, at least, of masks that should be the same
 
 
 def draw_at_start(hook, runner) -> None:
@@ -122,6 +125,16 @@ def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
             f'pattern {hook.allocation}: {", ".join(whole)}')
 
 
+def warn_of_noise(score: str, probe: Probe, runner) -> None:
+    """Say how far the masks of two step sizes agree, at worst, if that is too little."""
+    worst = min(probe.agreements, default=None)
+    if worst is not None and worst.found < AGREEING:
+        runner.logger.warning(
+            f'{score}: masks that are drawn with two step sizes agree to an IoU of '
+            f'{worst.found:.2f} (random masks: {worst.chance:.2f}): the loss is too rough for its '
+            "curvature, and much of the mask is noise. Take more batches, or score='snip'.")
+
+
 def draw_mask(hook, runner) -> Ticket:
     """The mask that ``hook`` says of the weights as they are now, the same on every rank.
 
@@ -133,14 +146,14 @@ def draw_mask(hook, runner) -> Ticket:
     before = next((h.ticket for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
     earlier = before and {n: m.to(device) for n, m in before.mask.items()}
-    meta = {}
+    probe, meta = make_probe(runner, hook.batches, seed_of(hook, runner)), {}
     if hook.allocation == 'compute':
         # All rounds are measured alike: what one has pruned is as much in the next.
         meta['costs'] = (before and before.meta.get('costs')) or costs_of_scope(runner, weights)
     mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
-                      floor=hook.floor, earlier=earlier, iterations=hook.iterations,
-                      probe=make_probe(runner, hook.batches, seed_of(hook, runner)),
+                      floor=hook.floor, earlier=earlier, iterations=hook.iterations, probe=probe,
                       transposed=transposed(model), costs=meta.get('costs'))
+    warn_of_noise(hook.score, probe, runner)
     return Ticket(agreed(mask, hook.score in PROBED), {}, meta)
 
 

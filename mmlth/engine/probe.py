@@ -56,8 +56,7 @@ def load_batches(loader, count: int, size: int, seed: int) -> List[Any]:
 
 def _losses(model: nn.Module, batches: Sequence[Any], seed: int,
             decisions: Decisions) -> Iterator[Tensor]:
-    """The training loss of each batch; every call draws the same random numbers."""
-    model.train()
+    """The loss of each batch; every call draws the same random numbers."""
     decisions.begin()
     with kept_random_state(seed):
         for data in batches:

@@ -45,7 +45,7 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
     rows, options = {}, {}
     for layer, use in uses.items():
         rows[layer] = LayerReport(names[layer], _density(layer), len(use.shapes))
-        rows[layer].why = unavailable or _untried(layer, use)
+        rows[layer].why = 'there are no kernels' if unavailable else _untried(layer, use)
         if rows[layer].why is None:
             options[layer] = _options(layer, use)
     pools = [] if unavailable else [module for module in names if _pool(module)]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
 from mmlth.core.errors import UserError
 
@@ -102,7 +103,7 @@ class _Trace(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        for value in torch.utils._pytree.tree_flatten((args, kwargs))[0]:
+        for value in tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
                 for layer in self.owners.get(_storage(value), ()):
                     self.uses[layer].elsewhere |= layer is not self.inside
@@ -131,4 +132,8 @@ class _Trace(TorchDispatchMode):
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata if tensor.layout == torch.strided else id(tensor)
+    if tensor.layout != torch.strided:
+        return id(tensor)
+    # Before PyTorch 2.0 it had another name.
+    storage = tensor.untyped_storage if hasattr(tensor, 'untyped_storage') else tensor.storage
+    return storage()._cdata

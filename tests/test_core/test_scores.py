@@ -12,7 +12,7 @@ from mmlth.core import Probe, default_iterations, draw, select
 from mmlth.core.errors import UserError
 from mmlth.core.mask import emptied
 from mmlth.core.probe import mean_gradient
-from mmlth.core.scores import DEFAULT_ITERATIONS, PROBED, SCORES, hessian_gradient
+from mmlth.core.scores import DEFAULT_ITERATIONS, PROBED, SCORES, hessian_gradients
 
 
 def batches(count=3, features=6, classes=3, dtype=torch.float32):
@@ -68,7 +68,7 @@ def test_the_central_difference_is_the_hessian_times_the_gradient(dtype, toleran
     model, data = smooth_net(dtype), batches(dtype=dtype)
     weights = {n: w for n, w in select(model).items() if n != '2.weight'}
     exact = exact_product(model, weights, data)
-    close = hessian_gradient(weights, probe_of(model, data))
+    (close,) = hessian_gradients(weights, probe_of(model, data))
     for name in weights:
         error = (close[name] - exact[name]).norm() / exact[name].norm()
         assert float(error) < tolerance
@@ -79,7 +79,7 @@ def test_the_step_is_as_long_for_losses_of_any_size(scale):
     model = smooth_net(torch.float64)
     weights, probe = select(model), probe_of(model)
     scaled = Probe(model, lambda: (scale * loss for loss in probe.losses()), None)
-    plain, product = hessian_gradient(weights, probe), hessian_gradient(weights, scaled)
+    (plain,), (product,) = (hessian_gradients(weights, p) for p in (probe, scaled))
     for name in weights:
         torch.testing.assert_close(product[name], scale ** 2 * plain[name])
 

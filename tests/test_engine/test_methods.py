@@ -4,9 +4,9 @@ import json
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import HOOKS, MODELS, RUNNERS
 from mmengine.runner import Runner
-from toy import lottery_config, toy_config
+from toy import ToyModel, lottery_config, toy_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
@@ -184,6 +184,27 @@ def test_drawn_before_the_training(tmp_path, score):
     assert any(not torch.equal(drawn.mask[n], other[n]) for n in other)
     assert rounds(tmp_path / score)[1]['scope_sparsity'] == round(0.8 * 424) / 424
     assert_starts_from(drawn, load(tmp_path / score / 'round_0' / paths.REWIND)['state_dict'])
+
+
+@MODELS.register_module(force=True)
+class FrozenStageModel(ToyModel):
+    """Freezes its first convolution whenever it is set to train, as mmdet's ResNet does."""
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.backbone[0].requires_grad_(False)
+        return self
+
+
+@pytest.mark.parametrize('score', ['snip', 'grasp', 'synflow'])
+def test_stages_that_the_model_freezes_are_scored_too(tmp_path, score):
+    cfg = toy_config(tmp_path, val=False, model=dict(type='FrozenStageModel'))
+    cfg.default_hooks.prune = dict(type='mmlth.PruneHook', score=score, batches=2)
+    runner = Runner.from_cfg(cfg)
+    model = runner.train()
+    keep = Ticket.load(tmp_path / paths.NEXT_TICKET).mask['backbone.0.weight']
+    assert keep.any() and not keep.all()
+    assert [n for n, p in model.named_parameters() if not p.requires_grad] == ['backbone.0.weight']
 
 
 @pytest.mark.parametrize('by_epoch', [False, True])
