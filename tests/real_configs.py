@@ -83,6 +83,6 @@ def tiny_config(name, work_dir, data, images, epochs=2, options=None, sizes=None
         elif hook.type == 'YOLOXModeSwitchHook':
             hook.num_last_epochs = 0        # it switches one epoch before the last ones
     cfg.custom_hooks.append(ConfigDict(type='WatchTicketRounds'))
-    cfg.work_dir, cfg.randomness = str(work_dir), dict(seed=0)
+    cfg.work_dir, cfg.randomness, cfg.latency = str(work_dir), dict(seed=0), False
     shrink(cfg._cfg_dict, {**SIZES, **(sizes or {})})
     return cfg

@@ -24,6 +24,8 @@ def parse_args():
     parser.add_argument('--candidate', metavar='FILE',
                         help='an early-bird mask (early_bird/candidate_*.safetensors) to take '
                         'instead of drawing one')
+    parser.add_argument('--image', metavar='FILE', help="allocation 'compute': count multiply-adds "
+                        'on this image (default: the first of the validation data)')
     parser.add_argument('--lth', metavar='OVERRIDE', help='a config file merged over CONFIG')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help="settings merged over the config, e.g. default_hooks.prune.scope")
@@ -35,7 +37,7 @@ def main():
     try:
         ticket = draw_from_checkpoint(
             load_config(args.config, args.lth, args.cfg_options), args.checkpoint,
-            args.sparsity, args.rewind, args.candidate)
+            args.sparsity, args.rewind, args.candidate, args.image)
         ticket.save(args.out)
     except UserError as error:
         sys.exit(f'Error: {error}')

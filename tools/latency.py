@@ -40,8 +40,8 @@ def main():
     args = parse_args()
     try:
         cfg = load_config(args.config, cfg_options=args.cfg_options)
-        model = pruned_model(cfg, args.checkpoint, args.sparsity, args.allocation)
         batch = example(cfg, args.image, args.shape)
+        model = pruned_model(cfg, args.checkpoint, args.sparsity, args.allocation, batch=batch)
         results = []
         for threads in args.threads:
             results.append(latency(model, batch, threads, args.repeats, not args.no_compile))

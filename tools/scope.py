@@ -19,6 +19,9 @@ def parse_args():
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='settings merged over the config, e.g. '
                         'default_hooks.prune.sparsity=0.9')
+    parser.add_argument('--shape', nargs=2, type=int, metavar=('H', 'W'), help="of the network's "
+                        'input that multiply-adds are counted at (default: as the test pipeline '
+                        'has it)')
     parser.add_argument('--json', action='store_true', help='print JSON')
     return parser.parse_args()
 
@@ -26,7 +29,7 @@ def parse_args():
 def main():
     args = parse_args()
     try:
-        result = preview(load_config(args.config, args.lth, args.cfg_options))
+        result = preview(load_config(args.config, args.lth, args.cfg_options), args.shape)
     except UserError as error:
         sys.exit(f'Error: {error}')
     print(json.dumps(result, indent=2) if args.json else to_text(result))

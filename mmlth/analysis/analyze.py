@@ -9,6 +9,7 @@ from mmlth.report.write import check_folder
 
 from .ablations import allocation_section, rewinding_section, rounds_section
 from .early_bird import early_bird_section
+from .latency import latency_section
 from .layers import layers_section
 from .modules import modules_section
 from .networks import network_sections
@@ -24,8 +25,8 @@ EVALUATIONS = 'evaluations'     # in the report's folder
 # nothing to show.
 ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
     'verdict': verdict_section, 'sparsity': sparsity_section, 'models': backbone_section,
-    'rewinding point': rewinding_section, 'layers': layers_section, 'rounds': rounds_section,
-    'allocation': allocation_section, 'early-bird': early_bird_section,
+    'latency': latency_section, 'rewinding point': rewinding_section, 'layers': layers_section,
+    'rounds': rounds_section, 'allocation': allocation_section, 'early-bird': early_bird_section,
     'modules': modules_section, 'ImageNet tickets': imagenet_section,
     'tickets of other tasks': task_section}
 

@@ -39,6 +39,12 @@ class Cell:
         """In percent of all parameters, mean over seeds."""
         return 100 * sum(r.ticket.network_sparsity for r in self.runs) / len(self.runs)
 
+    @property
+    def compute_sparsity(self) -> Optional[float]:
+        """In percent of the scope's multiply-adds, mean over seeds; None if one is not known."""
+        found = [r.ticket.compute_sparsity for r in self.runs]
+        return None if None in found else 100 * sum(found) / len(found)
+
     def length(self, what: str) -> Optional[float]:
         """Iterations of the ticket, ``'own'``, ``'from_start'`` or ``'chain'``: mean over seeds.
 

@@ -9,7 +9,8 @@ from .wording import first_text
 
 COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
            'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',
-           'network_sparsity': 'network sparsity (%)', 'own': 'iterations of the last round',
+           'network_sparsity': 'network sparsity (%)',
+           'compute_sparsity': 'compute sparsity (%)', 'own': 'iterations of the last round',
            'from_start': 'from start', 'chain': 'whole chain'}
 
 # Sections whose first paragraph is what was found, computed from their rows.
@@ -68,8 +69,8 @@ def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
     return dict(
         group=group.label, method=label, runs=len(cell.runs), seeds=', '.join(seeds),
         rounds=len(cell.runs[0].rounds) - 1, scope_sparsity=cell.scope_sparsity,
-        network_sparsity=cell.network_sparsity, own=cell.length('own'),
-        from_start=cell.length('from_start'), chain=cell.length('chain'),
+        network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity,
+        own=cell.length('own'), from_start=cell.length('from_start'), chain=cell.length('chain'),
         folders=', '.join(run.name for run in cell.runs))
 
 

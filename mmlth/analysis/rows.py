@@ -15,6 +15,7 @@ BAND_TEXT = (f'Lines are means over seeds, bands ±{BAND} sample standard deviat
 COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'method',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
+    'compute_sparsity': 'compute sparsity (%)',
     'from_start': 'iterations from start', 'chain': 'iterations, whole chain',
     'seeds': 'seeds', 'mean': 'mean', 'std': 'σ', 'dense_mean': 'dense', 'dense_std': 'dense σ',
     'change': 'change'}
@@ -34,6 +35,7 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
         group=group.label, task=metric.task, metric=metric.name,
         method=method or cell.method, **more,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
+        compute_sparsity=cell.compute_sparsity,
         from_start=cell.length('from_start'), chain=cell.length('chain'),
         seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
         dense_mean=dense and dense.mean, dense_std=dense and dense.std,

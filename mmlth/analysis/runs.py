@@ -31,6 +31,9 @@ class Round:
         metrics: As the evaluator names and scales them.
         scope_sparsity: Fraction of zeros among the weights in scope.
         network_sparsity: Fraction of zeros over all parameters.
+        compute_sparsity: Fraction of the scope's multiply-adds; None if it was not counted.
+        latency: Milliseconds as the lottery has measured them: ``dense_ms``, ``sparse_ms`` and
+            ``speedup``; None if it has not.
         iterations: That it trained.
         planned_iterations: More, if a hook ended it early.
         length: Its iterations, those of its weights from their start, those of its chain.
@@ -48,6 +51,8 @@ class Round:
     metrics: Dict[str, float]
     scope_sparsity: float
     network_sparsity: float
+    compute_sparsity: Optional[float]
+    latency: Optional[Dict[str, float]]
     iterations: int
     planned_iterations: int
     length: Length
@@ -249,7 +254,9 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) 
         index=entry['round'], folder=paths.round_dir(folder, entry['round']),
         checkpoint=folder / entry['checkpoint'], ticket=folder / ticket if ticket else None,
         metrics=entry.get('metrics') or {}, scope_sparsity=entry['scope_sparsity'],
-        network_sparsity=entry['network_sparsity'], iterations=entry.get('iterations', 0),
+        network_sparsity=entry['network_sparsity'],
+        compute_sparsity=entry.get('compute_sparsity'), latency=entry.get('latency'),
+        iterations=entry.get('iterations', 0),
         planned_iterations=entry.get('planned_iterations', 0), length=length,
         ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
         found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),

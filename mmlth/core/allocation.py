@@ -4,13 +4,16 @@ Each takes the scores, the sparsity and the floor: the fraction of a layer's wei
 survives in any case (rounded down, but at least one), 0 for none.
 """
 import re
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from types import MappingProxyType
 from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
+from .compute import budget_of, exact_costs, prune_by_compute
 from .errors import UserError
 from .selection import Scores, keep_highest
 
@@ -60,6 +63,15 @@ def prune_erk(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, 
     for (name, tensor), count in zip(scores.tensors.items(), counts):
         masks.update(keep_highest(Scores({name: tensor}, scores.absolute), sizes[name] - count))
     return masks
+
+
+def prune_compute(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, Tensor]:
+    """Prune ``sparsity`` of the multiply-adds, not of the weights, the cheapest loss first.
+
+    See :func:`~mmlth.core.compute.prune_by_compute`. The scores need their costs.
+    """
+    check_room(scores.tensors, sparsity, 'compute', floor, scores.costs)
+    return prune_by_compute(_protect(scores, floor) if floor else scores, sparsity)
 
 
 def prune_pattern(scores: Scores, sparsity: float, floor: float = 0.0, *,
@@ -121,9 +133,13 @@ def find_allocation(name: str) -> Allocation:
     return ALLOCATIONS[str(name)]
 
 
-def check_allocation(name: str, sparsity: float, iterations: int = 1) -> None:
+def check_allocation(name: str, sparsity: float, iterations: int = 1,
+                     score: str = 'magnitude') -> None:
     """Raise a UserError unless there is that allocation and it fits the other settings."""
     find_allocation(name)
+    if name == 'compute' and score != 'magnitude':
+        raise UserError("allocation 'compute' weighs squared magnitudes against multiply-adds: "
+                        f"write score='magnitude', or take another allocation, got {score!r}")
     pattern = _parse(name)
     if pattern is None:
         return
@@ -145,7 +161,7 @@ def check_floor(floor: float, sparsity: float) -> None:
 
 
 def check_room(tensors: Mapping[str, Tensor], sparsity: float, allocation: str,
-               floor: float) -> None:
+               floor: float, costs: Mapping[str, float] = MappingProxyType({})) -> None:
     """Raise a UserError if the floors of all layers are more than survives of their sum.
 
     Of a small layer one weight is more than the floor says, and many small layers add up.
@@ -153,12 +169,22 @@ def check_room(tensors: Mapping[str, Tensor], sparsity: float, allocation: str,
 
     Args:
         tensors: Weights or scores in scope, by parameter name.
-        sparsity: Of all of them.
+        sparsity: Of all of them, or of their multiply-adds.
         allocation: Its name.
         floor: Fraction of each layer's weights that is to survive.
+        costs: Multiply-adds of one weight of each layer, for ``'compute'``. Default: none.
     """
+    counts = _floor_counts(tensors, floor)
+    if allocation == 'compute':
+        exact = exact_costs(tensors, costs)
+        kept = sum(exact[name] * count for name, count in counts.items())
+        survive = budget_of(tensors, exact, 1.0) - budget_of(tensors, exact, sparsity)
+        if kept > survive:
+            raise UserError(
+                f'a floor of {floor} keeps {float(kept):,.0f} multiply-adds of {len(counts)} '
+                f'layers, but only {float(survive):,.0f} may survive; lower the floor')
     total = sum(tensor.numel() for tensor in tensors.values())
-    counts, survivors = _floor_counts(tensors, floor), total - round(sparsity * total)
+    survivors = total - round(sparsity * total)
     if allocation in _SPREAD and sum(counts.values()) > survivors:
         raise UserError(
             f'a floor of {floor} keeps {sum(counts.values())} weights of {len(counts)} layers, '
@@ -183,7 +209,7 @@ def _protect(scores: Scores, floor: float) -> Scores:
             own = own.abs() if scores.absolute else own.clone()
         # What an earlier round has pruned stays pruned.
         protected[name] = own.masked_fill_(best[name] & (own > -torch.inf), torch.inf)
-    return Scores(protected, copied=True)
+    return replace(scores, tensors=protected, absolute=False, copied=True)
 
 
 def _apportion(total: int, shares: Sequence[int], least: Sequence[int],
@@ -240,6 +266,7 @@ ALLOCATIONS: Dict[str, Allocation] = {
     'global': prune_global,
     'layerwise': prune_layerwise,
     'erk': prune_erk,
+    'compute': prune_compute,
 }
 # Those that spread one total over all layers: what one layer keeps, others must give.
 _SPREAD = frozenset({'global', 'erk'})

@@ -2,7 +2,7 @@
 import hashlib
 import math
 from dataclasses import replace
-from typing import Dict, FrozenSet, List, Mapping, Optional
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional
 
 import numpy as np
 import torch
@@ -21,13 +21,14 @@ Mask = Dict[str, Tensor]
 def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnitude',
          allocation: str = 'global', floor: float = 0.0,
          earlier: Optional[Mapping[str, Tensor]] = None, probe: Optional[Probe] = None,
-         iterations: int = 1, transposed: FrozenSet[str] = frozenset()) -> Mask:
+         iterations: int = 1, transposed: FrozenSet[str] = frozenset(),
+         costs: Optional[Mapping[str, float]] = None) -> Mask:
     """Draw the mask of a ticket: score, then allocate.
 
     Args:
         weights: The trained weights in scope, by parameter name.
-        sparsity: Fraction of the weights in scope to remove, in [0, 1). It counts what
-            ``earlier`` removed already.
+        sparsity: Fraction of the weights in scope to remove, in [0, 1); with the allocation
+            ``'compute'`` of their multiply-adds. It counts what ``earlier`` removed already.
         score: A key of ``SCORES``. Default: ``'magnitude'``.
         allocation: A key of ``ALLOCATIONS``, or N:M such as ``'2:4'``. Default: ``'global'``.
         floor: Fraction of each layer's weights that survives in any case. Default: 0.
@@ -53,12 +54,13 @@ def draw(weights: Mapping[str, Tensor], sparsity: float, *, score: str = 'magnit
         iterations = 1      # the same scores again would prune the same weights
     allocate, mask = find_allocation(allocation), earlier
     *inner, last = _targets(sparsity, iterations, earlier)
+    known = dict(transposed=frozenset(transposed), costs=costs or {})
     # The scores may be a copy of the weights: no name holds them after the call.
     for target in inner:
-        drawn = allocate(_score(score, weights, probe, mask, transposed), target, floor)
+        drawn = allocate(_score(score, weights, probe, mask, known), target, floor)
         # A layer may have lost more to ``earlier`` than this step asks for.
         mask = {n: m & mask[n] for n, m in drawn.items()} if mask else drawn
-    drawn = allocate(_score(score, weights, probe, mask, transposed), last, floor)
+    drawn = allocate(_score(score, weights, probe, mask, known), last, floor)
     _check_shrunk(drawn, mask or {}, sparsity)
     return drawn
 
@@ -73,7 +75,7 @@ def check_settings(sparsity: float, score: str, allocation: str,
     if not isinstance(iterations, int) or isinstance(iterations, bool) or iterations < 1:
         raise UserError(
             f'iterations must be a whole number, at least 1, got {iterations!r}')
-    check_allocation(allocation, sparsity, iterations)
+    check_allocation(allocation, sparsity, iterations, score)
 
 
 def _targets(sparsity: float, iterations: int,
@@ -89,7 +91,7 @@ def _targets(sparsity: float, iterations: int,
 
 
 def _score(score: str, weights: Mapping[str, Tensor], probe: Optional[Probe],
-           mask: Optional[Mapping[str, Tensor]], transposed: FrozenSet[str]) -> Scores:
+           mask: Optional[Mapping[str, Tensor]], known: Mapping[str, Any]) -> Scores:
     """The scores under the mask so far, which is lower than all others where it pruned."""
     if mask and score in PROBED:
         with restored(weights):
@@ -97,7 +99,7 @@ def _score(score: str, weights: Mapping[str, Tensor], probe: Optional[Probe],
             scores = SCORES[score](weights, probe)
     else:
         scores = SCORES[score](weights, probe)
-    scores = replace(scores, transposed=frozenset(transposed))
+    scores = replace(scores, **known)
     return scores.below(mask) if mask else scores
 
 

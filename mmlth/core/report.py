@@ -4,7 +4,8 @@ from typing import Any, Dict, List, Mapping
 from torch import Tensor, nn
 
 from . import mask as masks
-from .scope import groups_of
+from .scope import groups_of, transposed
+from .structure import dead_structure
 
 
 def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, Any]:
@@ -15,10 +16,10 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
         mask: Masks by parameter name; may be empty.
 
     Returns:
-        dict: ``layers`` (one row per parameter in scope), ``groups``, ``scope`` and
-        ``network``. A row has ``name``, ``weights``, ``zeros`` and ``sparsity``, a
-        layer's row its ``group`` too. ``network`` counts **all** parameters, as the
-        paper's tables do; zeros are the pruned weights.
+        dict: ``layers`` (one row per parameter in scope), ``groups``, ``scope``, ``network``
+        and ``structure`` (:func:`~mmlth.core.structure.dead_structure`). A row has ``name``,
+        ``weights``, ``zeros`` and ``sparsity``, a layer's row its ``group`` too. ``network``
+        counts **all** parameters, as the paper's tables do; zeros are the pruned weights.
     """
     layers = []
     for name, keep in mask.items():
@@ -33,7 +34,7 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
         scope=_row('scope', masks.size(mask), zeros),
         groups=[_row(name, sum(r['weights'] for r in rows), sum(r['zeros'] for r in rows))
                 for name, rows in groups.items()],
-        layers=layers)
+        layers=layers, structure=dead_structure(mask, transposed(model)))
 
 
 def _row(name: str, weights: int, zeros: int) -> Dict[str, Any]:

@@ -9,7 +9,7 @@ several times faster than torch does on as many elements, and no thread waits fo
 another when the cores are busy.
 """
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
@@ -35,11 +35,13 @@ class Scores:
         copied: The tensors are nobody else's and may be changed in place.
         transposed: Names of weights of transposed convolutions: their first dimension is
             that of the input channels.
+        costs: Multiply-adds of one entry of each tensor, by name; 1 of those left out.
     """
     tensors: Mapping[str, Tensor]
     absolute: bool = False
     copied: bool = False
     transposed: FrozenSet[str] = frozenset()
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     def numel(self) -> int:
         return sum(t.numel() for t in self.tensors.values())
@@ -101,14 +103,25 @@ def keep_highest(scores: Scores, prune: int) -> Dict[str, Tensor]:
     ties = prune - below  # so many of the scores equal to the threshold go too
     masks = {}
     for name, tensor in scores.tensors.items():
-        mask = torch.empty(tensor.shape, dtype=torch.bool, device=tensor.device)
-        flat, start = _array(mask.view(-1)), 0
-        for chunk in scores.chunks(tensor):
-            keep, ties = _keep(chunk, threshold, ties)
-            flat[start:start + len(chunk)] = keep
-            start += len(chunk)
-        masks[name] = mask
+        masks[name], ties = mask_above(scores, tensor, threshold, ties)
     return masks
+
+
+def mask_above(scores: Scores, tensor: Tensor, threshold: float,
+               ties: int) -> Tuple[Tensor, int]:
+    """What survives of one tensor if the first ``ties`` scores equal to the threshold go too.
+
+    Returns:
+        tuple[BoolTensor, int]: True where the score is higher, or an equal one is left; and how
+        many ties are still to go.
+    """
+    mask = torch.empty(tensor.shape, dtype=torch.bool, device=tensor.device)
+    flat, start = _array(mask.view(-1)), 0
+    for chunk in scores.chunks(tensor):
+        keep, ties = _keep(chunk, threshold, ties)
+        flat[start:start + len(chunk)] = keep
+        start += len(chunk)
+    return mask, ties
 
 
 def _keep(chunk: Array, threshold: float, ties: int) -> Tuple[Array, int]:
@@ -149,7 +162,7 @@ def _partition(parts: List[np.ndarray], rank: int) -> Tuple[float, int]:
     """The value of the given rank among ``parts`` and how many are truly lower."""
     values = np.concatenate(parts)
     values.partition(rank)
-    return float(values[rank]), _count(values[:rank] < values[rank])
+    return float(values[rank]), count_true(values[:rank] < values[rank])
 
 
 def _sample(scores: Scores, generator: torch.Generator) -> np.ndarray:
@@ -172,11 +185,11 @@ def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float,
         for chunk in scores.chunks(tensor):
             # Inside is open: ties at an end may be any number, between them few.
             at_least = chunk >= low
-            below += len(chunk) - _count(at_least)
+            below += len(chunk) - count_true(at_least)
             piece = chunk[_positions(at_least & (chunk <= high))]
-            at_low += _count(piece == low)
+            at_low += count_true(piece == low)
             if high != low:
-                at_high += _count(piece == high)
+                at_high += count_true(piece == high)
             inside.append(_on_host(piece[_positions((piece > low) & (piece < high))]))
     if rank < below:
         return None
@@ -199,7 +212,7 @@ def _on_host(array: Array) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
-def _count(flags: Array) -> int:
+def count_true(flags: Array) -> int:
     """How many are True."""
     return int(np.count_nonzero(flags) if isinstance(flags, np.ndarray)
                else torch.count_nonzero(flags))

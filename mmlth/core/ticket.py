@@ -3,7 +3,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, ClassVar, Dict, Mapping, Tuple
 
 import safetensors
 import torch
@@ -14,7 +14,7 @@ from . import mask as masks
 from .errors import UserError
 from .files import whole_file
 
-FORMAT, VERSION = 'mmlth.ticket', '1'
+VERSION = '1'
 
 
 @dataclass
@@ -32,6 +32,11 @@ class Ticket:
         meta: Plain values that say where the ticket comes from (source config and
             checkpoint, sparsity, scope, seed).
     """
+    FORMAT: ClassVar[str] = 'mmlth.ticket'
+    KIND: ClassVar[str] = 'ticket'
+    ORIGIN: ClassVar[str] = 'a PruneHook or a LotteryRunner draws one'
+    AGAIN: ClassVar[str] = 'draw'
+
     mask: Dict[str, Tensor]
     state: Dict[str, Tensor] = field(default_factory=dict)
     meta: Dict[str, Any] = field(default_factory=dict)
@@ -78,24 +83,24 @@ class Ticket:
                 tensors[f'kept/{name}'] = tensor.detach().cpu().reshape(-1)[keep]
             else:
                 tensors[f'state/{name}'] = tensor.detach().cpu().contiguous()
-        return tensors, dict(format=FORMAT, version=VERSION, shapes=json.dumps(shapes))
+        return tensors, dict(format=self.FORMAT, version=VERSION, shapes=json.dumps(shapes))
 
     @classmethod
     def load(cls, path) -> 'Ticket':
-        """Read a ticket. No pickle is involved.
+        """Read a file of this kind. No pickle is involved.
 
         Raises:
-            UserError: The file is missing, truncated, altered, or no ticket.
+            UserError: The file is missing, truncated, altered, or of another kind.
         """
         path = Path(path)
         if not path.is_file():
             raise UserError(
-                f'there is no ticket {path}; a PruneHook or a LotteryRunner draws one')
+                f'there is no {cls.KIND} {path}; {cls.ORIGIN}')
         try:
             with safetensors.safe_open(str(path), 'pt') as file:
                 header = file.metadata() or {}
-                if header.get('format') != FORMAT:
-                    raise ValueError('it is a safetensors file, but no ticket of mmlth')
+                if header.get('format') != cls.FORMAT:
+                    raise ValueError(f'it is a safetensors file, but no {cls.KIND} of mmlth')
                 if header.get('version') != VERSION:
                     raise ValueError(
                         f'it has format version {header.get("version")!r}, this mmlth '
@@ -103,12 +108,12 @@ class Ticket:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
             if header.get('sha256') != _digest(tensors, header):
                 raise ValueError('its content does not match its checksum')
-            return _decode(tensors, header)
+            return cls(*_decode(tensors, header))
         except (safetensors.SafetensorError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError, NotImplementedError) as error:
             raise UserError(
-                f'{path} cannot be read as a ticket: {str(error):.300}. It may be damaged or '
-                'incompletely copied; draw or copy it again.') from None
+                f'{path} cannot be read as a {cls.KIND}: {str(error):.300}. It may be damaged or '
+                f'incompletely copied; {cls.AGAIN} or copy it again.') from None
 
 
 def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
@@ -129,8 +134,8 @@ def check_shape(name: str, shape) -> None:
         raise ValueError(f'the shape {str(shape)[:60]} of {name} is malformed')
 
 
-def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Ticket:
-    """Shapes are checked against the bytes that are there before memory is taken."""
+def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]):
+    """Mask, state and meta. Shapes are checked against the bytes there before memory is taken."""
     shapes, meta = json.loads(header['shapes']), json.loads(header['meta'])
     if not isinstance(shapes, dict) or not isinstance(meta, dict):
         raise ValueError('its header is malformed')
@@ -153,4 +158,4 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Ticket:
             state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
         elif kind != 'mask' or name not in shapes:
             raise ValueError(f'it holds an unknown entry {key!r}')
-    return Ticket(mask, state, meta)
+    return mask, state, meta

@@ -35,6 +35,7 @@ def one_line(entry: Dict[str, Any]) -> str:
     metrics = ', '.join(f'{n} {entry["metrics"][n]:.4g}' for n in main_metrics([entry]))
     return (f'scope sparsity {entry["scope_sparsity"]:.2%}, '
             f'network sparsity {entry["network_sparsity"]:.2%}, '
+            f'compute sparsity {_fraction(entry.get("compute_sparsity"))}, '
             f'{metrics or "not evaluated"}')
 
 
@@ -50,15 +51,16 @@ def table(rounds: Sequence[Dict[str, Any]], cfg: Config) -> str:
 
 def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     """Key of each column of :func:`round_rows` -> its heading."""
-    columns = ['round', 'scope sparsity', 'network sparsity']
+    columns = ['round', 'scope sparsity', 'network sparsity', 'compute sparsity']
     for name in main_metrics(rounds):
         columns += [name, f'{name} change']
-    columns += ['checkpoint', 'ticket', 'iterations', 'from start', 'whole chain', 'time']
+    columns += ['dense ms', 'sparse ms', 'speed-up', 'checkpoint', 'ticket', 'iterations',
+                'from start', 'whole chain', 'time']
     return {name: 'change' if name.endswith(' change') else name for name in columns}
 
 
 def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, str]]:
-    """Per finished round: both sparsities, metrics with their change from dense, sizes, time.
+    """Per finished round: the sparsities, metrics with their change from dense, sizes, time.
 
     A round 0 that ended early is not the dense model: no change from it is given.
     """
@@ -68,14 +70,16 @@ def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, 
             continue
         row = {'round': name_of(entry),
                'scope sparsity': f'{entry["scope_sparsity"]:.2%}',
-               'network sparsity': f'{entry["network_sparsity"]:.2%}'}
+               'network sparsity': f'{entry["network_sparsity"]:.2%}',
+               'compute sparsity': _fraction(entry.get('compute_sparsity'))}
         for name in main_metrics(rounds):
             value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
             change = None if ended_early(rounds[0]) or None in (value, dense) else value - dense
             row[name] = '-' if value is None else f'{value:.4f}'
             row[f'{name} change'] = (
                 '-' if change is None or not entry['round'] else f'{change:+.4f}')
-        rows.append({**row, 'checkpoint': _size(entry['checkpoint_bytes']),
+        rows.append({**row, **_latency(entry.get('latency')),
+                     'checkpoint': _size(entry['checkpoint_bytes']),
                      'ticket': _size(entry['ticket_bytes']),
                      'iterations': _iterations(entry, length),
                      'from start': _count(length.from_start),
@@ -151,11 +155,18 @@ def layers_section(index: int, report: Mapping[str, Any]) -> Section:
     for row in rows:
         row['sparsity'] *= 100
     return Section(
-        f'round_{index}', f'Round {index}', '', rows,
+        f'round_{index}', f'Round {index}', _structure(report.get('structure')), rows,
         dict(what='', name='name', weights='weights', zeros='pruned', sparsity='sparsity (%)'),
         [Figure(f'layer_sparsity_round_{index}', 'bars', 'Sparsity of each layer.', '',
                 'weights pruned (%)', series,
                 [Reference(f'all in scope, {scope["sparsity"]:.1%}', 100 * scope['sparsity'])])])
+
+
+def _structure(counts: Optional[Mapping[str, int]]) -> str:
+    """Lotteries of older versions have not counted."""
+    return '' if counts is None else (
+        f'Nothing survives of {counts["dead_filters"]:,} of {counts["filters"]:,} filters, nor of '
+        f'{counts["dead_inputs"]:,} of {counts["inputs"]:,} input channels of the layers in scope.')
 
 
 def _iterations(entry: Dict[str, Any], length: Length) -> str:
@@ -168,6 +179,17 @@ def _iterations(entry: Dict[str, Any], length: Length) -> str:
 
 def _count(number: Optional[int]) -> str:
     return '-' if number is None else str(number)
+
+
+def _latency(found: Optional[Mapping[str, float]]) -> Dict[str, str]:
+    if found is None:
+        return {'dense ms': '-', 'sparse ms': '-', 'speed-up': '-'}
+    return {'dense ms': f'{found["dense_ms"]:.1f}', 'sparse ms': f'{found["sparse_ms"]:.1f}',
+            'speed-up': f'{found["speedup"]:.2f}x'}
+
+
+def _fraction(value: Optional[float]) -> str:
+    return '-' if value is None else f'{value:.2%}'
 
 
 def _size(count) -> str:

@@ -16,8 +16,15 @@ _COLUMNS_TEXT = (
 
 def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
     """All paragraphs."""
-    found = ['Scope sparsity counts the weights in scope, network sparsity all parameters. '
+    found = ['Scope sparsity counts the weights in scope, network sparsity all parameters, compute '
+             'sparsity the multiply-adds of the weights in scope on the first validation image '
+             '("-": the model did not run on it, the log says why). '
              + settings_text(cfg)]
+    if any(entry.get('latency') for entry in rounds):
+        found.append(
+            'Dense and sparse ms: one image of the validation data on the CPU, with one thread, as '
+            'this machine ran it when the lottery ended; dense in the faster of two memory '
+            'layouts, batch norms folded in both.')
     if not rounds[0]['iterations']:
         found.append('The dense model was not trained: the mask was drawn before.')
     return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]

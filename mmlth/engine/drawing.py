@@ -1,6 +1,7 @@
 """Draw tickets: what a PruneHook does at the start or the end of a training."""
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from mmengine.dist import get_rank, is_main_process
 from torch import Tensor
@@ -16,13 +17,14 @@ from mmlth.core.rewind import trained_weights
 from mmlth.core.scope import transposed
 from mmlth.core.scores import PROBED
 
+from .costs import costs_in_training, uncalled
 from .hooks.rewind_hook import RewindHook
 from .hooks.ticket_hook import TicketHook, bare_model
 from .probe import make_probe
 from .ranks import agreed, on_rank_0, together
+from .transferring import carried
 
 AGREEING = 0.5      # IoU, at least, of masks that should be the same
-from .transferring import carried
 
 
 def draw_at_start(hook, runner) -> None:
@@ -31,12 +33,12 @@ def draw_at_start(hook, runner) -> None:
     On every rank, as all that draws here; rank 0 writes.
     """
     path = Path(runner.work_dir) / paths.START_MASK
-    mask = draw_mask(hook, runner) if runner.iter == 0 else None
+    drawn = draw_mask(hook, runner) if runner.iter == 0 else None
     with together():
         if not is_main_process():
             return
-        if mask is not None:
-            Ticket(mask, {}, dict(score=hook.score)).save(path)
+        if drawn is not None:
+            Ticket(drawn.mask, {}, dict(drawn.meta, score=hook.score)).save(path)
             runner.logger.info(f'The mask is drawn before the training: {path}')
         elif not path.is_file():
             raise UserError(
@@ -52,10 +54,12 @@ def draw_ticket(hook, runner) -> None:
 
 
 @on_rank_0
-def write_ticket(hook, runner, drawn: Optional[masks.Mask]) -> None:
+def write_ticket(hook, runner, drawn: Optional[Ticket]) -> None:
     """Write the ticket of ``drawn``, or of the mask that was found before."""
-    mask = find_mask(hook, runner, drawn)
+    drawn = find_mask(hook, runner, drawn)
+    mask = drawn.mask
     start, notes, source = find_start(hook, runner)
+    notes.update({key: drawn.meta[key] for key in ('costs',) if key in drawn.meta})
     if hook.transfer is not None and start:
         start.update(carried(runner).state)
     out = hook.path(runner)
@@ -94,14 +98,17 @@ def find_start(hook, runner) -> Tuple[Dict[str, Tensor], Dict[str, Any], str]:
     return start, {key: value for key, value in notes.items() if value}, source
 
 
-def find_mask(hook, runner, drawn: Optional[masks.Mask]) -> masks.Mask:
+def find_mask(hook, runner, drawn: Optional[Ticket]) -> Ticket:
     """The mask of the next ticket: found early, drawn at the start, or drawn now."""
     # An EarlyBirdHook that ended the training has the mask already.
     found = [h.early_bird_mask(runner) for h in runner.hooks if hasattr(h, 'early_bird_mask')]
-    mask = next(filter(None, found), None) or drawn
-    if mask is None:
-        mask = Ticket.load(Path(runner.work_dir) / paths.START_MASK).mask
-    return control_mask(mask, hook.control, seed_of(hook, runner)) if hook.control else mask
+    ticket = next(filter(None, found), None) or drawn
+    if ticket is None:
+        ticket = Ticket.load(Path(runner.work_dir) / paths.START_MASK)
+    if hook.control:
+        mask = control_mask(ticket.mask, hook.control, seed_of(hook, runner))
+        ticket = replace(ticket, mask=mask)
+    return ticket
 
 
 def warn_of_layers(hook, runner, mask: masks.Mask) -> None:
@@ -128,19 +135,37 @@ def warn_of_noise(score: str, probe: Probe, runner) -> None:
             "curvature, and much of the mask is noise. Take more batches, or score='snip'.")
 
 
-def draw_mask(hook, runner) -> masks.Mask:
-    """The mask that ``hook`` says of the weights as they are now, the same on every rank."""
+def draw_mask(hook, runner) -> Ticket:
+    """The mask that ``hook`` says of the weights as they are now, the same on every rank.
+
+    Returns:
+        Ticket: Without weights. Its meta has the ``costs`` that the mask was drawn by, if any.
+    """
     model = bare_model(runner.model)
     weights = select(model, hook.scope, hook.frozen)
-    earlier = next((h.ticket.mask for h in runner.hooks if isinstance(h, TicketHook)), None)
+    before = next((h.ticket for h in runner.hooks if isinstance(h, TicketHook)), None)
     device = next(iter(weights.values())).device
-    earlier = earlier and {n: m.to(device) for n, m in earlier.items()}
-    probe = make_probe(runner, hook.batches, seed_of(hook, runner))
+    earlier = before and {n: m.to(device) for n, m in before.mask.items()}
+    probe, meta = make_probe(runner, hook.batches, seed_of(hook, runner)), {}
+    if hook.allocation == 'compute':
+        # All rounds are measured alike: what one has pruned is as much in the next.
+        meta['costs'] = (before and before.meta.get('costs')) or costs_of_scope(runner, weights)
     mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
-                      floor=hook.floor, earlier=earlier, iterations=hook.iterations,
-                      probe=probe, transposed=transposed(model))
+                      floor=hook.floor, earlier=earlier, iterations=hook.iterations, probe=probe,
+                      transposed=transposed(model), costs=meta.get('costs'))
     warn_of_noise(hook.score, probe, runner)
-    return agreed(mask, hook.score in PROBED)
+    return Ticket(agreed(mask, hook.score in PROBED), {}, meta)
+
+
+def costs_of_scope(runner, weights: Mapping[str, Tensor]) -> Dict[str, float]:
+    """Multiply-adds of one weight of each layer; a warning names those that are not reached."""
+    counted = costs_in_training(runner)
+    unreached = uncalled(counted, weights)
+    if unreached:
+        runner.logger.warning(
+            f'The image that multiply-adds are counted on does not reach {len(unreached)} '
+            f'layer(s): {", ".join(unreached)}. They count one a weight, and stay nearly dense.')
+    return {name: counted[name] for name in weights}
 
 
 def seed_of(hook, runner) -> int:

@@ -2,13 +2,15 @@
 import ast
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmlth.core.errors import UserError
 
+NOT_PLAIN = (OSError, SyntaxError, ValueError, TypeError, KeyError, ImportError, RecursionError,
+             MemoryError)
 _NAMES = dict(inf=math.inf, nan=math.nan)
 
 
@@ -22,21 +24,29 @@ def read_dump(path) -> Config:
     """
     path = Path(path)
     try:
-        config = {}
-        for node in ast.parse(path.read_text(encoding='utf-8')).body:
-            if not isinstance(node, ast.Assign) or len(node.targets) > 1 or not isinstance(
-                    node.targets[0], ast.Name):
-                _refuse(node)
-            config[node.targets[0].id] = _value(node.value)
-        cfg = Config(config, filename=str(path))
-        if cfg.get('custom_imports'):
-            import_modules_from_strings(**cfg.custom_imports)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, ImportError,
-            RecursionError, MemoryError) as error:
+        return parse(path.read_text(encoding='utf-8'), str(path))
+    except NOT_PLAIN as error:
         raise UserError(
             f'{path} is not read: {str(error)[:200]}. Expected is the config that the training has '
             'dumped there, assignments of plain values, for nothing in a work dir is run. Remove '
             'the file if another one beside it is the dump, or copy the dump back.') from None
+
+
+def parse(text: str, filename: Optional[str] = None) -> Config:
+    """The config that the text of such a file is.
+
+    Raises:
+        One of NOT_PLAIN: It has anything else in it.
+    """
+    config = {}
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.Assign) or len(node.targets) > 1 or not isinstance(
+                node.targets[0], ast.Name):
+            _refuse(node)
+        config[node.targets[0].id] = _value(node.value)
+    cfg = Config(config, filename=filename)
+    if cfg.get('custom_imports'):
+        import_modules_from_strings(**cfg.custom_imports)
     return cfg
 
 

@@ -13,6 +13,8 @@ from mmlth.core.errors import UserError
 from mmlth.core.scope import transposed
 from mmlth.transfer.formats import Content, unpack, unwrapped
 
+from .costs import count_costs, first_validation_batch
+from .example import example
 from .hook_configs import build_hook
 from .hooks import PruneHook
 from .preview import build_model
@@ -21,7 +23,8 @@ from .reading import read_checkpoint
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
                          rewind: Optional[str] = None,
-                         candidate: Optional[str] = None) -> Ticket:
+                         candidate: Optional[str] = None,
+                         image: Optional[str] = None) -> Ticket:
     """Draw a ticket as the config's PruneHook would have.
 
     Args:
@@ -36,6 +39,8 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
             the trained weights.
         candidate: The file of an early-bird mask to take instead of drawing one.
             Default: None.
+        image: With the allocation ``'compute'``, the file that multiply-adds are counted on.
+            Default: None, the first of the config's validation data.
 
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
@@ -47,7 +52,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
     settings = dict(score=hook.score, allocation=hook.allocation, floor=hook.floor)
-    scope, frozen = hook.scope, hook.frozen
+    scope, frozen, notes = hook.scope, hook.frozen, {}
     if candidate is not None or given and sparsity is None:
         mask = given if candidate is None else Ticket.load(candidate).mask
         masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
@@ -57,8 +62,13 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
                 raise UserError('the config has sparsities of several rounds, '
                                 f'{hook.sparsities[1:]}: say which one with --sparsity')
             sparsity = hook.sparsities[-1]
-        mask = masks.draw(select(model, scope, frozen), sparsity, **settings,
-                          transposed=transposed(model))
+        weights = select(model, scope, frozen)
+        if hook.allocation == 'compute':
+            batch = example(cfg, image) if image else first_validation_batch(cfg)
+            costs = count_costs(model, batch)
+            notes['costs'] = {name: costs[name] for name in weights}
+        mask = masks.draw(weights, sparsity, **settings, transposed=transposed(model),
+                          costs=notes.get('costs'))
     source = str(rewind or checkpoint)
     if rewind:
         load_weights(rewind, model)
@@ -66,7 +76,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     meta = dict(config=Path(cfg.filename).name if cfg.filename else None,
                 checkpoint=str(checkpoint), start=source, candidate=candidate,
                 sparsity=masks.pruned(mask) / masks.size(mask), frozen=frozen,
-                scope=scope.to_dict() if hasattr(scope, 'to_dict') else scope, **settings)
+                scope=scope.to_dict() if hasattr(scope, 'to_dict') else scope, **settings, **notes)
     extra, _ = states.extra_states(model.state_dict())
     if extra:
         meta['extra_state'] = extra

@@ -21,6 +21,7 @@ from mmlth.report.guard import Guard
 
 from . import chain_report
 from .amp import keep_amp
+from .costs import round_compute_sparsity
 from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
@@ -33,6 +34,7 @@ from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 from .samples import keep_samples
+from .ticket_latency import ticket_latency
 
 
 @RUNNERS.register_module()
@@ -47,7 +49,9 @@ class LotteryRunner:
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
-        cfg: The whole config, as ``Runner.from_cfg`` takes it.
+        cfg: The whole config, as ``Runner.from_cfg`` takes it; and ``latency``, whether at the end
+            the tickets' latency on the CPU is measured, a minute at most for most models.
+            Default: True.
     """
 
     def __init__(self, cfg: Config):
@@ -77,6 +81,7 @@ class LotteryRunner:
             free_memory()
             model = self._run_round(state, entry, rounds)
         free_memory()
+        self._measure(state)
         self._report(state)
         return model
 
@@ -202,7 +207,8 @@ class LotteryRunner:
         """Write ``final.pth`` and the round's sparsity; return what the chain notes."""
         folder = paths.round_dir(self.work_dir, index)
         ticket = folder / paths.TICKET if index else None
-        mask = Ticket.load(ticket).mask if index else {}
+        trained = Ticket.load(ticket) if index else None
+        mask = trained.mask if trained else {}
         save_final(runner, folder / paths.FINAL, mask)
         guard = Guard(self._say)
         guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
@@ -213,6 +219,7 @@ class LotteryRunner:
         return dict(
             scope_sparsity=report['scope']['sparsity'],
             network_sparsity=report['network']['sparsity'],
+            compute_sparsity=round_compute_sparsity(runner, trained),
             checkpoint=relative(folder / paths.FINAL),
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,
@@ -221,6 +228,14 @@ class LotteryRunner:
             ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
             rewind_iteration=next((hook.iteration for hook in runner.hooks
                                    if isinstance(hook, RewindHook)), None))
+
+    @on_rank_0
+    def _measure(self, state: LotteryState) -> None:
+        """The latency of tickets that have none yet, unless the config says ``latency=False``."""
+        for entry in state.rounds[1:] if self.cfg.get('latency', True) else ():
+            if entry['latency'] is None:
+                entry['latency'] = ticket_latency(self.cfg, self.work_dir / entry['checkpoint'])
+        state.save()
 
     @on_rank_0
     def _report(self, state: LotteryState) -> None:

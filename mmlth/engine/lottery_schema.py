@@ -109,6 +109,11 @@ def _is_metrics(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_number, value.values()))
 
 
+def _is_latency(value: Any) -> bool:
+    return value is None or _is_metrics(value) and all(
+        0 < value.get(key, 0) < math.inf for key in ('dense_ms', 'sparse_ms', 'speedup'))
+
+
 def _is_path(value: Any) -> bool:
     """Relative, on any system, and inside."""
     if value is None:
@@ -123,6 +128,8 @@ def _is_path(value: Any) -> bool:
 _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     scope_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
     network_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
+    compute_sparsity=(_is_fraction, 'a fraction in [0, 1] or null'),
+    latency=(_is_latency, 'an object with dense_ms, sparse_ms and speedup, or null'),
     metrics=(_is_metrics, 'an object of numbers'),
     checkpoint=(_is_path, 'a path inside the work dir or null'),
     ticket=(_is_path, 'a path inside the work dir or null'),

@@ -26,13 +26,16 @@ class LotteryState:
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
-    (fractions), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
+    (fractions), ``compute_sparsity`` (of the scope's multiply-adds; None where they could not be
+    counted), ``latency`` (of a ticket, :func:`~mmlth.engine.ticket_latency.ticket_latency`; None
+    if not measured), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
     dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
     ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
     class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
     train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;
     both are noted when it begins) and ``seconds``. In lotteries of older versions
-    ``ended_by``, ``rewind_iteration``, ``processes`` and ``ticket_digest`` are None.
+    ``ended_by``, ``rewind_iteration``, ``processes``, ``ticket_digest``,
+    ``compute_sparsity`` and ``latency`` are None.
     """
 
     def __init__(self, work_dir, cfg: Config, rounds: int):
@@ -45,10 +48,10 @@ class LotteryState:
     def waiting(index: int) -> Dict[str, Any]:
         """The entry of a round that has not begun."""
         return dict(
-            round=index, status='waiting', scope_sparsity=None, network_sparsity=None, metrics={},
-            checkpoint=None, ticket=None, checkpoint_bytes=None, ticket_bytes=None,
-            ticket_digest=None, iterations=0, planned_iterations=0, ended_by=None,
-            rewind_iteration=None, processes=None, seconds=0.0)
+            round=index, status='waiting', scope_sparsity=None, network_sparsity=None,
+            compute_sparsity=None, latency=None, metrics={}, checkpoint=None, ticket=None,
+            checkpoint_bytes=None, ticket_bytes=None, ticket_digest=None, iterations=0,
+            planned_iterations=0, ended_by=None, rewind_iteration=None, processes=None, seconds=0.0)
 
     def save(self) -> None:
         write_json(self.path, dict(

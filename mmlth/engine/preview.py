@@ -1,14 +1,19 @@
 """What a config would prune, told from the model alone."""
 import copy
-from typing import Any, Dict
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
+from torch import Tensor, nn
 
-from mmlth.core import available_groups, select
+from mmlth.core import available_groups, prunable, select, transposed
 from mmlth.core import mask as masks
+from mmlth.core.costs import compute_sparsity
+from mmlth.core.errors import UserError
 
+from .costs import count_costs, uncalled
+from .example import example
 from .hook_configs import build_hook
 from .hooks import PruneHook
 
@@ -22,48 +27,94 @@ def build_model(cfg: Config) -> nn.Module:
     return MODELS.build(model_cfg)
 
 
-def preview(cfg: Config) -> Dict[str, Any]:
+def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
     """Groups, scope and the sparsity to expect.
 
     Args:
         cfg: Any config; without a PruneHook its defaults hold (80 % of every
             convolution and linear weight). Of a transfer, the source is read.
+        shape: Height and width of the network's input that multiply-adds are counted at.
+            Default: None, as the test pipeline has it.
 
     Returns:
         dict: ``groups``, a list of ``name``, ``weights`` and ``share`` (of all
-        parameters of the network, a fraction; groups may overlap) and ``in_scope`` (how
-        many of the weights are); ``scope_weights``, ``network_weights``,
-        ``scope_sparsity`` and ``network_sparsity`` (fractions, after the last round).
+        parameters of the network, a fraction; groups may overlap), ``compute`` (the share of
+        the multiply-adds of all convolutions and linear layers, on an image of noise) and
+        ``in_scope`` (how many of the weights are); ``scope_weights``, ``network_weights``,
+        ``scope_sparsity``, ``network_sparsity`` and ``compute_sparsity`` (fractions, after the
+        last round; None for what the trained weights decide), and ``note`` (which layers
+        count no multiply-adds, or why none does; None if all do).
     """
     hook = build_hook(cfg, PruneHook) or PruneHook()
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
+    costs, note = _costs(cfg, model, shape)
     if hook.transfer is not None:
-        mask = hook.transfer.read(model)[0].mask
-        scope, pruned = mask, masks.pruned(mask)
+        scope = mask = hook.transfer.read(model)[0].mask
+        pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
     else:
         scope = select(model, hook.scope, hook.frozen)
-        pruned = round(hook.sparsities[-1] * masks.size(scope))
-    weights = masks.size(scope)
+        pruned, compute = _expected(hook, scope, costs, transposed(model))
+    weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
     groups = []
     for name, params in available_groups(model).items():
         count = sum(p.numel() for p in params.values())
         groups.append(dict(
             name=name, weights=count, share=count / network,
+            compute=_multiply_adds(costs, params) / total if total else None,
             in_scope=sum(p.numel() for n, p in params.items() if n in scope)))
     return dict(groups=groups, scope_weights=weights, network_weights=network,
-                scope_sparsity=pruned / weights, network_sparsity=pruned / network)
+                scope_sparsity=None if pruned is None else pruned / weights,
+                network_sparsity=None if pruned is None else pruned / network,
+                compute_sparsity=compute, note=note)
+
+
+def _costs(cfg: Config, model: nn.Module, shape) -> Tuple[Dict[str, float], Optional[str]]:
+    """Multiply-adds of each weight on an image of noise, and what is missing."""
+    try:
+        costs = count_costs(model, example(cfg, shape=shape))
+    except UserError as error:
+        return {}, f'No compute sparsity: {error}'
+    unreached = uncalled(costs, prunable(model))
+    return costs, f'Noise does not reach {", ".join(unreached)}' if unreached else None
+
+
+def _expected(hook: PruneHook, scope: Mapping[str, Tensor], costs: Mapping[str, float],
+              transposed: FrozenSet[str]) -> Tuple[Optional[int], Optional[float]]:
+    """How many weights go, and which share of their multiply-adds; None where it depends."""
+    sparsity = hook.sparsities[-1]
+    if hook.allocation == 'compute':
+        return None, sparsity
+    pruned = round(sparsity * masks.size(scope))
+    if hook.allocation == 'global' or not costs:
+        return pruned, None
+    # Where the number of survivors of each layer is settled, those of any weights will do.
+    mask = masks.draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
+                      allocation=hook.allocation, floor=hook.floor, transposed=transposed)
+    return pruned, compute_sparsity(mask, costs)
+
+
+def _multiply_adds(costs: Mapping[str, float], params: Mapping[str, Tensor]) -> float:
+    return sum(costs.get(name, 0) * param.numel() for name, param in params.items())
 
 
 def to_text(result: Dict[str, Any]) -> str:
     """The preview as a table for people."""
-    lines = [f'{"group":<16}{"weights":>14}{"share":>10}{"in scope":>10}']
+    lines = [f'{"group":<16}{"weights":>14}{"share":>10}{"compute":>10}{"in scope":>10}']
     for row in result['groups']:
         lines.append(f'{row["name"]:<16}{row["weights"]:>14,}{row["share"]:>10.2%}'
+                     f'{_percent(row["compute"]):>10}'
                      f'{row["in_scope"] / row["weights"]:>10.0%}')
     return '\n'.join([
         *lines, '',
         f'in scope         {result["scope_weights"]:>13,} of '
         f'{result["network_weights"]:,} parameters',
-        f'scope sparsity   {result["scope_sparsity"]:>13.2%}',
-        f'network sparsity {result["network_sparsity"]:>13.2%}'])
+        f'scope sparsity   {_percent(result["scope_sparsity"]):>13}',
+        f'network sparsity {_percent(result["network_sparsity"]):>13}',
+        f'compute sparsity {_percent(result["compute_sparsity"]):>13}',
+        *([result['note']] if result['note'] else [])])
+
+
+def _percent(value: Optional[float]) -> str:
+    """'-': not known before the weights are trained, or not counted."""
+    return '-' if value is None else f'{value:.2%}'

@@ -1,7 +1,7 @@
 """A model with the weights of a ticket, ready to be run."""
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmengine.config import Config
@@ -14,12 +14,14 @@ from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
 from .afresh import remove_pretrained
+from .costs import count_costs
 from .preview import build_model
 from .rounds import evaluation_config
 
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
-                 allocation: str = 'global', pretrained: bool = True) -> nn.Module:
+                 allocation: str = 'global', pretrained: bool = True,
+                 batch: Any = None) -> nn.Module:
     """The config's model in eval mode on the CPU.
 
     Args:
@@ -30,6 +32,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
         allocation: Without a checkpoint, how it is spread. Default: ``'global'``.
         pretrained: Without a checkpoint, whether the pretrained weights that the config names
             are loaded, from the network if need be. Default: True.
+        batch: What multiply-adds are counted on for the allocation ``'compute'``. Default: None.
 
     Raises:
         UserError: There is no such checkpoint, or the pretrained weights cannot be read.
@@ -51,7 +54,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
                 f'the pretrained weights that the config names cannot be read ({error}): give a '
                 'checkpoint, or leave them out, e.g. --cfg-options model.backbone.init_cfg=None'
             ) from error
-        _prune(model, sparsity, allocation)
+        _prune(model, sparsity, allocation, batch)
     return model.cpu().eval()
 
 
@@ -67,14 +70,16 @@ def _silent():
         logger.setLevel(level)
 
 
-def _prune(model: nn.Module, sparsity: float, allocation: str) -> None:
+def _prune(model: nn.Module, sparsity: float, allocation: str, batch: Any) -> None:
     """Draw a mask by magnitude over every convolution and linear layer, and apply it.
 
     Batch norms that start at 0, as the last one of a residual block does, get 1: folded,
     they would leave nothing of the convolution before them.
     """
     weights = select(model)
-    mask = draw(weights, sparsity, allocation=allocation, transposed=transposed(model))
+    costs = count_costs(model, batch) if allocation == 'compute' else None
+    mask = draw(weights, sparsity, allocation=allocation, transposed=transposed(model),
+                costs=costs)
     with torch.no_grad():
         for name, weight in weights.items():
             weight.mul_(mask[name].view_as(weight))

@@ -29,7 +29,7 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
         seed: The lottery's seed.
     """
     work_dir, cfg = Path(work_dir), copy.deepcopy(cfg)
-    cfg.pop('runner_type', None)
+    drop_chain(cfg)
     drop_hooks(cfg)     # those that are None
     folder = paths.round_dir(work_dir, round_index)
     cfg.work_dir = str(folder)
@@ -86,9 +86,15 @@ def rewind_path(work_dir) -> Path:
 def evaluation_config(cfg: Config) -> Config:
     """The config for an ordinary Runner that only evaluates."""
     cfg = copy.deepcopy(cfg)
-    cfg.pop('runner_type', None)
+    drop_chain(cfg)
     drop_hooks(cfg, PruneHook, RewindHook, EarlyBirdHook, TicketHook)
     return cfg
+
+
+def drop_chain(cfg: Config) -> None:
+    """Remove what is the LotteryRunner's alone."""
+    for key in ('runner_type', 'latency'):
+        cfg.pop(key, None)
 
 
 def shorten(cfg: Config, length: str) -> None:

@@ -13,7 +13,8 @@ from mmengine.config import Config
 _START = {'work_dir', 'resume', 'load_from', 'launcher', 'experiment_name'}
 # How a training is shown; and no round runs a test.
 _SHOWN = {'log_level', 'log_processor', 'visualizer', 'vis_backends',
-          'test_dataloader', 'test_cfg', 'test_evaluator', 'tta_model', 'tta_pipeline'}
+          'test_dataloader', 'test_cfg', 'test_evaluator', 'tta_model', 'tta_pipeline',
+          'latency'}
 # Hooks that show the training or save it, and change nothing of it. A round's final.pth, its
 # rewind point and the checkpoint that it resumes from do not depend on them.
 _ONLOOKERS = {'LoggerHook', 'CheckpointHook', 'IterTimerHook', 'DetVisualizationHook',

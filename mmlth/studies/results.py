@@ -22,11 +22,11 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
     """One dict per part, finished run and metric.
 
     Keys: ``part``, ``run``, ``metric``, ``settings`` (without the seed), ``seed``,
-    ``scope_sparsity``, ``network_sparsity``, ``dense``, ``ticket``, ``change`` (the metric of the
-    dense training, of the last round, and their difference; None where round 0 ended before its
-    schedule), ``iterations`` and ``minutes`` (of all rounds but the dense one), ``from_start``
-    and ``chain`` (iterations of the ticket since its initialisation, and of all rounds; None
-    where the rewind point's iteration is not known).
+    ``scope_sparsity``, ``network_sparsity``, ``compute_sparsity`` (None if unknown), ``dense``,
+    ``ticket``, ``change`` (the metric of the dense training, of the last round, and their
+    difference; None where round 0 ended before its schedule), ``iterations`` and ``minutes`` (of
+    all rounds but the dense one), ``from_start`` and ``chain`` (iterations of the ticket since
+    its initialisation, and of all rounds; None where the rewind point's iteration is not known).
     """
     rows, runs = [], {run.name: run for run in study.runs}
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
@@ -52,7 +52,8 @@ def _row(run: Run, part: str, metric: str, dense: Dict[str, float],
         part=part, run=run.name, metric=metric, seed=run.seed,
         settings={key: value for key, value in run.parts[part].items() if key != 'seed'},
         scope_sparsity=later[-1]['scope_sparsity'],
-        network_sparsity=later[-1]['network_sparsity'], dense=before, ticket=after,
+        network_sparsity=later[-1]['network_sparsity'],
+        compute_sparsity=later[-1].get('compute_sparsity'), dense=before, ticket=after,
         change=None if None in (before, after) else after - before,
         iterations=None if None in own else sum(own),
         minutes=sum(e['seconds'] for e in later) / 60,
@@ -70,6 +71,7 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
         seeds=sorted(m['seed'] for m in members),
         scope_sparsity=mean(m['scope_sparsity'] for m in members),
         network_sparsity=mean(m['network_sparsity'] for m in members),
+        compute_sparsity=_spread([m.get('compute_sparsity') for m in members])['mean'],
         **{f'{key}_{what}': value for key in ('dense', 'ticket', 'change')
            for what, value in _spread([m[key] for m in members]).items()},
         iterations=members[0]['iterations'], minutes=mean(m['minutes'] for m in members),
@@ -88,7 +90,8 @@ def write_results(study: Study, root: Path) -> str:
     """
     folder, rows = Path(root) / study.name, collect(study, root)
     columns = ['part', 'run', 'metric', 'settings', 'seed', 'scope_sparsity', 'network_sparsity',
-               'dense', 'ticket', 'change', 'iterations', 'minutes', 'from_start', 'chain']
+               'compute_sparsity', 'dense', 'ticket', 'change', 'iterations', 'minutes',
+               'from_start', 'chain']
     with whole_file(folder / ROWS) as part:
         with open(part, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, columns)
@@ -111,12 +114,14 @@ def to_markdown(groups: Sequence[Dict[str, Any]]) -> str:
         'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
         'same seed. Iterations and time: of all rounds but the dense one; from start: of the '
         'ticket since its initialisation; whole chain: of all rounds.', '',
-        '| part | settings | metric | seeds | scope sparsity | network sparsity | dense | ticket '
-        '| change | iterations | from start | whole chain | time |', f'|{"---|" * 13}']
+        '| part | settings | metric | seeds | scope sparsity | network sparsity '
+        '| compute sparsity | dense | ticket | change | iterations | from start | whole chain '
+        '| time |', f'|{"---|" * 14}']
     for group in groups:
         cells = [group['part'], settings_text(group['settings']), group['metric'],
                  ', '.join(map(str, group['seeds'])),
                  f'{group["scope_sparsity"]:.2%}', f'{group["network_sparsity"]:.2%}',
+                 '-' if group['compute_sparsity'] is None else f'{group["compute_sparsity"]:.2%}',
                  _value(group, 'dense'), _value(group, 'ticket'), _value(group, 'change', '+'),
                  *(_count(group[key]) for key in ('iterations', 'from_start', 'chain')),
                  f'{group["minutes"]:.1f} min']

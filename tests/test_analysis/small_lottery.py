@@ -22,6 +22,7 @@ def small_config(data, work_dir, *, sparsity=0.8, seed=0, iters=4):
     cfg = load_config(str(ROOT / 'configs/lth/faster_rcnn_r18_digits_prune80.py'))
     cfg.merge_from_dict({
         'work_dir': str(work_dir), 'log_level': 'WARNING', 'randomness.seed': seed,
+        'latency': False,
         'train_cfg.max_iters': iters, 'train_cfg.val_interval': iters,
         'default_hooks.checkpoint.interval': iters,
         'default_hooks.prune.sparsity': sparsity,

@@ -253,5 +253,6 @@ def test_a_pattern_fixes_the_other_settings(sparsity, iterations, message):
 @pytest.mark.parametrize('name', ['4:4', '4:2', '0:4', '2:', ':4', '2:4:8', '-2:4', ' 2:4', '2.0:4',
                                   '', None, 2, ['global'], 'Global'])
 def test_what_is_no_allocation_is_refused_with_those_there_are(name):
-    with pytest.raises(UserError, match='unknown allocation .* global, layerwise, erk, or N:M'):
+    with pytest.raises(UserError, match='unknown allocation .* global, '
+                                        'layerwise, erk, compute, or N:M'):
         find_allocation(name)

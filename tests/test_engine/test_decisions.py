@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
-from toy import ToyModel, lottery_config, toy_config
+from toy import ToyModel, toy_config
 
 from mmlth.core import checkpoint_file, select
 from mmlth.core.scores import hessian_gradients

@@ -111,10 +111,10 @@ class EarlyBirdHook(Hook):
         write_curve(runner)
 
     def early_bird_mask(self, runner):
-        """The mask that ended the training; None if it ran to its end."""
+        """The candidate that ended the training; None if it ran to its end."""
         if self.found is None:
             return None
-        return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found)).mask
+        return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found))
 
 
 def check_stop(stop: Mapping[str, Any]) -> None:
@@ -157,10 +157,12 @@ def observe(hook: EarlyBirdHook, runner) -> None:
     """Draw, keep and compare one candidate."""
     iteration = runner.iter + 1
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
-    mask = {name: keep.cpu() for name, keep in draw_mask(prune, runner).items()}
+    drawn = draw_mask(prune, runner)
+    mask = {name: keep.cpu() for name, keep in drawn.mask.items()}
     with together():
         if is_main_process():
-            Ticket(mask, {}, dict(iteration=iteration, sparsity=prune.sparsity)).save(
+            meta = dict(drawn.meta, iteration=iteration, sparsity=prune.sparsity)
+            Ticket(mask, {}, meta).save(
                 early_bird.candidate_path(folder_of(runner), iteration))
     if hook.previous is not None:
         runner.visualizer.add_scalars(scalars_of(mask, hook.previous), step=iteration)

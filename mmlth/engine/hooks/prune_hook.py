@@ -14,7 +14,7 @@ from mmlth.core.scope import ScopeSpec
 from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
-from ..drawing import draw_at_start, draw_ticket
+from ..drawing import costs_of_scope, draw_at_start, draw_ticket
 from ..hook_configs import arguments_of
 from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..transferring import TransferSpec, transfer_at_start
@@ -31,11 +31,14 @@ class PruneHook(Hook):
 
     Args:
         sparsity: The final sparsity within the scope, in [0, 1), or a list with one
-            value per round. Default: None, 0.8.
+            value per round. With ``allocation='compute'`` it is the share of the scope's
+            multiply-adds that goes. Default: None, 0.8.
         rounds: Rounds of training and pruning after the dense one. 1 is one-shot.
             Default: 1.
         allocation: How sparsity is spread over layers: ``'global'``, ``'layerwise'``,
-            ``'erk'`` or a pattern as ``'2:4'``. Default: ``'global'``.
+            ``'erk'``, ``'compute'`` (the least squared magnitude lost for the multiply-adds that
+            go, counted on the first validation image) or a pattern as ``'2:4'``. Default:
+            ``'global'``.
         score: What a weight is worth: ``'magnitude'``, ``'random'``, or with real batches of
             the train loader ``'snip'``, ``'grasp'`` or ``'synflow'``. Default: ``'magnitude'``.
         batches: How many batches those scores look at. Default: 1.
@@ -145,7 +148,8 @@ class PruneHook(Hook):
             transfer_at_start(self, runner)
         else:
             weights = select(model, self.scope, self.frozen)
-            check_room(weights, self.last_sparsity, self.allocation, self.floor)
+            costs = costs_of_scope(runner, weights) if self.allocation == 'compute' else {}
+            check_room(weights, self.last_sparsity, self.allocation, self.floor, costs)
             if self.round == 0:     # a ticket is looked at by its TicketHook
                 warn_of_unmaskable(runner.logger, model)
                 warn_of_refilled(runner.logger, model, trial_mask(weights))

@@ -1,11 +1,13 @@
 """The work dir of a lottery: the chain, and what it says of every round."""
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from torch import Tensor
 
+from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import paths
+from mmlth.core.costs import compute_sparsity
 
 from ..lottery_state import read_json, read_lottery
 from .folder import check_folder
@@ -33,6 +35,7 @@ def check_lottery(work_dir: Path) -> List[str]:
             mask = ticket.mask if ticket and entry['round'] else {}
             network = check_sparsity_report(folder / paths.SPARSITY, mask)
             check_entry(path, entry, network, mask)
+            check_compute(path, entry, ticket if entry['round'] else None)
             lines.append(f'{folder / paths.SPARSITY}: agrees with the ticket and '
                          f'{paths.LOTTERY}')
     return lines
@@ -64,6 +67,16 @@ def check_entry(path: Path, entry: Dict[str, Any], network: int,
         if entry[key] != (pruned / count if count else 0.0):
             raise Violation(f'{path}: {key} of round {entry["round"]} is {entry[key]}, but '
                             f'{pruned} of {count} weights are pruned')
+
+
+def check_compute(path: Path, entry: Dict[str, Any], ticket: Optional[Ticket]) -> None:
+    """The chain's compute sparsity is that of a ticket that was drawn by multiply-adds."""
+    found = entry.get('compute_sparsity')
+    if ticket is not None and ticket.meta.get('allocation') == 'compute' and found is not None:
+        expected = compute_sparsity(ticket.mask, ticket.meta['costs'])
+        if found != expected:
+            raise Violation(f'{path}: compute_sparsity of round {entry["round"]} is {found}, by '
+                            f'the ticket it is {expected}')
 
 
 def check_sparsity_report(path: Path, mask: Mapping[str, Tensor]) -> int:

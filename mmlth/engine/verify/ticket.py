@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
+from mmlth.core.compute import check_budget
 from mmlth.core.errors import UserError
 from mmlth.core.schedule import check_sparsity
 
@@ -36,7 +37,7 @@ def check_ticket(path: Path, earlier: Optional[Ticket] = None) -> Tuple[str, Tic
 
 
 def check_count(path: Path, ticket: Ticket) -> str:
-    """Exactly round(sparsity * n) weights are pruned, of all or of every layer."""
+    """Exactly round(sparsity * n) weights are pruned, of all or each layer; or multiply-adds."""
     meta, mask = ticket.meta, ticket.mask
     sparsity, allocation = meta.get('sparsity'), meta.get('allocation')
     if sparsity is None:
@@ -46,6 +47,8 @@ def check_count(path: Path, ticket: Ticket) -> str:
     except UserError as error:
         raise Violation(f'{path}: {error}') from None
     # Of a ticket drawn by hand (it notes the candidate) the sparsity is the outcome.
+    if allocation == 'compute' and 'candidate' not in meta:
+        return check_multiply_adds(path, ticket)
     exact = allocation == 'layerwise' and 'candidate' not in meta
     if allocation not in ('global', 'erk') and not exact:
         return f'count not compared (allocation {allocation})'
@@ -58,6 +61,20 @@ def check_count(path: Path, ticket: Ticket) -> str:
                 f'{f" of {next(iter(part))}" if exact else ""} is {wanted}, but '
                 f'{masks.pruned(part)} are pruned')
     return f'as sparsity {sparsity:.5g} says{" of every layer" if exact else ""}'
+
+
+def check_multiply_adds(path: Path, ticket: Ticket) -> str:
+    """As many multiply-adds are pruned as the sparsity says, less by less than one weight's."""
+    costs = ticket.meta.get('costs')
+    if not isinstance(costs, dict) or set(costs) != set(ticket.mask) or not all(
+            type(cost) in (int, float) and 0 <= cost < float('inf') for cost in costs.values()):
+        raise Violation(f'{path}: it was drawn by multiply-adds, but does not note them, in '
+                        'costs, for the weights of its masks')
+    try:
+        check_budget(ticket.mask, ticket.meta['sparsity'], costs)
+    except UserError as error:
+        raise Violation(f'{path}: {error}') from None
+    return f'as sparsity {ticket.meta["sparsity"]:.5g} of the multiply-adds says'
 
 
 def check_shrinks(path: Path, ticket: Ticket, earlier: Ticket) -> str:

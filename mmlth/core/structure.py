@@ -1,0 +1,29 @@
+"""Structure that a mask leaves dead: filters and input channels without a survivor."""
+from typing import Collection, Dict, Mapping
+
+from torch import Tensor
+
+
+def dead_structure(mask: Mapping[str, Tensor], transposed: Collection[str] = ()) -> Dict[str, int]:
+    """Count filters, whose output is constant, and inputs of a layer that it does not read.
+
+    Masks of one dimension have neither. In a grouped convolution an input is dead if it is in
+    every group.
+
+    Args:
+        mask: Masks by parameter name.
+        transposed: The weights of transposed convolutions, (in, out / groups, ...). Default: none.
+
+    Returns:
+        dict[str, int]: ``filters`` and ``inputs`` in all, ``dead_filters`` and ``dead_inputs``.
+    """
+    found = dict.fromkeys(('filters', 'dead_filters', 'inputs', 'dead_inputs'), 0)
+    for name, keep in mask.items():
+        if keep.dim() < 2:
+            continue
+        for kind, dim in (('filters', int(name in transposed)),
+                          ('inputs', int(name not in transposed))):
+            rows = keep.movedim(dim, 0).flatten(1)
+            found[kind] += len(rows)
+            found[f'dead_{kind}'] += int((~rows.any(1)).sum())
+    return found
