@@ -35,8 +35,9 @@ def data_paths(dataset: Any) -> Iterator[str]:
 
 def _local(dataset: dict, root: str, ann_file: str, prefixes: Any) -> Iterator[str]:
     if not ann_file:        # one folder per class; MMPretrain names it by a string
-        if root or isinstance(prefixes, str):
-            yield os.path.join(root, prefixes if isinstance(prefixes, str) else '')
+        folder = os.path.join(root, *_texts(prefixes)) if isinstance(prefixes, str) else root
+        if folder:
+            yield folder
         return
     yield os.path.join(root, ann_file)
     yield from _texts(dataset.get('bbox_file'))     # MMPose: the boxes of a person detector

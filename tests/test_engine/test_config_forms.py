@@ -255,7 +255,7 @@ PLAIN = dict(type='CocoDataset', data_root='d', ann_file='a.json')
     (dict(PLAIN, ann_file=['a.json', 'b.json'], data_root=['d', 'e']), ['d/a.json', 'e/b.json']),
     (dict(type='CustomDataset', data_root='d', data_prefix='train'), ['d/train']),
     (dict(type='CustomDataset', data_prefix='train'), ['train']),
-    (dict(type='ImageNet', data_root='d', ann_file=''), ['d/']),
+    (dict(type='ImageNet', data_root='d', ann_file=''), ['d']),
     (dict(type='RepeatDataset', times=2, dataset=PLAIN), ['d/a.json']),
     (dict(type='ConcatDataset', datasets=[PLAIN, dict(dataset=[PLAIN])]), ['d/a.json'] * 2),
     ([PLAIN, PLAIN], ['d/a.json'] * 2),
