@@ -47,7 +47,8 @@ def test_a_chain_costs_all_its_rounds(tmp_path):
     """Two seeds of different length of their dense training, 3 rounds of 100 iterations."""
     for seed, iterations in ((0, 100), (1, 60)):
         write_lottery(tmp_path / str(seed), {}, {}, rounds=3, seed=seed,
-                      dense_iterations=iterations, early_bird=dict(interval=5, stop=dict(iou=0.1, patience=1)))
+                      dense_iterations=iterations,
+                      early_bird=dict(interval=5, stop=dict(iou=0.1, patience=1)))
     runs = [read_run(tmp_path / str(seed)) for seed in (0, 1)]
     section = training_cost_section(runs)
     row, = section.rows
