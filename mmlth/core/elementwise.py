@@ -52,6 +52,8 @@ def _try(name: str, build: Build, shape: Sequence[int], dense_steps: int) -> Opt
     except Exception as error:
         _check_closure(name, build, shape)
         return f'{type(error).__name__}: {error}'
+    if not whole.isfinite().all():
+        return 'toy weights do not stay finite with these settings'
     _check_switches(name, build, shape)
     try:
         _, alone = _train(build, shape, dense_steps, _Survivors)
@@ -143,15 +145,15 @@ def _check_closure(name: str, build: Build, shape: Sequence[int]) -> None:
 
 def _check_switches(name: str, build: Build, shape: Sequence[int]) -> None:
     """Raise a UserError if ``eval()`` or ``train()`` changes weights (schedule-free methods)."""
-    param = nn.Parameter(torch.ones(shape))
+    param = nn.Parameter(torch.ones(shape, dtype=torch.float64))
     optimizer = _training(build([param]))
     for _ in range(_STEPS):
-        param.grad = torch.ones(shape)
+        param.grad = torch.ones_like(param)
         optimizer.step()
     for switch in ('eval', 'train'):
         before = param.detach().clone()
         getattr(optimizer, switch, lambda: None)()
-        if not torch.equal(param.detach(), before):
+        if not torch.allclose(param.detach(), before, rtol=0, atol=0, equal_nan=True):
             raise UserError(
                 f'the optimizer {name} changes weights in {switch}(), outside step(): a ticket '
                 'hands it copies of the surviving weights, so that the model would never see '

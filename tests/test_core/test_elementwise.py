@@ -67,6 +67,14 @@ def test_other_statistics_are_refused(statistic, start):
         check_elementwise('Scaled', lambda p: Scaled(p, statistic, start, lr=1e-5))
 
 
+@pytest.mark.parametrize('rate', [1e30, 1e60])
+def test_settings_that_diverge_are_no_fault_of_the_optimizer(rate):
+    """Not a number is not equal to itself."""
+    reason = check_elementwise('SGD', lambda p: torch.optim.SGD(
+        p, lr=rate, momentum=0.9, weight_decay=0.01))
+    assert reason is None or 'do not stay finite' in reason
+
+
 def test_factored_and_matrix_optimizers_are_refused():
     for name, message in (('Adafactor', 'does not update each weight by itself'),
                           ('Muon', 'as one vector .ValueError'),
