@@ -73,10 +73,11 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
     inputs = {e['flops']['inputs'] for run in runs for r in run.rounds
               for e in [evaluations.get(r)] if e is not None and e['flops'] is not None}
     text = [
-        'Zeros in weights are no speed-up by themselves: dense hardware and libraries multiply with '
-        'them as with any number. The operations left are those that remain if every '
-        'multiplication with a pruned weight is skipped. They bound what sparse kernels could gain; '
-        'what those of this package do gain on a CPU is the latency that lotteries have measured.',
+        'Zeros in weights are no speed-up by themselves: dense hardware and libraries multiply '
+        'with them as with any number. The operations left are those that remain if every '
+        'multiplication with a pruned weight is skipped. They bound what sparse kernels could '
+        'gain; what those of this package do gain on a CPU is the latency that lotteries have '
+        'measured.',
         'FLOPs are counted with torch.utils.flop_counter, a multiplication and an addition as '
         'two, in convolutions, linear layers and attention, per input of the network (an image; '
         'in top-down pose estimation a person) as the config evaluates it (flipped inputs count '
