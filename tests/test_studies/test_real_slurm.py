@@ -16,7 +16,11 @@ def answers() -> bool:
     """Whether there is a Slurm with a node that takes jobs."""
     if shutil.which('sinfo') is None:
         return False
-    found = subprocess.run(['sinfo', '--noheader', '--format=%T'], capture_output=True, text=True)
+    try:
+        found = subprocess.run(['sinfo', '--noheader', '--format=%T'], capture_output=True,
+                               text=True, timeout=10)
+    except subprocess.TimeoutExpired:       # a controller that is not there
+        return False
     return found.returncode == 0 and any(s in found.stdout for s in ('idle', 'mixed', 'allocated'))
 
 
