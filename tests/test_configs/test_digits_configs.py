@@ -162,6 +162,7 @@ def scenes(tmp_path_factory):
 def tiny_lottery(name, scenes, work_dir, iters=3):
     cfg = read(f'{name}_prune80')
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'digits_{next(NUMBER)}'
+    cfg.latency = False     # its measurement takes longer than these trainings
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.batch_size = 2
         loader.dataset.data_root = f'{scenes}/'

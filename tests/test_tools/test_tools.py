@@ -92,7 +92,7 @@ def test_any_stock_config_with_an_override(tmp_path, real_data):
     """RetinaNet of mmdet's zoo on COCO, no file written; under mmdet's own train.py too."""
     options = {
         'model.backbone.init_cfg': 'None', 'train_cfg.max_epochs': 1,
-        'model.backbone.frozen_stages': -1,
+        'model.backbone.frozen_stages': -1, 'latency': False,
         'train_dataloader.dataset.indices': 6, 'val_dataloader.dataset.indices': 3,
         'train_dataloader.num_workers': 0, 'val_dataloader.num_workers': 0,
         'train_dataloader.persistent_workers': False,
