@@ -36,8 +36,10 @@ def first_validation_batch(cfg: Config) -> Any:
     if loader is None:
         raise UserError('the config has no data to take an image from')
     try:
-        return first_batch(Runner.build_dataloader(
-            {**loader, 'num_workers': 0, 'persistent_workers': False}))
+        # With a seed, a sampler asks no other rank for one: they wait for the rank that measures.
+        return first_batch(Runner.build_dataloader({
+            **loader, 'num_workers': 0, 'persistent_workers': False, 'batch_sampler': None,
+            'batch_size': 1, 'sampler': dict(type='DefaultSampler', shuffle=False, seed=0)}))
     except (OSError, IndexError) as error:
         raise UserError(f"the config's data give no image: {error}") from error
 

@@ -3,13 +3,15 @@ import json
 
 import pytest
 import torch
+from mmengine.dataset import sampler
 from mmengine.registry import RUNNERS
-from toy import lottery_config
+from toy import lottery_config, toy_config
 
 from mmlth.core import draw, paths, prunable
 from mmlth.datasets import make_digits
 from mmlth.engine import chain_report, lottery_runner
 from mmlth.engine.config import load_config
+from mmlth.engine.costs import first_validation_batch
 from mmlth.engine.preview import build_model
 from mmlth.engine.ticket_latency import ticket_latency
 from mmlth.sparse import ops
@@ -53,3 +55,11 @@ def test_the_lottery_measures_once_unless_told_not_to(tmp_path, monkeypatch, ask
 def test_a_model_without_images_is_left_out(tmp_path):
     cfg = lottery_config(tmp_path)
     assert ticket_latency(cfg, tmp_path / 'none.pth') is None
+
+
+def test_a_rank_takes_an_image_alone(tmp_path, monkeypatch):
+    """The others wait for it: a sampler that asked them for a seed would wait for ever."""
+    def fail():
+        raise AssertionError('a collective that one rank enters alone')
+    monkeypatch.setattr(sampler, 'sync_random_seed', fail)
+    assert len(first_validation_batch(toy_config(tmp_path))['labels']) == 1
