@@ -157,8 +157,9 @@ class LotteryRunner:
     def _drop_stale(self, state: LotteryState, entry: Dict[str, Any]) -> None:
         """Begin a round anew whose ticket was drawn again, and differently, since."""
         index, moved = entry['round'], [None]
-        if is_main_process() and entry['ticket_digest'] is not None:
-            found = ticket_digest(self.work_dir, index)
+        with together():
+            found = ticket_digest(self.work_dir, index) if (
+                is_main_process() and entry['ticket_digest'] is not None) else None
             if found not in (None, entry['ticket_digest']):
                 moved = [set_aside(self.work_dir, entry)]
                 self._say(f'Round {index} has trained another ticket than round {index - 1} has '

@@ -132,5 +132,3 @@ def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path,
         ticket['last_learning_rate'] = True
         cfg.param_scheduler = []
         shorten(cfg, rewind['length'])
-
-
