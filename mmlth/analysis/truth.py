@@ -105,4 +105,3 @@ def _label_names(dataset) -> List[str]:
     content = load(dataset.ann_file, backend_args=getattr(dataset, 'backend_args', None))
     names = category_names(content['categories'])
     return [names[category] for category in dataset.cat_ids]
-
