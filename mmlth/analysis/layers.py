@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.state import read_json
 from mmlth.report import Figure, Section, Series
 
 from .groups import Cell, group_runs
