@@ -5,13 +5,13 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from .changes import change, dense_of, kinds_of, missing_text, tickets_of, values
-from .evaluate import TASKS, Evaluations
-from .groups import group_runs
-from .precision import SIZES
-from .rows import BAND, BAND_TEXT, slug
-from .runs import Run
-from .sparsity import main_direct
+from ..compare.changes import change, dense_of, kinds_of, missing_text, tickets_of, values
+from ..compare.families import main_direct
+from ..compare.groups import group_runs
+from ..compare.rows import BAND, BAND_TEXT, slug
+from ..found.run import Run
+from ..measure.evaluate import TASKS, Evaluations
+from ..measure.precision import SIZES
 
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'size': 'size', 'objects': 'objects',

@@ -3,15 +3,16 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth import paper
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Section
 
-from .groups import Cell, Group, group_runs
-from .labels import CLASSIFIER, DIRECT, IMAGENET
-from .metrics import Metric
-from .runs import Run
-from .same import NOTE, is_plain, paper_cells, paper_columns, same_as_paper, source_of
-from .sparsity import main_direct
-from .statistics import spread
+from ..compare.families import labels_of, main_direct
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.paper_rows import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
+                                  source_of)
+from ..compare.statistics import spread
+from ..found.labels import CLASSIFIER, DIRECT, IMAGENET
+from ..found.run import Run
 
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
@@ -82,7 +83,7 @@ def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
 
 def _rows(group: Group, cells: Sequence[Cell], metric: Metric, tables) -> List[Dict[str, Any]]:
     """A row per cell, then the dense model's."""
-    labels = group.labels(cells)
+    labels = labels_of(cells)
     return [*(_row(group, cell, metric, tables, label) for cell, label in zip(cells, labels)),
             _row(group, None, metric, tables, 'dense')]
 

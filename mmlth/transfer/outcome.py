@@ -14,7 +14,7 @@ _MODELS = {('MaskRCNN', 80, False): ('detection', 'coco'),
 
 
 @dataclass
-class Report:
+class Outcome:
     """What became of each tensor.
 
     Args:

@@ -11,12 +11,12 @@ from mmlth.core import checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import why_not_writable, write_text
 from mmlth.engine.dump import read_dump
+from mmlth.metrics import DETECTION, KEYPOINTS, SEGMENTATION, main_metrics
 from mmlth.report.guard import Guard
 
+from ..found.run import Round, Run
 from .examples import keep_examples
-from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, main_metrics
 from .predictions import predict
-from .runs import Round, Run
 from .truth import training_counts
 
 _VERSION = 1
@@ -30,10 +30,10 @@ class Evaluations:
     """The evaluations of rounds, read from their folders or made and kept there.
 
     An evaluation is a dict with ``weights`` (their digest), ``loop``, ``precision`` and
-    ``flops`` (see :class:`mmlth.analysis.predictions.Predictions`), ``training_counts``
+    ``flops`` (see :class:`mmlth.analysis.measure.predictions.Predictions`), ``training_counts``
     (category -> training annotations, or None) and ``examples`` (see
-    :func:`mmlth.analysis.examples.keep_examples`), and ``left_out`` (what of these could not be
-    had -> why). It is kept as ``evaluation.json`` in
+    :func:`mmlth.analysis.measure.examples.keep_examples`), and ``left_out`` (what of these could
+    not be had -> why). It is kept as ``evaluation.json`` in
     the round's folder, and made anew when the weights of ``final.pth`` are no longer those.
 
     Args:

@@ -1,17 +1,15 @@
 """Sparsity of each layer (Fig. 2c), read from each round's ``sparsity.json``."""
 from statistics import fmean
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Sequence
 
-from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.state import read_json
 from mmlth.report import Figure, Section, Series
 
-from .groups import Cell, group_runs
-from .rows import BAND, BAND_TEXT, slug
-from .runs import Round, Run
-from .sparsity import main_direct
-from .statistics import spread
+from ..compare.families import main_direct
+from ..compare.groups import Cell, group_runs
+from ..compare.rows import BAND, BAND_TEXT, slug
+from ..compare.statistics import spread
+from ..found.run import Run, sparsity_report
 
 
 def layers_section(runs: Sequence[Run]) -> Section:
@@ -36,20 +34,6 @@ def layers_section(runs: Sequence[Run]) -> Section:
     return Section(
         'layers', 'Sparsity of each layer', f'{_text(rows)}\n\nWhere the weights were pruned, '
         f'mean over seeds. {BAND_TEXT}', rows, figures=figures, paper='Fig. 2c')
-
-
-def sparsity_report(entry: Round) -> Optional[Dict[str, Any]]:
-    """The round's ``sparsity.json``, see :func:`mmlth.core.report.sparsity_report`.
-
-    None if it is missing or not what mmlth writes.
-    """
-    try:
-        report = read_json(entry.folder / paths.SPARSITY)
-        for row in [report['network'], report['scope'], *report['layers']]:
-            row['name'] + '', row['weights'] + 0, row['zeros'] + 0, row['sparsity'] + 0.0
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return report
 
 
 def _layers(cell: Cell) -> List[Dict[str, Any]]:

@@ -5,13 +5,14 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 
-from .groups import Cell, Group, families, group_runs
-from .metrics import Metric
-from .rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
-from .runs import Run
-from .statistics import spread
+from ..compare.families import families
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
+from ..compare.statistics import spread
+from ..found.run import Run
 
 # Label of a line -> column of the curve.
 LINES = {'IoU with the final mask': 'iou_final', 'IoU by chance': 'chance',

@@ -3,14 +3,15 @@ from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 
-from .groups import Cell, Group, group_runs
-from .labels import DIRECT
-from .metrics import Metric
-from .rows import slug
-from .runs import Run
-from .statistics import Comparison
+from ..compare.families import labels_of
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import slug
+from ..compare.statistics import Comparison
+from ..found.labels import DIRECT
+from ..found.run import Run
 
 COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'ticket',
@@ -30,7 +31,7 @@ def verdict_section(runs: Sequence[Run]) -> Section:
     """
     rows, figures = [], []
     for group in group_runs(runs):
-        labels = group.labels(group.cells)
+        labels = labels_of(group.cells)
         for metric in group.metrics:
             compared = [(cell, label, group.compare(cell, metric))
                         for cell, label in zip(group.cells, labels)]

@@ -2,13 +2,13 @@
 from typing import Dict, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
-from .groups import Cell, Group, families, family_labels, group_runs
-from .labels import DIRECT
-from .metrics import Metric
-from .rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
-from .runs import Run
+from ..compare.families import curves_of, main_direct
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from ..found.run import Run
 
 
 def sparsity_section(runs: Sequence[Run]) -> Section:
@@ -69,29 +69,6 @@ def backbone_section(runs: Sequence[Run]) -> Section:
         rows, columns(), figures, paper='Fig. 3')
 
 
-def curves_of(group: Group) -> List[Tuple[str, List[Cell]]]:
-    """Label and cells of each curve: the direct ones and those of transferred tickets.
-
-    Of direct tickets the family with most sparsities stands for the method; others are shown
-    if they have two sparsities at least.
-    """
-    direct = sorted(families([c for c in group.cells if c.method == DIRECT], 'sparsity'),
-                    key=lambda f: (-_sparsities(f), -sum(len(c.runs) for c in f)))
-    direct = direct[:1] + [f for f in direct[1:] if _sparsities(f) > 1]
-    others = families([c for c in group.cells
-                       if c.settings.get('transfer') and not c.settings.get('control')],
-                      'sparsity')
-    usual = direct[0][0].settings if direct else None
-    labels = [*family_labels(direct, ['sparsity'], usual), *family_labels(others, ['sparsity'])]
-    return list(zip(labels, [*direct, *others]))
-
-
-def main_direct(group: Group) -> List[Cell]:
-    """The direct tickets that differ in sparsity alone; may be empty."""
-    labelled = curves_of(group)
-    return labelled[0][1] if labelled and labelled[0][0] == DIRECT else []
-
-
 def _by_data(groups: Sequence[Group]) -> Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]]:
     """Data set and task -> groups with direct tickets, where there are two or more."""
     found: Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]] = {}
@@ -113,7 +90,3 @@ def _change_line(group: Group, metric: Metric, cells: Sequence[Cell]) -> Series:
 
 def _network_sparsity(cell: Cell) -> float:
     return cell.network_sparsity
-
-
-def _sparsities(family: Sequence[Cell]) -> int:
-    return len({round(cell.scope_sparsity, 2) for cell in family})

@@ -4,8 +4,8 @@ from io import BytesIO
 from textwrap import fill
 from typing import List, Mapping, Sequence, Tuple
 
-from .bars import draw_bars, layout
 from .data import names_of, numbers
+from .plot_bars import layout, plot_bars
 from .section import Figure, Series
 from .style import GRID, INK, MUTED, PAPER, Style
 
@@ -20,8 +20,8 @@ _RC = {
 
 
 @dataclass
-class Drawing:
-    """One figure, drawn.
+class Plot:
+    """One figure, plotted.
 
     Args:
         wide: SVG for a page.
@@ -35,13 +35,13 @@ class Drawing:
     broad: bool
 
 
-def draw(figure: Figure, styles: Mapping[str, Style]) -> Drawing:
-    """Draw ``figure``.
+def plot(figure: Figure, styles: Mapping[str, Style]) -> Plot:
+    """Plot ``figure``.
 
     The same figure gives the same bytes.
 
     Args:
-        figure: What to draw.
+        figure: What to plot.
         styles: From :func:`mmlth.report.style.assign`.
 
     Raises:
@@ -51,11 +51,11 @@ def draw(figure: Figure, styles: Mapping[str, Style]) -> Drawing:
         raise ValueError(f'Figure {figure.key}: {figure.kind!r} with {len(figure.right)} series '
                          "on the right axis; kinds are 'lines' and 'bars', and bars have one axis")
     with _settings(figure, narrow=False):
-        canvas = _plot(figure, styles, narrow=False)
+        canvas = _canvas(figure, styles, narrow=False)
         wide, png = _svg(canvas), _png(canvas)
     with _settings(figure, narrow=True):
-        narrow = _svg(_plot(figure, styles, narrow=True))
-    return Drawing(wide, narrow, png, broad=canvas.get_figwidth() > 8)
+        narrow = _svg(_canvas(figure, styles, narrow=True))
+    return Plot(wide, narrow, png, broad=canvas.get_figwidth() > 8)
 
 
 def _settings(figure: Figure, narrow: bool):
@@ -64,7 +64,7 @@ def _settings(figure: Figure, narrow: bool):
                        'font.size': 9 if narrow else 10})
 
 
-def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
+def _canvas(figure: Figure, styles: Mapping[str, Style], narrow: bool):
     # Not pyplot: that would switch a notebook's backend and keep the figure alive.
     from matplotlib.figure import Figure as Canvas
     plan = layout(figure, narrow) if figure.kind == 'bars' else None
@@ -74,13 +74,13 @@ def _plot(figure: Figure, styles: Mapping[str, Style], narrow: bool):
     axes = canvas.add_subplot()
     names = names_of(figure)
     if plan:
-        handles = draw_bars(axes, figure, styles, plan)
+        handles = plot_bars(axes, figure, styles, plan)
     else:
-        handles = [_draw_line(axes, s, styles[s.label], names) for s in figure.series]
+        handles = [_plot_line(axes, s, styles[s.label], names) for s in figure.series]
         _axis(axes, figure, names)
         if figure.right:
             handles += _right_axis(axes, figure, styles, names)
-    handles += _draw_references(axes, figure, styles, plan is not None and plan.horizontal)
+    handles += _plot_references(axes, figure, styles, plan is not None and plan.horizontal)
     # Above the axes, where it hides nothing.
     canvas.legend(handles, labels, loc='outside upper left', ncols=columns,
                   handlelength=1.5 if plan else 2.8, columnspacing=1.4, borderaxespad=0.2)
@@ -103,7 +103,7 @@ def _legend(figure: Figure, width: float) -> Tuple[List[str], int, int]:
     return labels, columns, rows + sum(len(own) - 1 for own in lines)
 
 
-def _draw_line(axes, series: Series, style: Style, names: Sequence[str]):
+def _plot_line(axes, series: Series, style: Style, names: Sequence[str]):
     x = [names.index(str(v)) if names else v for v in series.x]
     y = numbers(series.y)
     line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
@@ -146,10 +146,10 @@ def _right_axis(axes, figure: Figure, styles, names: Sequence[str]) -> list:
     twin.set_ylabel(figure.right_label, labelpad=8)
     twin.grid(False)
     twin.margins(x=0.04, y=0.08)
-    return [_draw_line(twin, s, styles[s.label], names) for s in figure.right]
+    return [_plot_line(twin, s, styles[s.label], names) for s in figure.right]
 
 
-def _draw_references(axes, figure: Figure, styles, horizontal: bool) -> list:
+def _plot_references(axes, figure: Figure, styles, horizontal: bool) -> list:
     line, span = (axes.axvline, axes.axvspan) if horizontal else (axes.axhline, axes.axhspan)
     handles = []
     for reference in figure.references:

@@ -3,9 +3,10 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mmlth.report import Section
 
-from .groups import Cell, Group, group_runs
-from .runs import Found
-from .wording import first_text
+from ..compare.families import labels_of
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.wording import first_text
+from ..found.runs import Found
 
 COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 'seeds',
            'rounds': 'rounds', 'scope_sparsity': 'scope sparsity (%)',
@@ -60,7 +61,7 @@ def _ended_early(groups: Sequence[Group]) -> List[str]:
 
 
 def _rows(group: Group) -> List[Dict[str, Any]]:
-    labels = group.labels(group.cells)
+    labels = labels_of(group.cells)
     return [_row(group, cell, label) for cell, label in zip(group.cells, labels)]
 
 

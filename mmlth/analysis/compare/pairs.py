@@ -11,10 +11,10 @@ from mmlth.core import Ticket
 from mmlth.core.scope import groups_of
 from mmlth.core.similarity import chance_iou, iou
 
-from .groups import Cell, Group, family_labels, varied
-from .labels import DIRECT
-from .runs import Run
-from .sparsity import main_direct
+from ..found.labels import DIRECT
+from ..found.run import Run
+from .families import family_labels, main_direct, varied
+from .groups import Cell, Group
 
 ALL = 'all shared layers'
 _KEPT = 8       # masks in memory: many are compared several times
@@ -22,7 +22,7 @@ Mask = Dict[str, Tensor]
 
 
 @dataclass
-class Comparison:
+class MaskComparison:
     """Tickets that are compared pair by pair.
 
     Args:
@@ -45,7 +45,7 @@ class Comparison:
     apart: List[str] = field(default_factory=list)
 
 
-def find_comparisons(groups: Sequence[Group]) -> List[Comparison]:
+def find_comparisons(groups: Sequence[Group]) -> List[MaskComparison]:
     """Those of tickets that differ in their seed, their rounds or their task, measured."""
     load = lru_cache(_KEPT)(lambda path: Ticket.load(path).mask)
     return [comparison for comparison in _comparisons(groups) if _measure(comparison, load)]
@@ -91,11 +91,11 @@ def _density(mask: Mask) -> float:
     return sum(int(keep.sum()) for keep in mask.values()) / size if size else 0.0
 
 
-def _comparisons(groups: Sequence[Group]) -> Iterable[Comparison]:
+def _comparisons(groups: Sequence[Group]) -> Iterable[MaskComparison]:
     for group in groups:
         for cell in main_direct(group):
             pairs = list(itertools.combinations(cell.runs, 2))
-            yield Comparison('seeds', group.label, f'{cell.scope_sparsity:.0f} % sparsity', pairs)
+            yield MaskComparison('seeds', group.label, f'{cell.scope_sparsity:.0f} % sparsity', pairs)
         yield from _of_rounds(group)
     for one, other in itertools.combinations(groups, 2):
         if (one.model, one.data) != (other.model, other.data):
@@ -104,33 +104,33 @@ def _comparisons(groups: Sequence[Group]) -> Iterable[Comparison]:
         yield from _of_sources(group)
 
 
-def _of_rounds(group: Group) -> Iterable[Comparison]:
+def _of_rounds(group: Group) -> Iterable[MaskComparison]:
     """One-shot tickets against those that took more rounds to the same sparsity."""
     for family in varied(group, 'rounds'):
         family = sorted(family, key=lambda cell: cell.settings['rounds'])
         for cell in family[1:]:
             first, last = family[0].settings['rounds'], cell.settings['rounds']
             label = family_labels([family[:1]], ['rounds'])[0]
-            yield Comparison(
+            yield MaskComparison(
                 'rounds', group.label, f'{label}, {cell.scope_sparsity:.0f} % sparsity: '
                 f'{first} and {last} rounds', _by_seed(family[0], cell))
 
 
-def _of_tasks(one: Group, other: Group) -> Iterable[Comparison]:
+def _of_tasks(one: Group, other: Group) -> Iterable[MaskComparison]:
     """Direct tickets of two models or data sets, of the same scope sparsity."""
     for a, b in itertools.product(main_direct(one), main_direct(other)):
         if abs(a.scope_sparsity - b.scope_sparsity) < 1:
-            yield Comparison('tasks', f'{one.label} and {other.label}',
+            yield MaskComparison('tasks', f'{one.label} and {other.label}',
                              f'{a.scope_sparsity:.0f} % sparsity', _by_seed(a, b))
 
 
-def _of_sources(group: Group) -> Iterable[Comparison]:
+def _of_sources(group: Group) -> Iterable[MaskComparison]:
     """Direct tickets against those that were transferred to the same model."""
     direct = main_direct(group)
     for cell in group.cells:
         if cell.settings.get('transfer') and not cell.settings.get('control') and direct:
             own = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity))
-            yield Comparison(
+            yield MaskComparison(
                 'tasks', group.label, f'{DIRECT} ({own.scope_sparsity:.0f} %) and {cell.method} '
                 f'({cell.scope_sparsity:.0f} %)', _by_seed(own, cell))
 
@@ -142,7 +142,7 @@ def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:
     return pairs or [(a.runs[0], b.runs[0])]
 
 
-def _measure(comparison: Comparison, load: Callable[[Path], Mask]) -> bool:
+def _measure(comparison: MaskComparison, load: Callable[[Path], Mask]) -> bool:
     """Fill in what the pairs have in common; False if that is nothing."""
     for runs in comparison.pairs:
         if any(run.ticket.ticket is None or not run.ticket.ticket.is_file() for run in runs):

@@ -1,10 +1,10 @@
 """Rows of tables and lines of figures that several analyses share."""
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
 
 from .groups import Cell, Group
-from .metrics import Metric
 from .statistics import Spread, spread
 
 # The paper's figures: "error bands are within 3 times the standard deviation".

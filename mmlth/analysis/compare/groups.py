@@ -1,14 +1,13 @@
-"""Runs that may be averaged and compared: same training, same settings, families of settings."""
+"""Runs that may be averaged and compared: same training, same settings."""
 import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from mmlth.analysis.wording import settings_text
+from mmlth.metrics import Metric, main_metrics
 
-from .labels import DIRECT, method_label
-from .metrics import Metric, main_metrics
-from .runs import Run
-from .settings import training_settings
+from ..found.labels import DIRECT
+from ..found.run import Run
+from ..found.trainings import training_settings
 from .statistics import BySeed, Comparison, compare
 
 
@@ -26,7 +25,7 @@ class Cell:
 
     @property
     def method(self) -> str:
-        """See :func:`mmlth.analysis.labels.method_label`."""
+        """See :func:`mmlth.analysis.found.labels.method_label`."""
         return self.runs[0].method
 
     @property
@@ -103,11 +102,6 @@ class Group:
         """The cell's tickets against the dense model; None if either was not measured."""
         return compare(self.dense(metric), cell.values(metric))
 
-    @staticmethod
-    def labels(cells: Sequence[Cell]) -> List[str]:
-        """What each cell is called beside the others, apart from its sparsity."""
-        return family_labels([[cell] for cell in cells], ['sparsity'])
-
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:
     """Groups in the order of their labels."""
@@ -136,56 +130,10 @@ def _difference(group: Group, same: Sequence[Group]) -> str:
     return text if short else f'training {same.index(group) + 1}'
 
 
-def families(cells: Iterable[Cell], *vary: str) -> List[List[Cell]]:
-    """Cells that differ in the settings ``vary`` alone, as lists in the order of ``cells``."""
-    found: Dict[str, List[Cell]] = {}
-    for cell in cells:
-        found.setdefault(_key(cell.settings, vary), []).append(cell)
-    return list(found.values())
-
-
-def varied(group: Group, *vary: str) -> List[List[Cell]]:
-    """The families in which the first of ``vary`` takes two values or more."""
-    return [family for family in families(group.cells, *vary)
-            if len({_key({vary[0]: cell.settings.get(vary[0])}) for cell in family}) > 1]
-
-
-def family_labels(members: Sequence[List[Cell]], vary: Sequence[str],
-                  usual: Optional[Dict[str, Any]] = None) -> List[str]:
-    """The method of each family, and in which settings it is not as usual.
-
-    Args:
-        members: Families.
-        vary: The settings in which cells of a family differ.
-        usual: The settings that go without saying. Default: None, of the families with
-            the same method those that most of them have.
-    """
-    labels = [method_label({k: v for k, v in family[0].runs[0].settings.items()
-                            if k not in vary}) for family in members]
-    result = []
-    for family, label in zip(members, labels):
-        same = [f[0].settings for f, other in zip(members, labels) if other == label]
-        reference = usual or {key: _most([s.get(key) for s in same]) for key in same[0]}
-        differs = {key: value for key, value in family[0].settings.items() if key not in vary
-                   and _key({key: value}) != _key({key: reference.get(key)})}
-        if 'early_bird' in differs:     # how often it looked does not matter
-            stop = (differs.pop('early_bird') or {}).get('stop')
-            if 'at' not in (stop or {}):    # that is in the label
-                differs['stop'] = stop
-        result.append(f'{label}, {settings_text(differs)}' if differs else label)
-    return result
-
-
-def _most(values: Sequence[Any]) -> Any:
-    """The value that most have; of several one that is off or none, else the first."""
-    texts = [_key({'': value}) for value in values]
-    return max(values, key=lambda value: (texts.count(_key({'': value})), not value))
-
-
 def _cells(runs: Sequence[Run]) -> List[Cell]:
     found: Dict[str, List[Run]] = {}
     for run in runs:
-        key = _key(_shared(run))
+        key = key_of(_shared(run))
         if run.settings.get('transfer'):    # its sparsity is its source's
             key += f'{run.ticket.network_sparsity:.3f}'
         found.setdefault(key, []).append(run)
@@ -211,6 +159,7 @@ def _shared(run: Run) -> Dict[str, Any]:
     return settings
 
 
-def _key(settings: Dict[str, Any], without: Sequence[str] = ()) -> str:
+def key_of(settings: Dict[str, Any], without: Sequence[str] = ()) -> str:
+    """Equal for equal settings, apart from those in ``without``."""
     return json.dumps({k: v for k, v in settings.items() if k not in without},
                       sort_keys=True, default=str)

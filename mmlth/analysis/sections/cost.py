@@ -1,15 +1,15 @@
 """What a ticket cost, and what the sparse network would cost to run and to keep."""
 from statistics import fmean
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Section
 
-from .evaluate import Evaluations
-from .flops import sparse_flops
-from .groups import Cell, Group, family_labels, group_runs
-from .layers import sparsity_report
-from .runs import Round, Run
+from ..compare.families import labels_of
+from ..compare.groups import Cell, Group, group_runs
+from ..flops import sparse_flops
+from ..found.run import Round, Run, sparsity_report
+from ..measure.evaluate import Evaluations
 
 _TRAINING = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
@@ -32,7 +32,7 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
         UserError: No run says how long it trained.
     """
     rows = [_training_row(group, cell, name) for group in group_runs(runs)
-            for cell, name in _named(group)
+            for cell, name in zip(group.cells, labels_of(group.cells))
             if any(entry.iterations for run in cell.runs for entry in run.rounds)]
     if not rows:
         raise UserError('no run says how many iterations it trained')
@@ -66,7 +66,7 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
     """
     rows = []
     for group in group_runs(runs):
-        for cell, name in _named(group):
+        for cell, name in zip(group.cells, labels_of(group.cells)):
             rows += _network_row(group, cell, name, evaluations)
     if not rows:
         raise UserError('no run has a readable sparsity.json')
@@ -100,12 +100,6 @@ def trained_images(run: Run) -> Optional[int]:
     if not batch or run.ticket.length.chain is None:
         return None
     return sum(batch * entry.length.own * (entry.processes or 1) for entry in run.rounds)
-
-
-def _named(group: Group) -> List[Tuple[Cell, str]]:
-    """Each cell, and what tells it apart from the others apart from its sparsity."""
-    names = family_labels([[cell] for cell in group.cells], ['sparsity'])
-    return list(zip(group.cells, names))
 
 
 def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:

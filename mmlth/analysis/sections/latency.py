@@ -4,9 +4,10 @@ from typing import Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section
 
-from .groups import Cell, families, family_labels, group_runs
-from .rows import BAND_TEXT, columns, line, row, slug, ticket_spread
-from .runs import Run
+from ..compare.families import families, family_labels
+from ..compare.groups import Cell, group_runs
+from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
+from ..found.run import Run
 
 
 def latency_section(runs: Sequence[Run]) -> Section:

@@ -3,10 +3,10 @@ import json
 from typing import Any, Dict, List, Optional
 
 from mmlth import paper
+from mmlth.metrics import DETECTION, KEYPOINTS, SEGMENTATION, Metric
 
+from ..found.labels import DIRECT, IMAGENET
 from .groups import Cell, Group
-from .labels import DIRECT, IMAGENET
-from .metrics import DETECTION, KEYPOINTS, SEGMENTATION, Metric
 
 # Model and data -> the tasks for which the paper used it. (Keypoint R-CNN finds boxes too, but
 # of persons alone.)

@@ -2,7 +2,7 @@
 from statistics import fmean
 from typing import Any, Callable, Dict, Hashable, List, Optional
 
-from .evaluate import TASKS, Evaluation, Evaluations
+from ..measure.evaluate import TASKS, Evaluation, Evaluations
 from .groups import Cell, Group
 from .statistics import Spread, spread
 from .wording import first_text

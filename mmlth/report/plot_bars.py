@@ -50,8 +50,8 @@ def layout(figure: Figure, narrow: bool) -> Layout:
                   places)
 
 
-def draw_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -> list:
-    """Draw the bars of ``figure``, with whiskers where there are errors.
+def plot_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -> list:
+    """Plot the bars of ``figure``, with whiskers where there are errors.
 
     Returns:
         list: A handle for the legend per series.

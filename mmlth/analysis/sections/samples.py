@@ -6,14 +6,14 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
 from mmlth.engine.chain.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
-from mmlth.report.picture import draw_columns
+from mmlth.report.picture import render_columns
 
-from .changes import missing_text
-from .evaluate import Evaluations
-from .groups import Cell, Group, group_runs
-from .rows import slug
-from .runs import Run
-from .sparsity import main_direct
+from ..compare.changes import missing_text
+from ..compare.families import main_direct
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import slug
+from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 _WANTED = 80        # scope sparsity in percent; the nearest is shown
 
@@ -38,7 +38,7 @@ def samples_section(runs: Sequence[Run], evaluations: Evaluations, folder) -> Se
         '(if there are not so many, those with the most), whatever is predicted on them. Left: '
         'ground truth; middle: the dense model; right: the ticket of the lowest seed whose '
         f'sparsity is nearest to {_WANTED} %. Predictions with a score of {SCORE} and above are '
-        'drawn; where none reaches it, none is.', pictures=pictures)
+        'shown; where none reaches it, none is.', pictures=pictures)
 
 
 def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:
@@ -63,13 +63,13 @@ def _pictures(group: Group, run: Run, evaluations: Evaluations, folder: Path) ->
         if example['image_id'] not in of_ticket:
             continue
         columns = [('ground truth', example['truth']),
-                   ('dense', drawn(example)),
+                   ('dense', _shown_predictions(example)),
                    (f'ticket, {100 * run.ticket.scope_sparsity:.0f} % of the scope pruned',
-                    drawn(of_ticket[example['image_id']]))]
+                    _shown_predictions(of_ticket[example['image_id']]))]
         key = slug('sample', group.label, example['image_id'])
         path = folder / f'{key}.png'
         with whole_file(path) as part:
-            draw_columns(example, columns).save(part, 'PNG')
+            render_columns(example, columns).save(part, 'PNG')
         counts = ', '.join(f'{len(objects)} {title.split(",")[0]}' for title, objects in columns)
         pictures.append(Picture(
             key, path, f'{group.label}, image {example["image_id"]}, seed {run.seed}. '
@@ -77,6 +77,6 @@ def _pictures(group: Group, run: Run, evaluations: Evaluations, folder: Path) ->
     return pictures
 
 
-def drawn(example: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """The predictions that are drawn."""
+def _shown_predictions(example: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The predictions that are shown."""
     return [found for found in example['predictions'] if found['score'] >= SCORE]

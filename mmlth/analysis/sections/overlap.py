@@ -6,11 +6,11 @@ from mmlth.core.errors import UserError
 from mmlth.core.similarity import pruned_iou
 from mmlth.report import Figure, Section, Series
 
-from .groups import group_runs
-from .pairs import ALL, Comparison, find_comparisons
-from .rows import slug
-from .runs import Run
-from .wording import first_text
+from ..compare.groups import group_runs
+from ..compare.pairs import ALL, MaskComparison, find_comparisons
+from ..compare.rows import slug
+from ..compare.wording import first_text
+from ..found.run import Run
 
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
@@ -44,7 +44,7 @@ def overlap_sections(runs: Sequence[Run]) -> List[Section]:
     return [parts, layers]
 
 
-def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
+def _rows(found: Sequence[MaskComparison], level: str) -> List[Dict[str, Any]]:
     rows = []
     for comparison in found:
         for number, (name, pairs) in enumerate(getattr(comparison, level).items(), 1):
@@ -59,7 +59,7 @@ def _rows(found: Sequence[Comparison], level: str) -> List[Dict[str, Any]]:
     return rows
 
 
-def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
+def _figures(found: Sequence[MaskComparison], level: str) -> List[Figure]:
     """One per kind and model; each comparison with its chance level beside it."""
     figures, layers = [], level == 'layers'
     for kind, group in _drawn(found):
@@ -80,7 +80,7 @@ def _figures(found: Sequence[Comparison], level: str) -> List[Figure]:
     return figures
 
 
-def _drawn(found: Sequence[Comparison]) -> List[Tuple[str, str]]:
+def _drawn(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
     """Kind and model of the figures: of each kind those farthest above chance."""
     chosen: List[Tuple[str, str]] = []
     for kind in _KINDS:
@@ -94,7 +94,7 @@ def _drawn(found: Sequence[Comparison]) -> List[Tuple[str, str]]:
     return chosen
 
 
-def _text(found: Sequence[Comparison]) -> str:
+def _text(found: Sequence[MaskComparison]) -> str:
     """What the numbers are, and how far each kind of overlap is above chance."""
     return '\n\n'.join([
         'Intersection over union (IoU) of the weights that survive in two tickets, of layers '
@@ -108,7 +108,7 @@ def _text(found: Sequence[Comparison]) -> str:
           if any(c.kind == kind for c in found))])
 
 
-def _summary(text: str, found: Sequence[Comparison]) -> str:
+def _summary(text: str, found: Sequence[MaskComparison]) -> str:
     """Of all comparisons of a kind the least and the most above chance."""
     low, high = (pick(found, key=_above_chance) for pick in (min, max))
     sentence = f'Tickets {text}: ' + (
@@ -120,13 +120,13 @@ def _summary(text: str, found: Sequence[Comparison]) -> str:
     return sentence
 
 
-def _one(comparison: Comparison) -> str:
+def _one(comparison: MaskComparison) -> str:
     return (f'{_above_chance(comparison):+.3f} above chance layer by layer '
             f'(IoU {_mean(comparison.parts[ALL])[0]:.3f}: {comparison.group}, '
             f'{comparison.label})')
 
 
-def _above_chance(comparison: Comparison) -> float:
+def _above_chance(comparison: MaskComparison) -> float:
     iou, _, by_layer, *_ = _mean(comparison.parts[ALL])
     return iou - by_layer
 
@@ -138,5 +138,5 @@ def _of_the_pruned(pairs: Sequence[tuple]) -> Dict[str, float]:
 
 
 def _mean(pairs: Sequence[tuple]) -> List[float]:
-    """Over pairs of the numbers of :func:`mmlth.analysis.pairs.compare_masks`."""
+    """Over pairs of the numbers of :func:`mmlth.analysis.compare.pairs.compare_masks`."""
     return [fmean(values) for values in zip(*pairs)]

@@ -2,16 +2,16 @@
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth import paper
-from mmlth.analysis.wording import value_text
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Section
 
-from .groups import Cell, Group, group_runs, varied
-from .layers import sparsity_report
-from .metrics import Metric
-from .runs import Run
-from .same import NOTE, is_plain, paper_cells, paper_columns, same_as_paper
-from .statistics import spread
+from ..compare.families import varied
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.paper_rows import NOTE, is_plain, paper_cells, paper_columns, same_as_paper
+from ..compare.statistics import spread
+from ..compare.wording import value_text
+from ..found.run import Run, sparsity_report
 
 MODULES = ('base', 'top', 'rpn', 'head')
 

@@ -1,4 +1,4 @@
-"""Draw scanned digits, enlarged, turned and coloured, and textures to draw them on.
+"""Render scanned digits, enlarged, turned and coloured, and textures to put them on.
 
 All arithmetic is integers, or elementwise floating point, so that a seed gives the
 same pixels on every machine: no matrix product (BLAS), no floating-point mean.
@@ -57,7 +57,7 @@ def stretch(grid, size):
     return rows[:, low] * (1 - t) + rows[:, low + 1] * t
 
 
-def draw_glyph(rng, glyph, height):
+def render_glyph(rng, glyph, height):
     """Turn, slant and scale an enlarged glyph.
 
     Args:

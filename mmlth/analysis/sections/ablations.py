@@ -4,9 +4,11 @@ from typing import Callable, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from .groups import Cell, Group, family_labels, group_runs, varied
-from .rows import BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug, ticket_spread
-from .runs import Run
+from ..compare.families import family_labels, varied
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
+                            ticket_spread)
+from ..found.run import Run
 
 
 def rewinding_section(runs: Sequence[Run]) -> Section:

@@ -8,12 +8,13 @@ from scipy.stats import spearmanr
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from .changes import change, dense_of, kinds_of, missing_text, protocol_of, tickets_of, values
-from .evaluate import TASKS, Evaluations
-from .groups import Cell, group_runs
-from .rows import slug
-from .runs import Run
-from .sparsity import main_direct
+from ..compare.changes import (change, dense_of, kinds_of, missing_text, protocol_of, tickets_of,
+                               values)
+from ..compare.families import main_direct
+from ..compare.groups import Cell, group_runs
+from ..compare.rows import slug
+from ..found.run import Run
+from ..measure.evaluate import TASKS, Evaluations
 
 _WANTED = (80, 90)      # the paper's sparsities in percent; the nearest are taken
 Row = Dict[str, Any]
