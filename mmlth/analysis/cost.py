@@ -3,10 +3,10 @@ from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
+from mmlth.core.flops import sparse_flops
 from mmlth.report import Section
 
 from .evaluate import Evaluations
-from .flops import sparse_flops
 from .groups import Cell, Group, family_labels, group_runs
 from .layers import sparsity_report
 from .runs import Round, Run

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 from torch import Tensor
 
 from mmlth.core import Ticket
-from mmlth.core.scope import groups_of
+from mmlth.core.parts import groups_of
 from mmlth.core.similarity import chance_iou, iou
 
 from .groups import Cell, Group, family_labels, varied

@@ -10,12 +10,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
+from mmlth.core.flops import count_flops
 from mmlth.engine.hooks.ticket_hook import bare_model
 from mmlth.engine.round_runner import RoundRunner
 from mmlth.engine.rounds import evaluation_config
 from mmlth.engine.samples import skeleton_of
 
-from .flops import count_flops
 from .precision import measure, measure_voc, with_results
 from .quiet import quiet
 from .truth import to_coco
@@ -32,7 +32,7 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``; None before
+        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``; None before
             PyTorch 2.1.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.

@@ -7,11 +7,11 @@ from written import write_lottery
 
 from mmlth.analysis.cost import network_cost_section, training_cost_section
 from mmlth.analysis.evaluate import Evaluations
-from mmlth.analysis.flops import count_flops, sparse_flops
 from mmlth.analysis.runs import read_run
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
+from mmlth.core.flops import count_flops, sparse_flops
 from mmlth.engine.lottery_state import read_json
 
 

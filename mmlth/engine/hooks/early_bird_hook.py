@@ -9,8 +9,8 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.rewind import rewind_iteration
 from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
+from mmlth.core.steps import rewind_iteration
 from mmlth.registry import HOOKS
 from mmlth.report.draw import draw
 from mmlth.report.style import assign
