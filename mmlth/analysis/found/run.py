@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional
 from mmengine.config import Config
 
 from mmlth.core import paths
-from mmlth.engine.lengths import Length
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.lengths import Length
+from mmlth.engine.chain.state import read_json
 from mmlth.metrics import Metric, main_metrics
 
 
@@ -132,7 +132,7 @@ class Run:
 
 
 def sparsity_report(entry: Round) -> Optional[Dict[str, Any]]:
-    """The round's ``sparsity.json``, see :func:`mmlth.core.report.sparsity_report`.
+    """The round's ``sparsity.json``, see :func:`mmlth.core.counts.sparsity_report`.
 
     None if it is missing or not what mmlth writes.
     """
