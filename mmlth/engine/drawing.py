@@ -185,7 +185,7 @@ def find_rewind_point(hook, runner) -> Optional[Path]:
     if hook.rewind is None and keeps_weights:
         return None
     path = Path(hook.rewind or Path(runner.work_dir) / paths.REWIND)
-    if own is not None and own.iteration > runner.iter:
+    if own is not None and own.point is None and own.iteration > runner.iter:
         raise UserError(
             f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training after '
             f'{runner.iter} iterations, before the rewind point {own.to!r} (iteration '
@@ -204,6 +204,9 @@ def meta_of(hook, runner, source: str) -> dict:
         checkpoint=str(Path(runner.work_dir) / paths.FINAL), start=source,
         iterations=runner.iter, seed=runner.seed, round=hook.round + 1, control=hook.control,
         learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups])
+    if hook.noted is not None:      # another training has ended, elsewhere
+        common.update(iterations=hook.noted['iterations'], dense=hook.noted,
+                      learning_rates=hook.noted['learning_rates'])
     if hook.transfer is not None:   # nothing was drawn
         return dict(common, transfer=carried(runner).meta['transfer'])
     scope = hook.scope

@@ -15,7 +15,7 @@ from .chain.final import plain
 from .chain.rounds import evaluation_config
 from .dump import NOT_PLAIN, parse
 from .example import example
-from .from_checkpoint import load_weights
+from .loading import load_weights
 from .preview import build_model
 from .reading import read_checkpoint
 

@@ -1,5 +1,4 @@
 """A lottery whose ticket comes from another model (the paper, 4.2 and Table 4)."""
-import hashlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
@@ -12,6 +11,7 @@ from mmlth.transfer import Outcome, match_names, read_source, transfer
 
 from .kernel_check import warn_of_refilled
 from .ranks import together
+from .reading import file_digest
 from .runners import bare_model
 
 
@@ -105,15 +105,6 @@ def transfer_at_start(hook, runner) -> None:
 def carried(runner) -> Ticket:
     """What :func:`transfer_at_start` has kept."""
     return Ticket.load(Path(runner.work_dir) / paths.START_MASK)
-
-
-def file_digest(path) -> str:
-    """SHA-256 of a file's bytes."""
-    sha = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            sha.update(block)
-    return sha.hexdigest()
 
 
 def _listed(values: Mapping[str, Any]) -> str:

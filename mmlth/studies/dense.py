@@ -44,7 +44,7 @@ def is_shareable(cfg: Config) -> bool:
     prune = build_hook(cfg, PruneHook)
     drawn_at_end = prune.at == 'end' or prune.transfer is not None
     # A transferred ticket may do without a dense training.
-    return find_hook(cfg, EarlyBirdHook) is None and prune.dense and drawn_at_end
+    return find_hook(cfg, EarlyBirdHook) is None and prune.dense is True and drawn_at_end
 
 
 def find(root: Path, name: str, points: Iterable[str]) -> Path:

@@ -8,7 +8,7 @@ from mmlth.analysis import analyze
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
-from mmlth.engine.chain.lengths import ended_early, lengths
+from mmlth.engine.chain.lengths import ended_early, is_trained, lengths
 from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 
@@ -32,7 +32,7 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
                  for run in study.runs if is_finished(root, run)}
     dense = {runs[name].dense: rounds[0]['metrics'] for name, rounds in lotteries.items()
-             if not ended_early(rounds[0]) and rounds[0]['iterations']}
+             if not ended_early(rounds[0]) and is_trained(rounds[0])}
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)

@@ -13,7 +13,7 @@ from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label
 from .run import Round, Run
-from .trainings import read_config, read_settings, training_hash
+from .trainings import given_settings, read_config, read_settings, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 
@@ -116,13 +116,16 @@ def _read(folder: Path, study: Optional[str]):
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
     cfg = read_config(lottery)
-    settings = read_settings(cfg)
+    settings, given = read_settings(cfg), lottery['rounds'][0].get('given')
+    if given:
+        settings.update(given_settings(given))
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
-        settings=settings, training=training_hash(cfg),
+        settings=settings,
+        training=training_hash(cfg) + (given['dense']['sha256'][:12] if given else ''),
         rounds=[_round(folder, entry, length, cfg) for entry, length in zip(
             lottery['rounds'], lengths(lottery['rounds'], cfg))],
         cfg=cfg, rewound_to=rewound_to(lottery['rounds'], cfg), study=study)
@@ -139,6 +142,8 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) 
         iterations=entry.get('iterations', 0),
         planned_iterations=entry.get('planned_iterations', 0), length=length,
         ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
-        found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),
+        found_early=ended_by_early_bird(entry, cfg),
+        given=(entry.get('given') or {}).get('dense', {}).get('file'),
+        processes=entry.get('processes'),
         seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
         ticket_bytes=entry.get('ticket_bytes'))

@@ -1,6 +1,7 @@
 """What a lottery was set to: its hooks' arguments, and all that decides its dense training."""
 import hashlib
 import json
+from pathlib import PurePath
 from typing import Any, Dict, List, Mapping
 
 from mmengine.config import Config
@@ -49,6 +50,19 @@ def read_settings(cfg: Config) -> Dict[str, Any]:
     return settings
 
 
+def given_settings(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """What stands for the files that a lottery was given: which they are is no setting.
+
+    Args:
+        given: Of its round 0 in ``lottery.json``.
+    """
+    point, found = given.get('rewind'), dict(dense='given', point=None)
+    if point:
+        iteration = point['iterations']
+        found['to'] = PurePath(point['file']).name if iteration is None else f'{iteration}it'
+    return found
+
+
 def training_hash(cfg: Config) -> str:
     """Equal for lotteries with the same dense training and evaluation, but for the seed."""
     text = json.dumps(training_settings(cfg), sort_keys=True)
@@ -69,7 +83,8 @@ def training_settings(cfg: Config) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for key, value in {**{key: config.get(key) for key in _TRAINING}, **kept}.items():
         found.update(_flat(value, key))
-    return found
+    given = [hook['dense'] for hook in ours if isinstance(hook.get('dense'), str)]
+    return {**found, 'dense': PurePath(given[0]).name} if given else found
 
 
 def _hooks(config: Mapping[str, Any]) -> List[Any]:

@@ -1,5 +1,6 @@
 """How long the rounds of a lottery were trained, and which ended before their schedule."""
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
@@ -16,11 +17,12 @@ _GOES_ON = ('lr', 'finetune')
 
 @dataclass(frozen=True)
 class Length:
-    """Iterations of a round; None where the rewind point's iteration is not known.
+    """Iterations of a round; None where those of the rewind point or a given model are not known.
 
     Args:
         own: That the round itself has trained. One that resumes the schedule at the rewind
-            point has not trained those before it.
+            point has not trained those before it. Of a given dense model, those of its training
+            elsewhere, where its checkpoint tells.
         from_start: Of its weights since their initialisation: up to the rewind point and from
             there, or through all rounds where they are not rewound.
         chain: Of all rounds that lead to it, itself included: what it costs.
@@ -42,7 +44,7 @@ def lengths(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> List[Length]:
     resumes = rewind.schedule == 'resume' and mode != 'finetune'
     found: List[Length] = []
     for entry in rounds:
-        index, own = entry['round'], entry.get('iterations', 0)
+        index, own = entry['round'], iterations_of(entry)
         afresh = control == 'fresh_weights' and index == len(rounds) - 1
         if index == 0 or afresh:
             start: Optional[int] = 0
@@ -51,7 +53,7 @@ def lengths(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> List[Length]:
         else:
             start = point
         if index > 0 and resumes and not afresh:
-            own = None if point is None else max(0, own - point)
+            own = None if None in (point, own) else max(0, own - point)
         found.append(Length(own, _sum(start, own), _sum(found[-1].chain if found else 0, own)))
     return found
 
@@ -63,7 +65,7 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int
     iteration-based training: how many iterations such an epoch has is not in the work dir.
     """
     noted = rounds[0].get('rewind_iteration')
-    if noted is not None:
+    if noted is not None or rounds[0].get('given'):
         return noted
     to = str((build_hook(cfg, RewindHook) or RewindHook()).to).strip()
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
@@ -74,6 +76,17 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int
         return rewind_iteration(to, total, round(total / epochs) if epochs else 1)
     except UserError:       # it lies behind an end that is not noted either
         return None
+
+
+def iterations_of(entry: Mapping[str, Any]) -> Optional[int]:
+    """How long a round was trained, elsewhere too; None of a given model that does not tell."""
+    return entry['given']['dense']['iterations'] if entry.get('given') else (
+        entry.get('iterations', 0))
+
+
+def is_trained(entry: Mapping[str, Any]) -> bool:
+    """Whether a round has a trained model: a round 0 may have drawn a mask alone."""
+    return iterations_of(entry) != 0
 
 
 def ended_early(entry: Mapping[str, Any]) -> bool:
@@ -99,7 +112,10 @@ def ended_by_early_bird(entry: Mapping[str, Any], cfg: Config) -> bool:
 
 def name_of(entry: Dict[str, Any]) -> str:
     """What a round is called where rounds are compared: its number, and if it is dense."""
-    words = [] if entry['round'] else ['dense' if entry.get('iterations') else 'not trained']
+    given = entry.get('given')
+    words = [] if entry['round'] else (
+        ['given', PurePath(given['dense']['file']).name] if given else
+        ['dense' if is_trained(entry) else 'not trained'])
     words += ['ended early'] if ended_early(entry) else []
     return f'{entry["round"]} ({", ".join(words)})' if words else str(entry['round'])
 

@@ -4,7 +4,7 @@ import gc
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import torch
 from mmengine.config import Config
@@ -28,6 +28,7 @@ from . import report
 from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
+from .given import Notes, check_same_files, note_given
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .preflight import check_config, count_rounds
 from .round_runner import RoundRunner
@@ -59,6 +60,7 @@ class LotteryRunner:
         self.cfg = cfg if isinstance(cfg, Config) else Config(cfg)
         keep_amp(self.cfg)
         self.work_dir = Path(self.cfg.work_dir).absolute()
+        self.given: Optional[Notes] = None      # of checkpoints that a new lottery begins with
 
     @classmethod
     def from_cfg(cls, cfg) -> 'LotteryRunner':
@@ -69,6 +71,7 @@ class LotteryRunner:
         """Run all rounds that are not finished; return the last round's model."""
         check_config(self.cfg)
         self._init_dist()
+        self.given = None if self._goes_on() else note_given(self.cfg)
         rounds = count_rounds(self.cfg)
         self._fix_seed()
         state = self._open_state(rounds)
@@ -109,10 +112,11 @@ class LotteryRunner:
         """One seed for all rounds and resumptions, where the config leaves it open."""
         randomness = dict(self.cfg.get('randomness') or {})
         if randomness.get('seed') is None:
-            path = self.work_dir / paths.LOTTERY
-            if self.cfg.get('resume') and path.exists():
-                saved = read_lottery(path)['config'].get('randomness') or {}
+            if self._goes_on():
+                saved = read_lottery(self.work_dir / paths.LOTTERY)['config'].get('randomness') or {}
                 randomness['seed'] = saved.get('seed')
+            elif self.given and self.given['dense']['seed'] is not None:
+                randomness['seed'] = self.given['dense']['seed']    # as that training had it
             else:
                 randomness['seed'] = sync_random_seed()
             self.cfg.randomness = randomness
@@ -121,12 +125,13 @@ class LotteryRunner:
         """The chain as it stands, the same on every rank."""
         state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
         try:
-            if self.cfg.get('resume') and state.path.exists():
+            if self._goes_on():
                 self._resume(state)
             elif holds_results(self.work_dir):
                 raise UserError(
                     f'{self.work_dir} already holds a lottery. Continue it with --resume, '
                     'or choose another --work-dir; nothing there was touched.')
+            state.rounds[0]['given'] = state.rounds[0]['given'] or self.given
         except UserError as error:
             problem = error
         shared = [state.rounds, problem]
@@ -141,10 +146,14 @@ class LotteryRunner:
                 state.save()
         return state
 
+    def _goes_on(self) -> bool:
+        return bool(self.cfg.get('resume')) and (self.work_dir / paths.LOTTERY).exists()
+
     def _resume(self, state: LotteryState) -> None:
         """Take over where the chain stands, and say what is other than it was."""
         for text in state.resume():
             self._say(f'Goes on with another config, which trains the same: {text}')
+        check_same_files(state.rounds[0]['given'])
         self.cfg.load_from = state.config.get('load_from')
         others = check_processes(state.rounds, self.work_dir, self.cfg, get_world_size())
         if others:
@@ -172,11 +181,13 @@ class LotteryRunner:
     def _run_round(self, state: LotteryState, entry: Dict[str, Any], rounds: int):
         index, began = entry['round'], time.time()
         before = entry['seconds']
-        self._say(f'Round {index}/{rounds} begins: '
-                  f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
+        given = (entry['given'] or {}).get('dense')
+        what = f'the ticket of round {index}' if index else (
+            f'the dense model, {given["file"]}, is evaluated' if given else 'the dense model')
+        self._say(f'Round {index}/{rounds} begins: {what}.')
         if entry['status'] == 'done':       # its weights are gone, and what was measured of them
             entry['metrics'] = {}
-        entry.update(status='running', processes=get_world_size(),
+        entry.update(status='running', processes=None if given else get_world_size(),
                      ticket_digest=ticket_digest(self.work_dir, index) if index else None)
         if is_main_process():
             state.save()
@@ -184,14 +195,15 @@ class LotteryRunner:
         check_files(cfg, paths.round_dir(self.work_dir, index), index)
         runner = RoundRunner.from_cfg(cfg)
         metrics = MetricsHook(
-            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
+            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'],
+            given=given is not None)
         runner.register_hook(metrics)
         runner.register_hook(FirstLookHook())
         runner.register_hook(CurvesHook())
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():
-                entry.update(self._finish(runner, index), metrics=metrics.metrics, status='done',
+                entry.update(self._finish(runner, entry), metrics=metrics.metrics, status='done',
                              seconds=round(before + time.time() - began, 1))
                 state.save()
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
@@ -205,16 +217,19 @@ class LotteryRunner:
         if is_main_process():
             state.save()
 
-    def _finish(self, runner: Runner, index: int) -> Dict[str, Any]:
+    def _finish(self, runner: Runner, entry: Mapping[str, Any]) -> Dict[str, Any]:
         """Write ``final.pth`` and the round's sparsity; return what the chain notes."""
+        index, given = entry['round'], (entry['given'] or {}).get('dense')
         folder = paths.round_dir(self.work_dir, index)
         ticket = folder / paths.TICKET if index else None
         trained = Ticket.load(ticket) if index else None
         mask = trained.mask if trained else {}
-        save_final(runner, folder / paths.FINAL, mask)
+        save_final(runner, folder / paths.FINAL, mask, given)
         guard = Guard(self._say)
-        guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
-        guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
+        if not given:
+            guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
+        if given or runner.iter:
+            guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
         counts = sparsity_report(bare_model(runner.model), mask)
         write_json(folder / paths.SPARSITY, counts)
         relative = (lambda p: str(p.relative_to(self.work_dir)))
@@ -226,8 +241,7 @@ class LotteryRunner:
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
             ticket=relative(ticket) if ticket else None,
             ticket_bytes=os.path.getsize(ticket) if ticket else None,
-            iterations=runner.iter, planned_iterations=runner.max_iters,
-            ended_by=runner.ended_by if runner.iter < runner.max_iters else None,
+            **length_noted(runner, given),
             rewind_iteration=next((hook.iteration for hook in runner.hooks
                                    if isinstance(hook, RewindHook)), None))
 
@@ -251,6 +265,15 @@ class LotteryRunner:
 
     def _say(self, text: str) -> None:
         print_log(text, logger='current' if is_main_process() else 'silent')
+
+
+def length_noted(runner: RoundRunner, given: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """What the chain notes of a training's length; of one elsewhere, as far as it is told."""
+    if given:
+        told = given['iterations'] or 0
+        return dict(iterations=told, planned_iterations=told, ended_by=None)
+    return dict(iterations=runner.iter, planned_iterations=runner.max_iters,
+                ended_by=runner.ended_by if runner.iter < runner.max_iters else None)
 
 
 def free_memory() -> None:

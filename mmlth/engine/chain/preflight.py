@@ -21,6 +21,7 @@ from ..preview import build_model
 from ..types import class_of_type, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
+from .given import check_given
 from .rounds import shorten
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
@@ -45,6 +46,7 @@ def check_settings(cfg: Config) -> None:
     rewind = _needed_hook(cfg, RewindHook, 'to save what they are rewound to')
     build_hook(cfg, PruneHook, round=0, rewind=None, out=None)      # a subclass must take these
     check_transfer(cfg)
+    check_given(cfg)
     if prune.control == 'fresh_weights':
         check_afresh(cfg, build_model)
     if not prune.dense and rewind.mode == 'weights' and rewind_iteration(rewind.to, 2**62, 1) > 0:

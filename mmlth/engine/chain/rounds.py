@@ -53,6 +53,8 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
             out=str(paths.round_dir(work_dir, round_index + 1) / paths.TICKET))
     else:
         drop_hooks(cfg, PruneHook)
+    if round_index == 0 and isinstance(prune['dense'], str):
+        _take_given(cfg, rewind)
     if round_index > 0:
         _start_from_ticket(cfg, work_dir, folder, rewind)
         if afresh:
@@ -116,6 +118,14 @@ def shorten(cfg: Config, length: str) -> None:
     loop[key] = count
     if loop.get('val_interval'):
         loop.val_interval = min(loop.val_interval, count)
+
+
+def _take_given(cfg: Config, rewind: Mapping[str, Any]) -> None:
+    """Of a round 0 that is given: nothing is trained, saved on the way, or loaded but that."""
+    cfg.load_from = None
+    cfg.default_hooks.checkpoint = None
+    if rewind['point'] is None:     # else it would save the end of the training as the point
+        drop_hooks(cfg, RewindHook)
 
 
 def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path,

@@ -1,4 +1,5 @@
 """What the report of a chain says in sentences: settings, early ends, unequal lengths."""
+from pathlib import PurePath
 from typing import Any, Dict, List, Sequence
 
 from mmengine.config import Config
@@ -6,7 +7,7 @@ from mmengine.config import Config
 from ..hook_configs import build_hook
 from ..hooks import PruneHook, RewindHook
 from ..transferring import TransferSpec
-from .lengths import ended_by, ended_by_early_bird, ended_early, lengths
+from .lengths import ended_by, ended_by_early_bird, ended_early, is_trained, lengths
 
 _COLUMNS_TEXT = (
     'Iterations are those of the round itself; "from start" counts all that its weights were '
@@ -25,9 +26,31 @@ def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
             'Dense and sparse ms: one image of the validation data on the CPU, with one thread, as '
             'this machine ran it when the lottery ended; dense in the faster of two memory '
             'layouts, batch norms folded in both.')
-    if not rounds[0]['iterations']:
+    if not is_trained(rounds[0]):
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]
+    return [*found, *given_texts(rounds), *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]
+
+
+def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
+    """Says of a dense model that was not trained here where it is from, and what it tells."""
+    given = rounds[0].get('given')
+    if not given:
+        return []
+    dense, point = given['dense'], given.get('rewind')
+    text = (f'Round 0 is given: {dense["file"]}, trained elsewhere{_told(dense)}; here it was '
+            'evaluated and pruned, so that its time is that of the evaluation.')
+    if dense.get('averaged'):
+        text += (' The file holds trained weights and their moving average: masks were drawn of '
+                 'the former, the latter was evaluated.')
+    if point:
+        text += f' The rewind point is given too: {point["file"]}{_told(point)}.'
+    return [text]
+
+
+def _told(note: Dict[str, Any]) -> str:
+    """Of the whole training, or up to a point of it."""
+    count = note['iterations']
+    return ' (how long is not known)' if count is None else f' for {count} iterations by its account'
 
 
 def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
@@ -79,7 +102,10 @@ def settings_text(cfg: Config) -> str:
         f'are {"in" if prune.frozen else "not in"} scope. '
         f'Allocation: {prune.allocation}; score: {prune.score}; '
         f'floor of each layer: {prune.floor:.0%}. ')
-    text += (f'A ticket starts from {start} the rewind point {rewind.to}; schedule: '
+    point = rewind.to if rewind.point is None else PurePath(rewind.point).name
+    if isinstance(prune.dense, str) and rewind.point is None:
+        point = 'the beginning'     # of the schedule: nobody has saved another
+    text += (f'A ticket starts from {start} the rewind point {point}; schedule: '
              f'{rewind.length or rewind.schedule}.')
     control = prune.given['control']
     if control:

@@ -18,6 +18,7 @@ from ..drawing import costs_of_scope, draw_at_start, draw_ticket
 from ..hook_configs import arguments_of
 from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
 from ..runners import bare_model, check_model_wrapper
+from ..taking import take_dense
 from ..transferring import TransferSpec, transfer_at_start
 
 
@@ -46,8 +47,10 @@ class PruneHook(Hook):
             Default: None, 100 for SynFlow as in its paper, else 1.
         at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
             first update. Default: None, ``'start'`` for SNIP, GraSP and SynFlow.
-        dense: With ``at='start'``, train the dense model nevertheless, to compare with.
-            ``False`` ends that training before it begins. Default: True.
+        dense: Train the dense model. ``False`` with ``at='start'`` ends that training before it
+            begins. A checkpoint (a path, or a URL as mmengine takes it) is the dense model, of
+            which the mask is drawn: it is evaluated and not trained. See
+            :mod:`mmlth.engine.given`. Default: True.
         control: Instead of the last ticket, train what it must be compared with before it is
             called winning: ``'fresh_weights'`` (its mask, but newly initialised weights, and
             no pretrained ones), ``'random_mask'`` (its densities per layer),
@@ -88,7 +91,7 @@ class PruneHook(Hook):
                  batches: int = 1,
                  iterations: Optional[int] = None,
                  at: Optional[str] = None,
-                 dense: bool = True,
+                 dense: Union[bool, str] = True,
                  control: Optional[str] = None,
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
@@ -114,6 +117,11 @@ class PruneHook(Hook):
             check_settings(value, score, allocation, floor, iterations)
         at = at or ('start' if score in PROBED else 'end')
         check_timing(at, dense, len(sparsities) - 1, batches)
+        if isinstance(dense, str) and at == 'start' and transfer is None:
+            raise UserError(
+                f'PruneHook: score={score!r} at={at!r} draws the mask before the dense training, '
+                f'of weights that {dense} no longer holds. at=\'end\' draws it of the trained '
+                'weights; dense=False trains its ticket without a dense model')
         if control is not None:
             check_control(control)
         self.dense_control = control == 'dense'     # in every round, not in the last alone
@@ -135,6 +143,7 @@ class PruneHook(Hook):
         self.rewind = rewind
         self.out = out
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+        self.noted: Optional[Dict[str, Any]] = None         # of the given dense model
 
     def before_run(self, runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
@@ -144,6 +153,8 @@ class PruneHook(Hook):
         """Find what is wrong before the training, not after it; draw at the start."""
         check_model_wrapper(runner.model)
         model = bare_model(runner.model)
+        if self.round == 0 and isinstance(self.dense, str):
+            self.noted = take_dense(self.dense, runner)
         if self.transfer is not None:
             transfer_at_start(self, runner)
         else:
@@ -155,8 +166,8 @@ class PruneHook(Hook):
                 warn_of_refilled(runner.logger, model, trial_mask(weights))
             if self.at == 'start':
                 draw_at_start(self, runner)
-        if self.at == 'start':
-            runner.train_loop.stop_training |= not self.dense
+        if self.round == 0:
+            runner.train_loop.stop_training |= self.dense is not True
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
@@ -173,7 +184,7 @@ def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     return {key: value for key, value in given.items() if value != defaults[key]}
 
 
-def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
+def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) -> None:
     """Raise a UserError for settings that contradict each other."""
     if at not in ('start', 'end'):
         raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")
@@ -181,6 +192,9 @@ def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
         raise UserError(
             f"PruneHook: a mask drawn at the start needs no training between rounds, got "
             f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
+    if not isinstance(dense, (bool, str)) or dense == '':
+        raise UserError(
+            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
     if at == 'end' and not dense:
         raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
     if not isinstance(batches, int) or batches < 1:

@@ -13,6 +13,7 @@ from mmlth.registry import HOOKS
 
 from ..ranks import on_rank_0
 from ..reading import check_written
+from ..taking import take_point
 
 
 @HOOKS.register_module()
@@ -43,6 +44,8 @@ class RewindHook(Hook):
         random_state: Rewind the random state and the order of the data too, so that the
             noise of the training repeats. ``False`` gives each round a seed of its own.
             Default: True.
+        point: A checkpoint that the training of ``PruneHook(dense=CHECKPOINT)`` has saved early:
+            it is the point, in place of ``to``, and nothing is trained for it. Default: None.
         out: The file's name in the work dir. Default: ``'rewind.pth'``.
 
     Note:
@@ -52,7 +55,8 @@ class RewindHook(Hook):
 
     def __init__(self, to: Union[str, int] = '0it', mode: str = 'weights',
                  schedule: str = 'restart', length: Optional[str] = None,
-                 random_state: bool = True, out: str = paths.REWIND):
+                 random_state: bool = True, point: Optional[str] = None,
+                 out: str = paths.REWIND):
         if mode not in ('weights', 'lr', 'finetune'):
             raise UserError(
                 f"RewindHook: mode must be 'weights', 'lr' or 'finetune', got {mode!r}")
@@ -65,18 +69,22 @@ class RewindHook(Hook):
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
         self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
-                          random_state=random_state)
+                          random_state=random_state, point=point)
         self.to = to
         self.mode = mode
         self.schedule = schedule
         self.length = length
         self.random_state = random_state
+        self.point = point
         self.out = out
         self.iteration: Optional[int] = None
         self.by_epoch = False
 
     def before_train(self, runner) -> None:
         """Find the iteration; save at once if it is the initialisation."""
+        if self.point is not None:
+            self.iteration = take_point(self.point, runner, self.out, self.schedule == 'resume')
+            return
         per_epoch = len(runner.train_dataloader)
         self.iteration = rewind_iteration(self.to, runner.max_iters, per_epoch)
         self.by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
@@ -98,7 +106,7 @@ class RewindHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save the point inside an epoch, or of a training that has none."""
         ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
-        if runner.iter + 1 == self.iteration and not ends_epoch:
+        if self.point is None and runner.iter + 1 == self.iteration and not ends_epoch:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
     def after_train_epoch(self, runner) -> None:
@@ -108,7 +116,7 @@ class RewindHook(Hook):
 
     def after_val(self, runner) -> None:
         """Save it again behind its validation: a metric may have moved a scheduler."""
-        if runner.iter == self.iteration:
+        if self.point is None and runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
 

@@ -11,6 +11,7 @@ from mmlth.core.costs import compute_sparsity
 
 from ..chain.state import read_json, read_lottery
 from .folder import check_folder
+from .given import check_given
 from .violation import Violation
 
 
@@ -31,6 +32,8 @@ def check_lottery(work_dir: Path) -> List[str]:
                 raise Violation(
                     f'{folder / paths.TICKET} is not the ticket that round {entry["round"]} was '
                     f'begun with, by its digest in {paths.LOTTERY}; --resume trains it anew')
+        if entry['status'] == 'done' and entry.get('given'):
+            lines += check_given(folder, entry['given'])
         if entry['status'] == 'done':
             mask = ticket.mask if ticket and entry['round'] else {}
             network = check_sparsity_report(folder / paths.SPARSITY, mask)

@@ -10,6 +10,7 @@ from mmlth.core import Ticket, paths
 from mmlth.core.state import trained_weights
 
 from .checkpoint import load_checkpoint, weights_of
+from .given import given_file
 from .transferred import check_transferred
 from .violation import Violation
 
@@ -31,7 +32,8 @@ def check_start(path: Path, ticket: Ticket) -> str:
     if start.endswith(paths.REWIND):
         source = _rewind_point(path)
     elif start == TRAINED:
-        source = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        source = given_file(ticket.meta.get('dense')) or _last_checkpoint(
+            _origin(path), ticket.meta.get('iterations'))
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:

@@ -1,0 +1,153 @@
+"""A lottery whose dense model is there already: what must hold, before anything runs."""
+import logging
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.logging import print_log
+
+from mmlth.core import paths, select
+from mmlth.core.errors import UserError
+
+from ..given import Given, check_zeros, read_given
+from ..hook_configs import build_hook, find_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..point import check_resumable
+from ..preview import build_model
+from ..reading import file_digest
+from ..taking import check_average
+from ..types import name_of
+
+Notes = Dict[str, Optional[Dict[str, Any]]]     # 'dense' and 'rewind', of Given.note
+
+
+def given_dense(cfg: Config) -> Optional[str]:
+    """The checkpoint that is the dense model; None where round 0 trains it, or skips it."""
+    dense = build_hook(cfg, PruneHook).dense
+    return dense if isinstance(dense, str) else None
+
+
+def check_given(cfg: Config) -> None:
+    """Raise a UserError unless a lottery can start from the checkpoints that it is given.
+
+    A lottery that is resumed behind its round 0 has kept what it needs.
+    """
+    dense, rewind = given_dense(cfg), build_hook(cfg, RewindHook)
+    if dense is None:
+        if rewind.point is not None:
+            raise UserError(
+                f'RewindHook(point={rewind.point!r}) is a point of a dense model that is there '
+                'already: name it with PruneHook(dense=CHECKPOINT) (--dense); or leave the point '
+                'out (--rewind), and set RewindHook(to=...) for the training to save its own')
+        return
+    check_settings(cfg, dense)
+    if _dense_is_done(cfg):
+        return
+    model = build_model(cfg)
+    averages = find_hook(cfg, EMAHook) is not None
+    trained = _check(dense, model, averages)
+    if build_hook(cfg, RewindHook).mode == 'finetune' and trained.learning_rates is None:
+        _check_schedule(cfg, trained)
+    if rewind.point is not None:
+        point = _check(rewind.point, model, averages)
+        check_order(trained, point)
+        if needs_schedule(rewind):
+            check_resumable(point)
+
+
+def check_settings(cfg: Config, dense: str) -> None:
+    """Raise a UserError for settings that want of a training what only its end was kept of."""
+    prune, rewind = build_hook(cfg, PruneHook), build_hook(cfg, RewindHook)
+    if find_hook(cfg, EarlyBirdHook) is not None:
+        raise UserError(f'EarlyBirdHook watches the dense model train, but it is {dense}, trained '
+                        'already: leave the hook out, or let round 0 train (dense=True)')
+    if rewind.point is not None:
+        return
+    if needs_schedule(rewind):
+        raise UserError(
+            "RewindHook(schedule='resume') goes on with the optimizer and the schedulers of the "
+            f'rewind point, which {dense}, the end of a training, does not have. Give a checkpoint '
+            "that this training has saved early (RewindHook(point=...), --rewind), or set "
+            "schedule='restart', which trains the whole schedule again")
+    fresh = prune.given['control'] == 'fresh_weights' and len(prune.sparsities) == 2
+    if rewind.mode == 'weights' and not prune.dense_control and not fresh:
+        raise UserError(
+            f'the tickets are to start from the weights of the rewind point {rewind.to!r}, but '
+            f'{dense} is given, and nobody has saved that point of its training. Give an early '
+            'checkpoint of that training (RewindHook(point=...), --rewind, such as its '
+            "epoch_1.pth); or set RewindHook(mode='lr') to start from the trained weights with the "
+            "whole schedule, or mode='finetune', length='20%' with the last learning rates; or "
+            'train round 0 (leave --dense out)')
+
+
+def needs_schedule(rewind: RewindHook) -> bool:
+    """Whether tickets go on with the schedule of the rewind point."""
+    return rewind.schedule == 'resume' and rewind.mode != 'finetune'
+
+
+def check_order(dense: Given, point: Given) -> None:
+    """Raise a UserError unless the point may be an earlier one of the same training."""
+    if dense.sha256 == point.sha256:
+        raise UserError(
+            f'{point} is the dense model itself, not a point before it: to start tickets from the '
+            "trained weights, leave --rewind (point) out and set RewindHook(mode='lr')")
+    ends = dense.iterations, point.count('iter')
+    if None not in ends and ends[1] >= ends[0]:
+        raise UserError(
+            f'the rewind point {point} is of iteration {ends[1]}, not before {dense}, which is '
+            f'the dense model of iteration {ends[0]}: give an earlier checkpoint of its training')
+    seeds = dense.count('seed'), point.count('seed')
+    if None not in seeds and seeds[0] != seeds[1]:
+        raise UserError(
+            f'the rewind point {point} is of a training with seed {seeds[1]}, {dense} of one with '
+            f'seed {seeds[0]}: give a checkpoint of the same training')
+
+
+def note_given(cfg: Config) -> Optional[Notes]:
+    """What ``lottery.json`` notes of the given checkpoints; None if there are none."""
+    dense, point = given_dense(cfg), build_hook(cfg, RewindHook).point
+    if dense is None:
+        return None
+    return dict(dense=read_given(dense).note(), rewind=point and read_given(point).note())
+
+
+def check_same_files(notes: Optional[Mapping[str, Any]]) -> None:
+    """Raise a UserError if a file is another by now than the one that a lottery began with."""
+    for note in filter(None, (notes or {}).values()):
+        path = Path(note['file']).expanduser()
+        if path.is_file() and file_digest(path) != note['sha256']:
+            raise UserError(
+                f'{path} is another file than the one that this lottery was begun with '
+                f'(SHA-256 {note["sha256"][:12]}..., now {file_digest(path)[:12]}...): put the '
+                'old one back, or start in another --work-dir')
+
+
+def _dense_is_done(cfg: Config) -> bool:
+    return bool(cfg.get('resume')) and (
+        paths.round_dir(cfg.get('work_dir') or '.', 0) / paths.FINAL).is_file()
+
+
+def _check(address: str, model, averages: bool) -> Given:
+    """Read a checkpoint that must be of this model, and dense."""
+    given = read_given(address)
+    check_average(given, averages)
+    given.load_average(model)
+    content = given.load(model)
+    dead = check_zeros({name: content.weights[name] for name in select(model)}, address)
+    if dead:
+        print_log(f'{address} has filters that are 0 as a whole, died in training: '
+                  f'{", ".join(dead[:5])}{", ..." if len(dead) > 5 else ""}. They are the first '
+                  'that magnitude prunes.', 'current', logging.WARNING)
+    return given
+
+
+def _check_schedule(cfg: Config, dense: Given) -> None:
+    """Where the file does not tell the last learning rates, the config's schedule must."""
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
+        if 'OnPlateau' in name_of(scheduler.get('type')):
+            raise UserError(
+                f"RewindHook(mode='finetune') trains with the last learning rates, but {dense} has "
+                'no optimizer that tells them, and the schedule of this config follows a metric: '
+                "set mode='lr'")
