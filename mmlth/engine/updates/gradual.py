@@ -1,0 +1,37 @@
+"""Gradual pruning: from dense weights to the ticket's sparsity within one training."""
+from typing import Any, Dict, Optional, Tuple
+
+import torch
+
+from mmlth.core import Mask, draw
+from mmlth.core.errors import UserError
+from mmlth.core.schedule import check_sparsity
+from mmlth.core.updates import cubic_sparsity
+from mmlth.registry import UPDATES
+
+from .base import MaskUpdate, Moment
+
+
+@UPDATES.register_module(name='gradual')
+class Gradual(MaskUpdate):
+    """Prune the smallest weights step by step (Zhu & Gupta 2017, "To prune, or not to prune").
+
+    The training begins dense. At each update the mask is drawn anew of the weights as they are;
+    what is pruned stays pruned. Its sparsity rises as the cube of the paper's equation 1.
+
+    Args:
+        sparsity: At the end, in [0, 1). In a PruneHook: its own.
+        score: As in a PruneHook, but not one that looks at batches. Default: ``'magnitude'``.
+        allocation: As in a PruneHook, but no pattern and not by multiply-adds.
+            Default: ``'global'``; the paper has ``'layerwise'``.
+        floor: As in a PruneHook. Default: 0.
+        **when: See :class:`MaskUpdate`.
+    """
+
+    def __init__(self, sparsity: Optional[float] = None, score: str = 'magnitude',
+                 allocation: str = 'global', floor: float = 0.0, **when: Any):
+        super().__init__(**when)
+        if sparsity is not None:
+            check_sparsity(sparsity)
+        self.last_sparsity = sparsity
+        self.drawing = dict(score=score, allocation=allocation, floor=floor)
