@@ -116,15 +116,16 @@ class MaskBinding:
             mask: For the same parameters as before.
 
         Raises:
-            UserError: Names or shapes are others, or the optimizer is Rprop.
+            UserError: Names or shapes are others, or weights grow and the optimizer is Rprop.
         """
         if mask.keys() != self._params.keys():
             raise UserError(f'the masks of a training keep their {len(self._params)} parameters, '
                             f'got {sorted(mask.keys() ^ self._params.keys())[0]!r} in only one '
                             'of the old and the new ones')
         check_fits(mask, self._params, 'the new mask')
-        check_growing(self._optimizer)
         earlier = self.mask
+        if any(bool((keep.cpu() & ~earlier[name]).any()) for name, keep in mask.items()):
+            check_growing(self._optimizer)
         self.scatter()      # hooks may have loaded dense weights
         apply(self._not_held, self._params)
         apply(mask, self._params)

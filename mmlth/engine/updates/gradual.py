@@ -3,7 +3,8 @@ from typing import Any, Dict, Optional, Tuple
 
 import torch
 
-from mmlth.core import Mask, draw
+from mmlth.core import draw
+from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.schedule import check_sparsity
 from mmlth.core.updates import cubic_sparsity
@@ -35,3 +36,22 @@ class Gradual(MaskUpdate):
             check_sparsity(sparsity)
         self.last_sparsity = sparsity
         self.drawing = dict(score=score, allocation=allocation, floor=floor)
+
+    def check(self, prune) -> None:
+        """The drawing must be one that can be repeated at every update."""
+        check_repeatable(**self.drawing)
+
+    def start(self, drawn: masks.Mask) -> masks.Mask:
+        """Nothing is pruned at first."""
+        return {name: torch.ones_like(keep) for name, keep in drawn.items()}
+
+    def sparsity(self, iteration: int, times: Tuple[int, ...]) -> Optional[float]:
+        """By the cubic schedule, from the ``begin`` on."""
+        return cubic_sparsity(self.last_sparsity, self.progress(iteration, times))
+
+    def mask(self, moment: Moment) -> masks.Mask:
+        """Draw it anew; a ticket that was sparser from the start stays as it is."""
+        target = self.sparsity(moment.iteration, moment.times)
+        if round(target * masks.size(moment.mask)) <= masks.pruned(moment.mask):
+            return moment.mask
+        return draw(moment.weights, target, earlier=moment.mask, **self.drawing)
