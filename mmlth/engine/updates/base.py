@@ -4,8 +4,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
-from mmlth.core import Mask
 from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.rewind import rewind_iteration
 
 
@@ -15,7 +15,8 @@ class Moment:
 
     Args:
         iteration: Of the training, the one whose optimizer step comes next; the first is 1.
-        times: The iterations at which the mask changes; the last is the end.
+        times: The iterations at which the mask changes; the first is the beginning, which may be
+            0, where there is no step; the last is the end.
         mask: The masks that are bound now.
         weights: The weights in scope as they train now, in full shape, pruned ones 0.
         gradients: Theirs, pruned ones too, in full shape, all finite; scaled under AMP. None of
@@ -28,11 +29,6 @@ class Moment:
     weights: Mapping[str, Tensor]
     gradients: Mapping[str, Optional[Tensor]]
     seed: int
-
-    @property
-    def progress(self) -> float:
-        """How much of the time up to the last update is over, from 0 to 1."""
-        return min(1.0, self.iteration / self.times[-1])
 
 
 class MaskUpdate:
@@ -64,7 +60,7 @@ class MaskUpdate:
         return type(self).__name__
 
     def times(self, max_iters: int, per_epoch: int) -> Tuple[int, ...]:
-        """The iterations at whose optimizer step the mask changes, or the next step after.
+        """See :class:`Moment`; where an iteration has no optimizer step, the next one's counts.
 
         Args:
             max_iters: Of the whole training.
@@ -80,7 +76,7 @@ class MaskUpdate:
             raise UserError(f'{self._name}: the updates begin at iteration {begin} '
                             f'({self.begin!r}) and end at {end} ({self.end!r}); let them end '
                             'later')
-        return (*(t for t in range(begin, end, self.interval) if t), end)
+        return (*range(begin, end, self.interval), end)
 
     def check(self, prune) -> None:
         """Raise a UserError for a PruneHook with which this update cannot be right."""
@@ -94,7 +90,7 @@ class MaskUpdate:
         return {}
 
     def sparsity(self, iteration: int, times: Tuple[int, ...]) -> Optional[float]:
-        """What the scope's is to be after the update at ``iteration``; None: what it was."""
+        """The scope's after an update at ``iteration``; None: all layers keep their counts."""
         return None
 
     def mask(self, moment: Moment) -> Mask:

@@ -3,8 +3,8 @@ from typing import Any, Mapping, Optional
 
 from torch import Tensor
 
-from mmlth.core import Mask
 from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.updates import cosine_fraction, drop_and_grow, random_growth
 from mmlth.registry import UPDATES
 
@@ -42,7 +42,7 @@ class _Dynamic(MaskUpdate):
             name: None if moment.gradients[name] is None else worth
             for name, worth in self.growth(moment).items()}
         return drop_and_grow(moment.mask, moment.weights, growth,
-                             cosine_fraction(self.fraction, moment.progress))
+                             cosine_fraction(self.fraction, moment.iteration / moment.times[-1]))
 
 
 @UPDATES.register_module(name='set')

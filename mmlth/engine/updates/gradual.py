@@ -46,8 +46,9 @@ class Gradual(MaskUpdate):
         return {name: torch.ones_like(keep) for name, keep in drawn.items()}
 
     def sparsity(self, iteration: int, times: Tuple[int, ...]) -> Optional[float]:
-        """By the cubic schedule, from the ``begin`` on."""
-        return cubic_sparsity(self.last_sparsity, self.progress(iteration, times))
+        """By the paper's schedule, which begins and ends with the updates."""
+        return cubic_sparsity(self.last_sparsity,
+                              (iteration - times[0]) / (times[-1] - times[0]))
 
     def mask(self, moment: Moment) -> masks.Mask:
         """Draw it anew; a ticket that was sparser from the start stays as it is."""
