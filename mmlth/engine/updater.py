@@ -22,14 +22,13 @@ class Updater:
         runner: Of the training. Its wrapper is bound.
         ticket: Digest of the masks that the training has begun with.
         done: The iteration of the last update that is in these masks; or where the training begins.
-        sparsity: What the scope's is by the update, where it moves; None: layers have as many
-            weights as the ticket has left them. Default: None.
+        target: See :meth:`MaskUpdate.target`; None, too, where nothing is done yet. Default: None.
     """
 
     def __init__(self, update: MaskUpdate, runner, ticket: str, done: int,
-                 sparsity: Optional[float] = None):
+                 target: Optional[Dict[str, Any]] = None):
         self.update, self.runner, self.ticket = update, runner, ticket
-        self.done, self.sparsity = done, sparsity
+        self.done, self.target = done, target
         self.times = update.times(runner.max_iters, len(runner.train_dataloader))
         own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
         self.seed = (runner.seed or 0) - own
@@ -37,7 +36,7 @@ class Updater:
     @property
     def entry(self) -> Dict[str, Any]:
         """What a checkpoint notes, and a resumed training goes on from."""
-        return dict(done=self.done, ticket=self.ticket, sparsity=self.sparsity)
+        return dict(done=self.done, ticket=self.ticket, target=self.target)
 
     def __call__(self) -> bool:
         """Update the masks if it is time; return whether that takes the place of the step."""
@@ -50,10 +49,9 @@ class Updater:
         before, mask = masks.digest(moment.mask), self.update.mask(moment)
         digest = masks.digest(mask)
         check_same_on_all_ranks(digest)
-        self.done = now
+        self.done, self.target = now, self.update.target(now, self.times)
         if digest == before:
             return False
-        self.sparsity = self.update.sparsity(now, self.times)
         self.runner.optim_wrapper.rebind(mask)
         for copy in ema_copies(self.runner):
             masks.apply(mask, dict(copy.named_parameters()))

@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.analysis import analyze
-from mmlth.analysis.wording import settings_text
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
 from mmlth.engine.chain.lengths import ended_early, lengths

@@ -9,7 +9,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config, toy_config
 
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.engine import (LotteryRunner, MaskedAmpOptimWrapper, MaskedOptimWrapper, PruneHook,

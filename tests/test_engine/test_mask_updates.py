@@ -9,7 +9,7 @@ from test_ways_of_training import EMA, TOGETHER, amp  # noqa: F401
 from toy import ToyModel
 from toy_ticket import make_ticket, ticket_config
 
-from mmlth.core import Ticket, checkpoint_file, draw
+from mmlth.core import Ticket, checkpoint_file, draw, snapshot
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.updates import cubic_sparsity
@@ -80,28 +80,35 @@ def test_weights_move_and_layers_keep_their_counts(tmp_path, kind):
     checkpoint = checkpoint_file.load(tmp_path / 'iter_12.pth')
     assert masks.digest(masks_of(checkpoint['mmlth'])) == masks.digest(follow.masks[-1])
     assert checkpoint['mmlth']['update'] == dict(
-        done=10, ticket=masks.digest(ticket.mask), sparsity=None)
+        done=10, ticket=masks.digest(ticket.mask), target=None)
 
 
 @pytest.mark.parametrize('allocation', ['global', 'layerwise', 'erk'])
 def test_gradual_pruning_follows_its_schedule(tmp_path, allocation):
     update = dict(UPDATES['gradual'], begin='2it', allocation=allocation)
     _, follow = run(tmp_path, update)
-    total, seen = 424, [masks.pruned(mask) for mask in follow.masks]
-    for i, pruned in enumerate(seen, 1):
-        last = min(i // 2 * 2, 10)
-        if allocation == 'layerwise':
-            assert abs(pruned - cubic_sparsity(0.8, (last - 2) / 8) * total) < 3
-        else:
-            assert pruned == round(cubic_sparsity(0.8, max(0, last - 2) / 8) * total)
+    for i, mask in enumerate(follow.masks, 1):
+        target = cubic_sparsity(0.8, max(0, min(i // 2 * 2, 10) - 2) / 8)
+        parts = [{n: m} for n, m in mask.items()] if allocation == 'layerwise' else [mask]
+        for part in parts:
+            assert masks.pruned(part) == round(target * masks.size(part))
     for before, after in zip(follow.masks, follow.masks[1:]):   # never back
         assert not any(bool((after[n] & ~before[n]).any()) for n in after)
-    # At the end the smallest weights of those before go.
-    expected = draw({n: w * follow.masks[8][n] for n, w in follow.weights[8].items()
-                     if n in follow.masks[8]}, 0.8, allocation=allocation, earlier=follow.masks[8])
-    assert masks.pruned(expected) == seen[-1]
+    if allocation == 'global':      # at the end the smallest weights of those before go
+        before, left = follow.masks[8], follow.masks[9]
+        sizes = {n: follow.weights[8][n].abs() for n in left}
+        gone = max(float(sizes[n][before[n] & ~left[n]].max()) for n in left
+                   if (before[n] & ~left[n]).any())
+        assert gone <= min(float(sizes[n][left[n]].min()) for n in left if left[n].any())
     entry = checkpoint_file.load(tmp_path / 'iter_12.pth')['mmlth']['update']
-    assert (entry['done'], entry['sparsity']) == (10, 0.8)
+    exact = 'layer' if allocation == 'layerwise' else 'scope'
+    assert (entry['done'], entry['target']) == (10, dict(sparsity=0.8, exact=exact))
+
+
+def test_gradual_pruning_begins_with_all_weights(tmp_path):
+    make_ticket(tmp_path / 'ticket.safetensors', sparsity=0.5)
+    with pytest.raises(UserError, match='prunes 212 of 424 weights, but Gradual begins with all'):
+        run(tmp_path, UPDATES['gradual'])
 
 
 @every_update
@@ -110,11 +117,12 @@ def test_gradual_pruning_follows_its_schedule(tmp_path, allocation):
     dict(custom_hooks=[EMA], optim_wrapper=dict(clip_grad=dict(max_norm=0.5)))],
     ids=['accumulation', 'momentum'])
 def test_killed_between_two_updates_and_resumed_is_as_uninterrupted(tmp_path, kind, way):
-    whole, follow = run(tmp_path / 'whole', UPDATES[kind], **way)
+    update = dict(UPDATES[kind], end='12it', **({} if kind == 'gradual' else dict(fraction=0.9)))
+    _, follow = run(tmp_path / 'whole', update, **way)
     often = dict(default_hooks=dict(checkpoint=dict(interval=7)))
     with pytest.raises(KeyboardInterrupt):
-        train(config(tmp_path / 'cut', UPDATES[kind], kill=8, **way, **often))
-    again, rest = run(tmp_path / 'cut', UPDATES[kind], resume=True, **way)
+        train(config(tmp_path / 'cut', update, kill=8, **way, **often))
+    _, rest = run(tmp_path / 'cut', update, resume=True, **way)
     assert len(rest.masks) == 5
     for name in follow.masks[0]:
         for one, other in zip(follow.masks[7:], rest.masks):
@@ -134,8 +142,8 @@ def test_killed_between_two_updates_and_resumed_is_as_uninterrupted(tmp_path, ki
 
 
 def test_an_update_waits_for_the_optimizers_step(tmp_path):
-    """Updates are due at 2, 4, 6, 8, 10; with accumulation there are steps at 3, 6, 9, 12."""
-    _, follow = run(tmp_path, dict(UPDATES['gradual'], begin='1it'),
+    """Updates are due at 2, 5, 8, 11; with accumulation there are steps at 3, 6, 9, 12."""
+    _, follow = run(tmp_path, dict(UPDATES['gradual'], interval=3, begin='2it', end='11it'),
                     optim_wrapper=dict(accumulative_counts=3))
     start = Ticket.load(tmp_path / 'ticket.safetensors').mask
     assert changes(follow, start) == [3, 6, 9, 12]
@@ -181,7 +189,7 @@ def test_layers_without_a_gradient_keep_their_masks(tmp_path, kind):
     model = PartlyFrozen()
     mask = draw({n: p for n, p in model.named_parameters() if p.dim() > 1}, 0.5,
                 allocation='layerwise')
-    Ticket.draw(mask, model.state_dict(), {}, 'test').save(tmp_path / 'ticket.safetensors')
+    Ticket.draw(mask, snapshot(model), {}, 'test').save(tmp_path / 'ticket.safetensors')
     _, follow = run(tmp_path, UPDATES[kind], model=dict(type='PartlyFrozen'))
     for name, keep in follow.masks[-1].items():
         still = name in ('unused.weight', 'backbone.0.weight')

@@ -9,10 +9,10 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 from mmlth.core.similarity import MEASURED, chance_iou, iou
 from mmlth.registry import HOOKS
-from mmlth.report.draw import draw
+from mmlth.report.plot import plot
 from mmlth.report.style import assign
 
 from ..drawing import draw_mask
@@ -192,4 +192,4 @@ def write_curve(runner) -> None:
         early_bird.write_curve(folder_of(runner), rows)
         figure = early_bird_figure(rows)
         with whole_file(folder_of(runner) / paths.EARLY_BIRD_FIGURE) as part:
-            part.write_bytes(draw(figure, assign([figure])).png)
+            part.write_bytes(plot(figure, assign([figure])).png)

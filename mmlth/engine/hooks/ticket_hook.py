@@ -8,7 +8,7 @@ from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import late_schedulers
+from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS, UPDATES, find
 from mmlth.transfer import Source, read_source, transfer
 
@@ -127,6 +127,11 @@ class TicketHook(Hook):
         check_same_on_all_ranks(digest)
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
+        if self.update is not None and self.update.begins_dense and masks.pruned(mask):
+            raise UserError(
+                f'{self.path} prunes {masks.pruned(mask):,} of {masks.size(mask):,} weights, but '
+                f'{type(self.update).__name__} begins with all of them: train a model without '
+                'a ticket, TicketHook(draw=..., update=...)')
         if changed:
             if self.update is None:
                 raise UserError(
@@ -155,7 +160,7 @@ class TicketHook(Hook):
         if self.update is not None:
             self.updater = runner.optim_wrapper.before_step = Updater(
                 self.update, runner, digest, changed.get('done', runner.iter),
-                changed.get('sparsity'))
+                changed.get('target'))
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class MaskUpdate:
             form.
     """
     grows = False               # weights come back
+    begins_dense = False        # the ticket that the training starts with prunes nothing
     replaces_step = False       # where the mask changes, no optimizer step is taken
 
     def __init__(self, interval: int = 100, begin: str = '0%', end: str = '75%'):
@@ -81,16 +82,17 @@ class MaskUpdate:
     def check(self, prune) -> None:
         """Raise a UserError for a PruneHook with which this update cannot be right."""
 
-    def start(self, drawn: Mask) -> Mask:
-        """The mask of the ticket that the training starts with: the one that was drawn."""
-        return drawn
-
     def arguments(self, prune) -> Dict[str, Any]:
         """Further arguments of this update, from the PruneHook that it stands in."""
         return {}
 
-    def sparsity(self, iteration: int, times: Tuple[int, ...]) -> Optional[float]:
-        """The scope's after an update at ``iteration``; None: all layers keep their counts."""
+    def target(self, iteration: int, times: Tuple[int, ...]) -> Optional[Dict[str, Any]]:
+        """What an update at ``iteration`` must end with, for those who verify it.
+
+        Returns:
+            dict or None: ``sparsity``, and ``exact``, where the count is that sparsity's: of the
+            ``'scope'``, of each ``'layer'``, or None. None: each layer keeps its count.
+        """
         return None
 
     def mask(self, moment: Moment) -> Mask:

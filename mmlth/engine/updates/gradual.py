@@ -1,11 +1,8 @@
 """Gradual pruning: from dense weights to the ticket's sparsity within one training."""
 from typing import Any, Dict, Optional, Tuple
 
-import torch
-
 from mmlth.core import draw
-from mmlth.core import mask as masks
-from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.schedule import check_sparsity
 from mmlth.core.updates import cubic_sparsity
 from mmlth.registry import UPDATES
@@ -29,6 +26,8 @@ class Gradual(MaskUpdate):
         **when: See :class:`MaskUpdate`.
     """
 
+    begins_dense = True
+
     def __init__(self, sparsity: Optional[float] = None, score: str = 'magnitude',
                  allocation: str = 'global', floor: float = 0.0, **when: Any):
         super().__init__(**when)
@@ -36,23 +35,18 @@ class Gradual(MaskUpdate):
             check_sparsity(sparsity)
         self.last_sparsity = sparsity
         self.drawing = dict(score=score, allocation=allocation, floor=floor)
+        self.exact = {'global': 'scope', 'erk': 'scope', 'layerwise': 'layer'}.get(allocation)
 
     def check(self, prune) -> None:
         """The drawing must be one that can be repeated at every update."""
         check_repeatable(**self.drawing)
 
-    def start(self, drawn: masks.Mask) -> masks.Mask:
-        """Nothing is pruned at first."""
-        return {name: torch.ones_like(keep) for name, keep in drawn.items()}
-
-    def sparsity(self, iteration: int, times: Tuple[int, ...]) -> Optional[float]:
+    def target(self, iteration: int, times: Tuple[int, ...]) -> Dict[str, Any]:
         """By the paper's schedule, which begins and ends with the updates."""
-        return cubic_sparsity(self.last_sparsity,
-                              (iteration - times[0]) / (times[-1] - times[0]))
+        progress = (iteration - times[0]) / (times[-1] - times[0])
+        return dict(sparsity=cubic_sparsity(self.last_sparsity, progress), exact=self.exact)
 
-    def mask(self, moment: Moment) -> masks.Mask:
-        """Draw it anew; a ticket that was sparser from the start stays as it is."""
-        target = self.sparsity(moment.iteration, moment.times)
-        if round(target * masks.size(moment.mask)) <= masks.pruned(moment.mask):
-            return moment.mask
+    def mask(self, moment: Moment) -> Mask:
+        """Draw it anew."""
+        target = self.target(moment.iteration, moment.times)['sparsity']
         return draw(moment.weights, target, earlier=moment.mask, **self.drawing)
