@@ -1,9 +1,9 @@
 """Gradual pruning: from dense weights to the ticket's sparsity within one training."""
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from mmlth.core import draw
 from mmlth.core.mask import Mask
-from mmlth.core.schedule import check_sparsity
+from mmlth.core.drawing.draw import check_settings
 from mmlth.core.updates import cubic_sparsity
 from mmlth.registry import UPDATES
 
@@ -18,7 +18,8 @@ class Gradual(MaskUpdate):
     what is pruned stays pruned. Its sparsity rises as the cube of the paper's equation 1.
 
     Args:
-        sparsity: At the end, in [0, 1). In a PruneHook: its own.
+        sparsity: At the end, in [0, 1). A PruneHook gives it, and the settings below, its own.
+            Default: 0.8.
         score: As in a PruneHook, but not one that looks at batches. Default: ``'magnitude'``.
         allocation: As in a PruneHook, but no pattern and not by multiply-adds.
             Default: ``'global'``; the paper has ``'layerwise'``.
@@ -28,11 +29,10 @@ class Gradual(MaskUpdate):
 
     begins_dense = True
 
-    def __init__(self, sparsity: Optional[float] = None, score: str = 'magnitude',
+    def __init__(self, sparsity: float = 0.8, score: str = 'magnitude',
                  allocation: str = 'global', floor: float = 0.0, **when: Any):
         super().__init__(**when)
-        if sparsity is not None:
-            check_sparsity(sparsity)
+        check_settings(sparsity, score, allocation, floor)
         self.last_sparsity = sparsity
         self.drawing = dict(score=score, allocation=allocation, floor=floor)
         self.exact = {'global': 'scope', 'erk': 'scope', 'layerwise': 'layer'}.get(allocation)
