@@ -76,7 +76,8 @@ class MaskBinding:
         # What the optimizer has of each: the parameter itself, or its survivors.
         self._held: Dict[str, Tensor] = {
             name: params[name] for name in self.names() if name in mask}
-        self._not_held = {name: keep for name, keep in mask.items() if name not in self._held}
+        self._not_held = {
+            name: keep.cpu() for name, keep in mask.items() if name not in self._held}
         self._groups: List[CompactGroup] = []
         self._hold(mask, mask)      # the state may be compact already
 
@@ -129,7 +130,7 @@ class MaskBinding:
         self.scatter()      # hooks may have loaded dense weights
         apply(self._not_held, self._params)
         apply(mask, self._params)
-        self._not_held = {name: mask[name] for name in self._not_held}
+        self._not_held = {name: mask[name].cpu() for name in self._not_held}
         self._hold(mask, earlier)
         self.scatter()
 

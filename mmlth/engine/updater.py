@@ -1,4 +1,5 @@
 """Changes the masks of one training, at the times that its update says."""
+from bisect import bisect_right
 from typing import Any, Dict, Optional
 
 import torch
@@ -41,7 +42,8 @@ class Updater:
     def __call__(self) -> bool:
         """Update the masks if it is time; return whether that takes the place of the step."""
         now = self.runner.iter + 1
-        if not any(self.done < time <= now for time in self.times):
+        passed = bisect_right(self.times, now)
+        if not passed or self.times[passed - 1] <= self.done:
             return False
         moment = self._moment(now)
         if moment is None:
@@ -64,5 +66,6 @@ class Updater:
         if not all(torch.isfinite(g).all() for g in gradients.values() if g is not None):
             return None
         params = dict(bare_model(self.runner.model).named_parameters())
-        return Moment(now, self.times, wrapper.mask,
-                      {name: params[name].detach() for name in gradients}, gradients, self.seed)
+        weights = {name: params[name].detach() for name in gradients}
+        mask = {name: keep.to(weights[name].device) for name, keep in wrapper.mask.items()}
+        return Moment(now, self.times, mask, weights, gradients, self.seed)

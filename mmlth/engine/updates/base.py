@@ -17,7 +17,7 @@ class Moment:
         iteration: Of the training, the one whose optimizer step comes next; the first is 1.
         times: The iterations at which the mask changes; the first is the beginning, which may be
             0, where there is no step; the last is the end.
-        mask: The masks that are bound now.
+        mask: The masks that are bound now, on the weights' devices.
         weights: The weights in scope as they train now, in full shape, pruned ones 0.
         gradients: Theirs, pruned ones too, in full shape, all finite; scaled under AMP. None of
             what is frozen or has had no part in the loss.
