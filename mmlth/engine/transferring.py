@@ -10,9 +10,9 @@ from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.transfer import Outcome, match_names, read_source, transfer
 
-from .hooks.ticket_hook import bare_model
 from .kernel_check import warn_of_refilled
 from .ranks import together
+from .runners import bare_model
 
 
 @dataclass

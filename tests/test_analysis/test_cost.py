@@ -12,7 +12,7 @@ from mmlth.analysis.sections.cost import network_cost_section, training_cost_sec
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.state import read_json
 
 
 class Network(nn.Module):

@@ -8,7 +8,7 @@ from mmlth.analysis.found.runs import find_runs
 from mmlth.analysis.sections.latency import latency_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.state import read_lottery
 
 
 def noted(folder, **latency):

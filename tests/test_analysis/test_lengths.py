@@ -13,7 +13,7 @@ from mmlth.analysis.sections.verdict import verdict_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.state import read_json
 
 
 def end(folder, name):

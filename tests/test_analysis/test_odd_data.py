@@ -21,7 +21,8 @@ from mmlth.analysis.measure.evaluate import Evaluations, evaluate
 from mmlth.analysis.measure.truth import category_names, training_counts
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine import LotteryRunner, chain_report
+from mmlth.engine import LotteryRunner
+from mmlth.engine.chain import report as chain_report
 from mmlth.report.guard import Guard
 from mmlth.report.picture import read_picture
 

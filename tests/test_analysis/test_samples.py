@@ -14,7 +14,7 @@ from small_lottery import small_config, small_digits
 from mmlth.analysis.measure.evaluate import evaluate
 from mmlth.analysis.sections.samples import samples_section
 from mmlth.core.errors import UserError
-from mmlth.engine.samples import IMAGES
+from mmlth.engine.chain.samples import IMAGES
 from mmlth.report.picture import PANEL, colour_of, render_objects
 
 GREY = (128, 128, 128)

@@ -47,7 +47,7 @@ class Cell:
     def length(self, what: str) -> Optional[float]:
         """Iterations of the ticket, ``'own'``, ``'from_start'`` or ``'chain'``: mean over seeds.
 
-        See :class:`mmlth.engine.lengths.Length`; None where one is not known.
+        See :class:`mmlth.engine.chain.lengths.Length`; None where one is not known.
         """
         found = [getattr(run.ticket.length, what) for run in self.runs]
         return None if None in found else sum(found) / len(found)

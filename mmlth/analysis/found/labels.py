@@ -5,7 +5,7 @@ from typing import Any, Mapping, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.state import read_lottery
 
 DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}

@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional
 from mmengine.config import Config
 
 from mmlth.core import paths
-from mmlth.engine.lengths import Length
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.lengths import Length
+from mmlth.engine.chain.state import read_json
 from mmlth.metrics import Metric, main_metrics
 
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Mapping
 from mmengine.config import Config
 
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from mmlth.engine.chain.same_training import plain_config
 from mmlth.engine.hook_configs import arguments_of
-from mmlth.engine.same_training import plain_config
 
 from .labels import class_names
 

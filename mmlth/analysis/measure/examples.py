@@ -3,7 +3,7 @@ from typing import Any, Dict, Iterable, List
 
 import numpy as np
 
-from mmlth.engine.samples import choose
+from mmlth.engine.chain.samples import choose
 from mmlth.report.guard import Guard
 from mmlth.report.picture import encode_mask, keep_photo
 

@@ -10,10 +10,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
-from mmlth.engine.hooks.ticket_hook import bare_model
-from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config
-from mmlth.engine.samples import skeleton_of
+from mmlth.engine.chain.round_runner import RoundRunner
+from mmlth.engine.chain.rounds import evaluation_config
+from mmlth.engine.chain.samples import skeleton_of
+from mmlth.engine.runners import bare_model
 
 from ..flops import count_flops
 from .precision import measure, measure_voc, with_results

@@ -6,7 +6,7 @@ from mmengine.fileio import load
 from mmengine.registry import DATASETS
 from pycocotools.coco import COCO
 
-from mmlth.engine.data_check.parts import parts
+from mmlth.engine.chain.data_check.parts import parts
 
 from .quiet import quiet
 

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
-from mmlth.engine.samples import IMAGES, OBJECTS, SCORE
+from mmlth.engine.chain.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
 from mmlth.report.picture import render_columns
 

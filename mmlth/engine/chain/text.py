@@ -3,10 +3,10 @@ from typing import Any, Dict, List, Sequence
 
 from mmengine.config import Config
 
-from .hook_configs import build_hook
-from .hooks import PruneHook, RewindHook
+from ..hook_configs import build_hook
+from ..hooks import PruneHook, RewindHook
+from ..transferring import TransferSpec
 from .lengths import ended_by, ended_by_early_bird, ended_early, lengths
-from .transferring import TransferSpec
 
 _COLUMNS_TEXT = (
     'Iterations are those of the round itself; "from start" counts all that its weights were '

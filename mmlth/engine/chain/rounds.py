@@ -9,9 +9,9 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
-from .afresh import start_afresh
-from .hook_configs import build_hook, drop_hooks, find_hook
-from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from ..afresh import start_afresh
+from ..hook_configs import build_hook, drop_hooks, find_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 
 
 def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int) -> Config:

@@ -9,9 +9,9 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from .lottery_schema import check_lottery
-from .lottery_settings import lottery_settings, own_classes
+from .lottery_spec import lottery_settings, own_classes
 from .same_training import differences, plain_config
+from .schema import check_lottery
 
 # JSON may take 20 times its size in memory; of ours a megabyte is much already.
 _LARGEST = 8 * 2**20
@@ -21,15 +21,16 @@ class LotteryState:
     """The content of ``lottery.json``, saved after each change.
 
     ``config`` is the whole config in plain values, ``spec`` what its hooks make of it
-    (:func:`~mmlth.engine.lottery_settings.lottery_settings`), and ``hooks`` says which of them are
-    subclasses of ours; older files have neither of the two.
+    (:func:`~mmlth.engine.chain.lottery_spec.lottery_settings`), and ``hooks`` says which of them
+    are subclasses of ours; older files have neither of the two.
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
     ``'running'`` or ``'done'``), ``scope_sparsity`` and ``network_sparsity``
     (fractions), ``compute_sparsity`` (of the scope's multiply-adds; None where they could not be
-    counted), ``latency`` (of a ticket, :func:`~mmlth.engine.ticket_latency.ticket_latency`; None
-    if not measured), ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work
-    dir), ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
+    counted), ``latency`` (of a ticket,
+    :func:`~mmlth.engine.chain.ticket_latency.ticket_latency`; None if not measured),
+    ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work dir),
+    ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
     ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
     class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
     train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;

@@ -8,8 +8,8 @@ from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from .hook_configs import build_hook
-from .hooks import RewindHook
+from ..hook_configs import build_hook
+from ..hooks import RewindHook
 
 
 def is_done(work_dir: Path, entry: Mapping[str, Any]) -> bool:

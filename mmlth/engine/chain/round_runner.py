@@ -10,8 +10,8 @@ from mmlth.core import paths
 from mmlth.core import state as states
 from mmlth.core.files import link, whole_file
 
-from .hooks.ticket_hook import bare_model
-from .reading import check_written, drop_unreadable, read_checkpoint
+from ..reading import check_written, drop_unreadable, read_checkpoint
+from ..runners import bare_model
 
 
 class RoundRunner(Runner):

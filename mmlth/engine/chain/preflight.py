@@ -12,16 +12,16 @@ from torch.nn.parallel import DistributedDataParallel
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
-from .afresh import check_afresh
+from ..afresh import check_afresh
+from ..hook_configs import build_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_configured
+from ..preview import build_model
+from ..types import class_of_type, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
-from .hook_configs import build_hook
-from .hooks import EarlyBirdHook, PruneHook, RewindHook
-from .masked_optim_wrapper import MaskAware
-from .optimizer_check import check_configured
-from .preview import build_model
 from .rounds import shorten
-from .types import class_of_type, name_of
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
            '(tools/train.py --amp sets it)')

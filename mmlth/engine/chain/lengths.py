@@ -7,8 +7,8 @@ from mmengine.config import Config
 from mmlth.core.errors import UserError
 from mmlth.core.rewind import rewind_iteration
 
-from .hook_configs import build_hook, class_of, find_hook
-from .hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..hook_configs import build_hook, class_of, find_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook
 
 # Settings of a RewindHook under which a ticket goes on from its trained weights.
 _GOES_ON = ('lr', 'finetune')

@@ -7,10 +7,10 @@ from mmengine.logging import print_log
 
 from mmlth.sparse import ops
 
-from .costs import first_validation_batch
+from ..costs import first_validation_batch
+from ..latency import latency
+from ..pruned_model import pruned_model
 from .data_paths import leaves
-from .latency import latency
-from .pruned_model import pruned_model
 
 THREADS, REPEATS = 1, 3
 

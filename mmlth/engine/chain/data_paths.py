@@ -3,7 +3,7 @@ import itertools
 import os
 from typing import Any, Iterator, List, Mapping
 
-from .types import name_of
+from ..types import name_of
 
 
 def leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:

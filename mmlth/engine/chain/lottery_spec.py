@@ -3,9 +3,9 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from .hook_configs import build_hook, class_of, find_hook
-from .hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
-from .types import name_of
+from ..hook_configs import build_hook, class_of, find_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from ..types import name_of
 
 
 def lottery_settings(cfg: Config) -> Dict[str, Any]:

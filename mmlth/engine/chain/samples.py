@@ -15,8 +15,8 @@ from mmlth.core.state import snapshot
 from mmlth.report import Picture, Section
 from mmlth.report.picture import render_columns, encode_mask, keep_photo
 
+from ..runners import bare_model
 from .data_check.parts import entries, parts
-from .hooks.ticket_hook import bare_model
 
 IMAGES = 3          # that are kept
 OBJECTS = 3         # that each has at least

@@ -10,7 +10,8 @@ from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmlth.core.files import whole_file
 
-from .hooks.ticket_hook import bare_model, check_mask_aware, checkpoint_entry
+from ..checkpoints import checkpoint_entry
+from ..runners import bare_model, check_mask_aware
 
 
 class MetricsHook(Hook):

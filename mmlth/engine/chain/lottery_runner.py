@@ -19,21 +19,22 @@ from mmlth.core.files import remove_parts, write_json
 from mmlth.registry import RUNNERS
 from mmlth.report.guard import Guard
 
-from . import chain_report
-from .amp import keep_amp
-from .costs import round_compute_sparsity
+from ..amp import keep_amp
+from ..costs import round_compute_sparsity
+from ..hooks.rewind_hook import RewindHook
+from ..ranks import on_rank_0, together
+from ..runners import bare_model
+from . import report
 from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
-from .hooks.rewind_hook import RewindHook
-from .hooks.ticket_hook import bare_model
-from .lottery_state import LotteryState, read_lottery
 from .preflight import check_config, count_rounds
-from .ranks import on_rank_0, together
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 from .samples import keep_samples
+from .state import LotteryState, read_lottery
+from .table import one_line
 from .ticket_latency import ticket_latency
 
 
@@ -195,7 +196,7 @@ class LotteryRunner:
                 state.save()
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
                 self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                          f'{chain_report.one_line(entry)}')
+                          f'{one_line(entry)}')
         return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
@@ -214,12 +215,12 @@ class LotteryRunner:
         guard = Guard(self._say)
         guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
         guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
-        report = sparsity_report(bare_model(runner.model), mask)
-        write_json(folder / paths.SPARSITY, report)
+        counts = sparsity_report(bare_model(runner.model), mask)
+        write_json(folder / paths.SPARSITY, counts)
         relative = (lambda p: str(p.relative_to(self.work_dir)))
         return dict(
-            scope_sparsity=report['scope']['sparsity'],
-            network_sparsity=report['network']['sparsity'],
+            scope_sparsity=counts['scope']['sparsity'],
+            network_sparsity=counts['network']['sparsity'],
             compute_sparsity=round_compute_sparsity(runner, trained),
             checkpoint=relative(folder / paths.FINAL),
             checkpoint_bytes=os.path.getsize(folder / paths.FINAL),
@@ -242,9 +243,9 @@ class LotteryRunner:
     def _report(self, state: LotteryState) -> None:
         # The table does not depend on the page: hours are over, and lottery.json has it all.
         guard = Guard(self._say)
-        guard.run('report', lambda: chain_report.write(
+        guard.run('report', lambda: report.write(
             self.work_dir, state.rounds, self.cfg, guard))
-        self._say(chain_report.summary(state.rounds, self.work_dir, self.cfg))
+        self._say(report.summary(state.rounds, self.work_dir, self.cfg))
         if 'report' in guard.skipped:
             self._say(f'No report: {guard.skipped["report"]}')
 
