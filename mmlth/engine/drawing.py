@@ -6,16 +6,16 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from mmengine.dist import get_rank, is_main_process
 from torch import Tensor
 
-from mmlth.core import Ticket, checkpoint_file, paths, select
+from mmlth.core import Ticket, checkpoint_file, draw, paths, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
-from mmlth.core.allocation import unpatterned
-from mmlth.core.control import control_mask
+from mmlth.core.drawing.control import control_mask
+from mmlth.core.drawing.pattern import unpatterned
+from mmlth.core.drawing.scores import PROBED
 from mmlth.core.errors import UserError
+from mmlth.core.layers import transposed
 from mmlth.core.probe import Probe
-from mmlth.core.rewind import trained_weights
-from mmlth.core.scope import transposed
-from mmlth.core.scores import PROBED
+from mmlth.core.state import trained_weights
 
 from .costs import costs_in_training, uncalled
 from .hooks.rewind_hook import RewindHook
@@ -151,7 +151,7 @@ def draw_mask(hook, runner) -> Ticket:
     if hook.allocation == 'compute':
         # All rounds are measured alike: what one has pruned is as much in the next.
         meta['costs'] = (before and before.meta.get('costs')) or costs_of_scope(runner, weights)
-    mask = masks.draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
+    mask = draw(weights, hook.sparsity, score=hook.score, allocation=hook.allocation,
                       floor=hook.floor, earlier=earlier, iterations=hook.iterations, probe=probe,
                       transposed=transposed(model), costs=meta.get('costs'))
     warn_of_noise(hook.score, probe, runner)

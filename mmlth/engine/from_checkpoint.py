@@ -6,11 +6,11 @@ from typing import Optional
 from mmengine.config import Config
 from torch import nn
 
-from mmlth.core import Ticket, select
+from mmlth.core import Ticket, draw, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.scope import transposed
+from mmlth.core.layers import transposed
 from mmlth.transfer.formats import Content, unpack, unwrapped
 
 from .costs import count_costs, first_validation_batch
@@ -70,7 +70,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
             batch = example(cfg, image) if image else first_validation_batch(cfg)
             costs = count_costs(model, batch)
             notes['costs'] = {name: costs[name] for name in weights}
-        mask = masks.draw(weights, sparsity, **settings, transposed=transposed(model),
+        mask = draw(weights, sparsity, **settings, transposed=transposed(model),
                           costs=notes.get('costs'))
     source = str(rewind or checkpoint)
     if rewind:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from mmlth.core import available_groups, prunable, select, transposed
+from mmlth.core import available_groups, draw, prunable, select, transposed
 from mmlth.core import mask as masks
 from mmlth.core.costs import compute_sparsity
 from mmlth.core.errors import UserError
@@ -89,7 +89,7 @@ def _expected(hook: PruneHook, scope: Mapping[str, Tensor], costs: Mapping[str, 
     if hook.allocation == 'global' or not costs:
         return pruned, None
     # Where the number of survivors of each layer is settled, those of any weights will do.
-    mask = masks.draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
+    mask = draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
                       allocation=hook.allocation, floor=hook.floor, transposed=transposed)
     return pruned, compute_sparsity(mask, costs)
 

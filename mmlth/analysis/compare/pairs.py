@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 from torch import Tensor
 
 from mmlth.core import Ticket
-from mmlth.core.scope import groups_of
+from mmlth.core.parts import groups_of
 from mmlth.core.similarity import chance_iou, iou
 
 from ..found.labels import DIRECT
@@ -95,7 +95,8 @@ def _comparisons(groups: Sequence[Group]) -> Iterable[MaskComparison]:
     for group in groups:
         for cell in main_direct(group):
             pairs = list(itertools.combinations(cell.runs, 2))
-            yield MaskComparison('seeds', group.label, f'{cell.scope_sparsity:.0f} % sparsity', pairs)
+            sparsity = f'{cell.scope_sparsity:.0f} % sparsity'
+            yield MaskComparison('seeds', group.label, sparsity, pairs)
         yield from _of_rounds(group)
     for one, other in itertools.combinations(groups, 2):
         if (one.model, one.data) != (other.model, other.data):

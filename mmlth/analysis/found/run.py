@@ -133,7 +133,7 @@ class Run:
 
 
 def sparsity_report(entry: Round) -> Optional[Dict[str, Any]]:
-    """The round's ``sparsity.json``, see :func:`mmlth.core.report.sparsity_report`.
+    """The round's ``sparsity.json``, see :func:`mmlth.core.counts.sparsity_report`.
 
     None if it is missing or not what mmlth writes.
     """

@@ -15,7 +15,7 @@ from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.chain.samples import skeleton_of
 from mmlth.engine.runners import bare_model
 
-from ..flops import count_flops
+from mmlth.core.flops import count_flops
 from .precision import measure, measure_voc, with_results
 from .quiet import quiet
 from .truth import to_coco
@@ -32,7 +32,7 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.measure.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.analysis.flops.count_flops`, the mean of ``inputs``; None before
+        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``; None before
             PyTorch 2.1.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.

@@ -3,11 +3,11 @@ from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
+from mmlth.core.flops import sparse_flops
 from mmlth.report import Section
 
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..flops import sparse_flops
 from ..found.run import Round, Run, sparsity_report
 from ..measure.evaluate import Evaluations
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from mmengine.config import Config
 
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 
 from ..hook_configs import build_hook, class_of, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook

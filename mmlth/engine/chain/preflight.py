@@ -10,7 +10,7 @@ from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
 from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 
 from ..afresh import check_afresh
 from ..hook_configs import build_hook

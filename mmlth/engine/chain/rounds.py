@@ -7,7 +7,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 
 from ..afresh import start_afresh
 from ..hook_configs import build_hook, drop_hooks, find_hook

@@ -9,7 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 from mmlth.core.similarity import MEASURED, chance_iou, iou
 from mmlth.registry import HOOKS
 from mmlth.report.plot import plot

@@ -4,14 +4,14 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
-from mmlth.core import mask as masks
 from mmlth.core import paths, round_sparsities, select
 from mmlth.core import state as states
-from mmlth.core.allocation import check_room
-from mmlth.core.control import check_control
+from mmlth.core.drawing.allocation import check_room
+from mmlth.core.drawing.control import check_control
+from mmlth.core.drawing.draw import check_settings
+from mmlth.core.drawing.scores import PROBED, default_iterations
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
-from mmlth.core.scores import PROBED, default_iterations
 from mmlth.registry import HOOKS
 
 from ..drawing import costs_of_scope, draw_at_start, draw_ticket
@@ -111,7 +111,7 @@ class PruneHook(Hook):
                 f'{len(sparsities) - 1} after the dense one')
         iterations = iterations or default_iterations(score)
         for value in sparsities[1:]:
-            masks.check_settings(value, score, allocation, floor, iterations)
+            check_settings(value, score, allocation, floor, iterations)
         at = at or ('start' if score in PROBED else 'end')
         check_timing(at, dense, len(sparsities) - 1, batches)
         if control is not None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmlth.core import CONTROLS, control_mask
-from mmlth.core.control import check_control, random_mask, shuffled_mask
+from mmlth.core.drawing.control import check_control, random_mask, shuffled_mask
 from mmlth.core.errors import UserError
 
 SHAPES = st.lists(st.lists(st.integers(0, 5), max_size=4), min_size=1, max_size=4)

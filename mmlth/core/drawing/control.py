@@ -21,8 +21,8 @@ from typing import Mapping
 import torch
 from torch import Tensor
 
-from .errors import UserError
-from .mask import Mask
+from ..errors import UserError
+from ..mask import Mask
 
 CONTROLS = ('fresh_weights', 'random_mask', 'shuffled_mask', 'dense')
 

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmlth.core import Scores, draw, unpatterned
-from mmlth.core.allocation import check_room, find_allocation
+from mmlth.core.drawing.allocation import check_room, find_allocation
+from mmlth.core.drawing.draw import check_settings
 from mmlth.core.errors import UserError
-from mmlth.core.mask import check_settings, emptied
+from mmlth.core.mask import emptied
 
 
 def weights(seed=0):

@@ -4,7 +4,8 @@ from typing import Any, Dict, List, Mapping
 from torch import Tensor, nn
 
 from . import mask as masks
-from .scope import groups_of, transposed
+from .layers import transposed
+from .parts import groups_of
 from .structure import dead_structure
 
 

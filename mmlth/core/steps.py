@@ -1,9 +1,6 @@
-"""The rewind point: when it is taken, and the weights a checkpoint holds."""
-import copy
+"""Points of a training: '600it', '2ep', '5%'."""
 import re
-from typing import Dict, Mapping, Union
-
-from torch import Tensor
+from typing import Union
 
 from .errors import UserError
 
@@ -37,27 +34,3 @@ def rewind_iteration(to: Union[str, int], max_iters: int, iters_per_epoch: int,
             f'{what}: {to!r} is iteration {iteration}, but the training ends after '
             f'{max_iters}; choose an earlier point')
     return iteration
-
-
-def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
-    """The weights that were trained, from an mmengine checkpoint.
-
-    With an EMAHook, ``state_dict`` holds the average and ``ema_state_dict`` the weights
-    themselves (the hook swaps them before saving).
-    """
-    state = copy.copy(checkpoint['state_dict'])     # with its modules' versions
-    for name, tensor in checkpoint.get('ema_state_dict', {}).items():
-        if name.startswith('module.'):
-            state[name[len('module.'):]] = tensor
-    return state
-
-
-def late_schedulers(checkpoint: Mapping) -> int:
-    """How many schedulers of an mmengine checkpoint lack a step that its place in training has.
-
-    Earlier versions of mmlth saved a point at the end of an epoch before by-epoch schedulers
-    had stepped.
-    """
-    meta = checkpoint['meta']
-    return sum(scheduler['_global_step'] < meta['epoch' if scheduler['by_epoch'] else 'iter']
-               for scheduler in checkpoint.get('param_schedulers') or [])

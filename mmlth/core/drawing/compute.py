@@ -6,9 +6,20 @@ from typing import Dict, Mapping
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from .budget import prune_within
-from .errors import UserError
-from .selection import Scores, keep_highest
+from .floor import floor_counts, protect
+from .score import Scores
+from .selection import keep_highest
+
+
+def prune_compute(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[str, Tensor]:
+    """Prune ``sparsity`` of the multiply-adds, not of the weights, the cheapest loss first.
+
+    See :func:`prune_by_compute`. The scores need their costs.
+    """
+    check_compute_room(scores.tensors, sparsity, floor, scores.costs)
+    return prune_by_compute(protect(scores, floor) if floor else scores, sparsity)
 
 
 def prune_by_compute(scores: Scores, sparsity: float) -> Dict[str, Tensor]:
@@ -34,6 +45,25 @@ def prune_by_compute(scores: Scores, sparsity: float) -> Dict[str, Tensor]:
         scaled[name] = own * float(costs[name]) ** -0.5
     return prune_within(replace(scores, tensors=scaled, absolute=False, copied=True), costs,
                         budget_of(scores.tensors, costs, sparsity))
+
+
+def check_compute_room(tensors: Mapping[str, Tensor], sparsity: float, floor: float,
+                       costs: Mapping[str, float]) -> None:
+    """Raise a UserError if the floors of all layers are more multiply-adds than may survive.
+
+    Args:
+        tensors: Weights or scores in scope, by parameter name.
+        sparsity: Of their multiply-adds.
+        floor: Fraction of each layer's weights that is to survive.
+        costs: Multiply-adds of one weight of each layer.
+    """
+    counts, exact = floor_counts(tensors, floor), exact_costs(tensors, costs)
+    kept = sum(exact[name] * count for name, count in counts.items())
+    survive = budget_of(tensors, exact, 1.0) - budget_of(tensors, exact, sparsity)
+    if kept > survive:
+        raise UserError(
+            f'a floor of {floor} keeps {float(kept):,.0f} multiply-adds of {len(counts)} '
+            f'layers, but only {float(survive):,.0f} may survive; lower the floor')
 
 
 def exact_costs(tensors: Mapping[str, Tensor],

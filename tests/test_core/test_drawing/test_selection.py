@@ -1,5 +1,6 @@
 """keep_highest against a stable sort, on every path it can take."""
 import time
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
@@ -8,18 +9,21 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mmlth.core import Scores, keep_highest, selection
+from mmlth.core import Scores, keep_highest
+from mmlth.core.drawing import arrays, selection
+from mmlth.core.drawing.score import check_finite
 from mmlth.core.errors import UserError
-from mmlth.core.selection import check_finite
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 # Ties, both zeros, values that fp16 and bf16 round together, subnormals of fp16.
 VALUES = [0.0, -0.0, 1.0, -1.0, 1.0004, 0.5, -0.5, 3e-7, -2.0, 300.0]
 
 
+@contextmanager
 def steps(sample, chunk):
     """Make the sample and the chunks small enough for small inputs to need many."""
-    return patch.multiple(selection, SAMPLE=sample, CHUNK=chunk)
+    with patch.object(selection, 'SAMPLE', sample), patch.object(arrays, 'CHUNK', chunk):
+        yield
 
 
 def reference(tensors, prune, absolute=False):

@@ -4,79 +4,19 @@ Floyd & Rivest, "Expected time bounds for selection", CACM 18(3), 1975: a small 
 sample brackets the wanted order statistic, one pass counts what lies below the bracket
 and collects what lies inside. The result is exact for any sample.
 
-On the CPU the passes run in numpy, chunk by chunk, on one thread: it compares and counts
-several times faster than torch does on as many elements, and no thread waits for
-another when the cores are busy.
+The passes run chunk by chunk, see :mod:`~mmlth.core.drawing.arrays`.
 """
 import math
-from dataclasses import dataclass, field, replace
-from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import UserError
+from .arrays import Array, as_array, count_true, on_host, positions
+from .score import Scores
 
-CHUNK = 1 << 18     # elements per step on the CPU: 1 MiB of fp32, stays in the cache
 SAMPLE = 1 << 17
-
-Array = Union[np.ndarray, Tensor]   # numpy on the CPU, torch elsewhere
-
-
-@dataclass(frozen=True)
-class Scores:
-    """One number per weight; the lowest are pruned.
-
-    Args:
-        tensors: Scores by parameter name, each in the parameter's shape; fp32, fp16 or
-            bf16 (others are compared as fp32). ``-inf`` marks what is pruned already.
-        absolute: Compare ``|x|``: magnitude pruning then needs no copy of the weights.
-        copied: The tensors are nobody else's and may be changed in place.
-        transposed: Names of weights of transposed convolutions: their first dimension is
-            that of the input channels.
-        costs: Multiply-adds of one entry of each tensor, by name; 1 of those left out.
-    """
-    tensors: Mapping[str, Tensor]
-    absolute: bool = False
-    copied: bool = False
-    transposed: FrozenSet[str] = frozenset()
-    costs: Mapping[str, float] = field(default_factory=dict)
-
-    def numel(self) -> int:
-        return sum(t.numel() for t in self.tensors.values())
-
-    def chunks(self, tensor: Tensor) -> Iterator[Array]:
-        """The scores of one tensor, flat, in pieces; on the CPU of :data:`CHUNK`."""
-        on_cpu = tensor.device.type == 'cpu'
-        for piece in tensor.detach().reshape(-1).split(CHUNK if on_cpu else 16 * CHUNK):
-            if len(piece):
-                piece = _array(piece.float())
-                yield abs(piece) if self.absolute else piece
-
-    def below(self, mask: Mapping[str, Tensor]) -> 'Scores':
-        """These scores with ``-inf`` wherever ``mask`` has pruned already."""
-        lowered = {}
-        for name, tensor in self.tensors.items():
-            own = tensor.detach().abs() if self.absolute else tensor.detach().clone()
-            lowered[name] = own.masked_fill_(~mask[name], -torch.inf)
-        return replace(self, tensors=lowered, absolute=False, copied=True)
-
-
-def check_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Raise a UserError that names the first parameter with a NaN or infinity."""
-    scores = Scores(tensors, absolute=True)
-    for name, tensor in tensors.items():
-        # NaN passes through a maximum. A float64 may overflow only in the scores.
-        if all(math.isfinite(chunk.max()) for chunk in scores.chunks(tensor)):
-            continue
-        bad = int((~torch.isfinite(tensor.detach())).sum())
-        if bad:
-            raise UserError(
-                f'{name} has {bad} non-finite weights (NaN or infinity) of '
-                f'{tensor.numel()}: the training diverged. Lower the learning rate '
-                'or clip gradients, and draw the ticket from finite weights.')
-
 
 def keep_highest(scores: Scores, prune: int) -> Dict[str, Tensor]:
     """Masks that prune exactly the ``prune`` lowest scores.
@@ -116,7 +56,7 @@ def mask_above(scores: Scores, tensor: Tensor, threshold: float,
         many ties are still to go.
     """
     mask = torch.empty(tensor.shape, dtype=torch.bool, device=tensor.device)
-    flat, start = _array(mask.view(-1)), 0
+    flat, start = as_array(mask.view(-1)), 0
     for chunk in scores.chunks(tensor):
         keep, ties = _keep(chunk, threshold, ties)
         flat[start:start + len(chunk)] = keep
@@ -129,7 +69,7 @@ def _keep(chunk: Array, threshold: float, ties: int) -> Tuple[Array, int]:
     if not ties:
         return chunk >= threshold, 0
     keep = chunk > threshold
-    equal = _positions(chunk == threshold)
+    equal = positions(chunk == threshold)
     keep[equal[ties:]] = True
     return keep, max(0, ties - len(equal))
 
@@ -138,7 +78,7 @@ def _kth_lowest(scores: Scores, rank: int) -> Tuple[float, int]:
     """The score of the given rank (0 is the lowest) and how many are truly lower."""
     total = scores.numel()
     if total <= SAMPLE:
-        return _partition([_on_host(chunk) for tensor in scores.tensors.values()
+        return _partition([on_host(chunk) for tensor in scores.tensors.values()
                            for chunk in scores.chunks(tensor)], rank)
     generator = torch.Generator().manual_seed(0)
     fraction, width = rank / total, 4.0     # of the bracket, in standard deviations
@@ -173,7 +113,7 @@ def _sample(scores: Scores, generator: torch.Generator) -> np.ndarray:
             count = max(1, round(SAMPLE * tensor.numel() / total))
             index = torch.randint(tensor.numel(), (count,), generator=generator)
             drawn = tensor.detach().reshape(-1).index_select(0, index.to(tensor.device))
-            parts.extend(map(_on_host, scores.chunks(drawn)))
+            parts.extend(map(on_host, scores.chunks(drawn)))
     return np.sort(np.concatenate(parts))
 
 
@@ -186,11 +126,11 @@ def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float,
             # Inside is open: ties at an end may be any number, between them few.
             at_least = chunk >= low
             below += len(chunk) - count_true(at_least)
-            piece = chunk[_positions(at_least & (chunk <= high))]
+            piece = chunk[positions(at_least & (chunk <= high))]
             at_low += count_true(piece == low)
             if high != low:
                 at_high += count_true(piece == high)
-            inside.append(_on_host(piece[_positions((piece > low) & (piece < high))]))
+            inside.append(on_host(piece[positions((piece > low) & (piece < high))]))
     if rank < below:
         return None
     if rank < below + at_low:
@@ -201,23 +141,3 @@ def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float,
         return found, lower + before
     lower += count
     return (high, lower) if rank < lower + at_high else None
-
-
-def _array(tensor: Tensor) -> Array:
-    """The same memory as numpy sees it, if it is the CPU's."""
-    return tensor.numpy() if tensor.device.type == 'cpu' else tensor
-
-
-def _on_host(array: Array) -> np.ndarray:
-    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
-
-
-def count_true(flags: Array) -> int:
-    """How many are True."""
-    return int(np.count_nonzero(flags) if isinstance(flags, np.ndarray)
-               else torch.count_nonzero(flags))
-
-
-def _positions(flags: Array) -> Array:
-    """Where they are True: indexing by positions is faster than by the flags."""
-    return np.flatnonzero(flags) if isinstance(flags, np.ndarray) else flags.nonzero().view(-1)

@@ -1,11 +1,10 @@
-"""The rewind point's iteration, and which weights of a checkpoint were trained."""
+"""Points of a training, given as iterations, epochs or a percentage."""
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration, trained_weights
+from mmlth.core.steps import rewind_iteration
 
 
 @pytest.mark.parametrize('to, iteration', [
@@ -43,20 +42,3 @@ def test_a_percentage_lies_within_the_training(max_iters, iters_per_epoch, perce
     iteration = rewind_iteration(f'{percent:f}%', max_iters, iters_per_epoch)
     assert 0 <= iteration <= max_iters
     assert abs(iteration - percent / 100 * max_iters) <= 0.51 + 1e-8 * max_iters
-
-
-def test_weights_of_a_checkpoint_without_ema():
-    state = {'w': torch.ones(2), 'bn.running_mean': torch.zeros(1)}
-    found = trained_weights({'state_dict': state, 'meta': {}})
-    assert found == state and found is not state
-
-
-def test_with_ema_the_trained_weights_are_in_ema_state_dict():
-    checkpoint = {
-        'state_dict': {'w': torch.tensor(1.0), 'module.b': torch.tensor(2.0),
-                       'buffer': torch.tensor(3.0)},
-        'ema_state_dict': {'steps': torch.tensor(7), 'module.w': torch.tensor(10.0),
-                           'module.module.b': torch.tensor(20.0)}}
-    found = {n: t.item() for n, t in trained_weights(checkpoint).items()}
-    assert found == {'w': 10, 'module.b': 20, 'buffer': 3}
-    assert checkpoint['state_dict']['w'] == 1

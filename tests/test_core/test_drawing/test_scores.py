@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mmlth.core import Probe, default_iterations, draw, select
+from mmlth.core.drawing.scores import DEFAULT_ITERATIONS, PROBED, SCORES, hessian_gradients
 from mmlth.core.errors import UserError
 from mmlth.core.mask import emptied
 from mmlth.core.probe import mean_gradient
-from mmlth.core.scores import DEFAULT_ITERATIONS, PROBED, SCORES, hessian_gradients
 
 
 def batches(count=3, features=6, classes=3, dtype=torch.float32):

@@ -9,10 +9,11 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence
 import torch
 from torch import Tensor, nn
 
-from .errors import UserError
-from .probe import Agreement, Probe, mean_gradient, restored
-from .selection import Scores, keep_highest
-from .similarity import chance_iou, iou
+from ..errors import UserError
+from ..probe import Agreement, Probe, mean_gradient, restored
+from ..similarity import chance_iou, iou
+from .score import Scores
+from .selection import keep_highest
 
 STEP = 0.01         # how far the weights move, as a vector, to see the gradient change
 COMPARED = 0.8      # sparsity of the masks of two steps

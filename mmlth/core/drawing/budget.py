@@ -9,7 +9,9 @@ from typing import Callable, Dict, Mapping
 
 from torch import Tensor
 
-from .selection import Array, Scores, count_true, mask_above
+from .arrays import Array, count_true
+from .score import Scores
+from .selection import mask_above
 
 
 def prune_within(scores: Scores, costs: Mapping[str, Fraction],

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mmlth.core import Scores, draw, prunable
-from mmlth.core.budget import prune_within
-from mmlth.core.compute import check_budget
 from mmlth.core.costs import compute_sparsity, weight_costs
+from mmlth.core.drawing.budget import prune_within
+from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
 
 SPARSITY = st.floats(0, 1, exclude_max=True)

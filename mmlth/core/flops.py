@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 import torch
 from torch import nn
 
-from mmlth.core.scope import prunable
+from .scope import prunable
 
 try:
     from torch.utils.flop_counter import FlopCounterMode
