@@ -196,7 +196,7 @@ class LotteryRunner:
                 state.save()
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
                 self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
-                          f'{one_line(entry)}')
+                          f'{one_line(entry, cfg)}')
         return runner.model
 
     def _save_time(self, state, entry, seconds: float) -> None:
