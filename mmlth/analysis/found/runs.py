@@ -7,8 +7,8 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.lengths import (Length, ended_by, ended_by_early_bird, ended_early, lengths,
-                                  rewound_to)
+from mmlth.engine.chain.lengths import (Length, ended_by, ended_by_early_bird, ended_early,
+                                        lengths, rewound_to)
 from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label

@@ -1,11 +1,11 @@
 """A round 0 that was given: what it left is what the given files hold, where they are here."""
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor
 
-from mmlth.core import paths
+from mmlth.core import Ticket, paths
 from mmlth.transfer.formats import unwrapped
 
 from ..given import read_given
@@ -20,6 +20,16 @@ def given_file(note: Any) -> Optional[Path]:
         return None
     path = Path(str(note.get('file'))).expanduser()
     return path if path.is_file() and file_digest(path) == note.get('sha256') else None
+
+
+def given_start(ticket: Ticket) -> Tuple[Optional[Path], Optional[Dict[str, Tensor]]]:
+    """The file of a given dense model whose trained weights a ticket starts from, and these.
+
+    None for one that was trained here, or whose file is gone or has other names.
+    """
+    path = given_file(ticket.meta.get('dense'))
+    weights = path and _by_name(read_given(path).trained.weights, ticket.state)
+    return (path, weights) if weights and set(ticket.state) <= set(weights) else (None, None)
 
 
 def check_given(folder: Path, given: Mapping[str, Any]) -> List[str]:

@@ -10,7 +10,7 @@ from mmlth.core import Ticket, paths
 from mmlth.core.state import trained_weights
 
 from .checkpoint import load_checkpoint, weights_of
-from .given import given_file
+from .given import given_start
 from .transferred import check_transferred
 from .violation import Violation
 
@@ -28,17 +28,18 @@ def check_start(path: Path, ticket: Ticket) -> str:
         return f'start weights not compared ({text})'
     if not ticket.state:
         return f'no start weights to compare{text}'
-    start = str(ticket.meta.get('start'))
+    start, weights = str(ticket.meta.get('start')), None
     if start.endswith(paths.REWIND):
         source = _rewind_point(path)
     elif start == TRAINED:
-        source = given_file(ticket.meta.get('dense')) or _last_checkpoint(
-            _origin(path), ticket.meta.get('iterations'))
+        source, weights = given_start(ticket)
+        source = source or _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:
         return f'start weights not compared (their source, {start}, is not here){text}'
-    compare_start(path, ticket, read_trained(source), source, carried)
+    weights = read_trained(source) if weights is None else weights
+    compare_start(path, ticket, weights, source, carried)
     return f'start weights are mask x {source.parent.name}/{source.name}{text}'
 
 
