@@ -31,7 +31,8 @@ def given_dense(cfg: Config) -> Optional[str]:
 def check_given(cfg: Config) -> None:
     """Raise a UserError unless a lottery can start from the checkpoints that it is given.
 
-    A lottery that is resumed behind its round 0 has kept what it needs.
+    A lottery that is resumed behind its round 0 has kept what it needs; the runs of a study are
+    looked at before there are the files of others that they take.
     """
     dense, rewind = given_dense(cfg), build_hook(cfg, RewindHook)
     if dense is None:
@@ -42,7 +43,7 @@ def check_given(cfg: Config) -> None:
                 'out (--rewind), and set RewindHook(to=...) for the training to save its own')
         return
     check_settings(cfg, dense)
-    if _dense_is_done(cfg):
+    if cfg.get('resume') and (_dense_is_done(cfg) or not _are_here(dense, rewind.point)):
         return
     model = build_model(cfg)
     averages = find_hook(cfg, EMAHook) is not None
@@ -124,8 +125,12 @@ def check_same_files(notes: Optional[Mapping[str, Any]]) -> None:
 
 
 def _dense_is_done(cfg: Config) -> bool:
-    return bool(cfg.get('resume')) and (
-        paths.round_dir(cfg.get('work_dir') or '.', 0) / paths.FINAL).is_file()
+    return (paths.round_dir(cfg.get('work_dir') or '.', 0) / paths.FINAL).is_file()
+
+
+def _are_here(*addresses: Optional[str]) -> bool:
+    return all('://' in address or Path(address).expanduser().is_file()
+               for address in addresses if address)
 
 
 def _check(address: str, model, averages: bool) -> Given:

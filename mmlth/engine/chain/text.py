@@ -95,22 +95,26 @@ def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
 def settings_text(cfg: Config) -> str:
     """What was pruned, how, and what the tickets start from, in sentences."""
     prune, rewind = build_hook(cfg, PruneHook), build_hook(cfg, RewindHook)
-    start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
-             'finetune': 'its trained weights and the last learning rates, not'}[rewind.mode]
     text = _transfer_text(prune.transfer) if prune.transfer else (
         f'Scope: {prune.scope or "every convolution and linear weight"}; frozen weights '
         f'are {"in" if prune.frozen else "not in"} scope. '
         f'Allocation: {prune.allocation}; score: {prune.score}; '
         f'floor of each layer: {prune.floor:.0%}. ')
-    point = rewind.to if rewind.point is None else PurePath(rewind.point).name
-    if isinstance(prune.dense, str) and rewind.point is None:
-        point = 'the beginning'     # of the schedule: nobody has saved another
-    text += (f'A ticket starts from {start} the rewind point {point}; schedule: '
+    text += (f'A ticket starts from {_start_text(rewind, isinstance(prune.dense, str))}; schedule: '
              f'{rewind.length or rewind.schedule}.')
     control = prune.given['control']
     if control:
         text += f' This is a control, not a ticket: the last round is {control!r}.'
     return text
+
+
+def _start_text(rewind: RewindHook, given: bool) -> str:
+    if given and rewind.point is None:      # nobody has saved one, and nothing asks for it
+        return 'its trained weights'
+    start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
+             'finetune': 'its trained weights and the last learning rates, not'}[rewind.mode]
+    point = rewind.to if rewind.point is None else PurePath(rewind.point).name
+    return f'{start} the rewind point {point}'
 
 
 def _transfer_text(transfer: TransferSpec) -> str:
