@@ -77,10 +77,12 @@ def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
     if callable(named):
         return named
     try:
-        return registry.get(named)
+        found = registry.get(named)
     except (RuntimeError, TypeError):
-        registry.import_from_location()
+        found = None
+    if found is None:
         raise UserError(
             f'unknown {registry.name} {named!r}, expected one of: '
             f'{", ".join(sorted(registry.module_dict))}. One of your own is registered by a '
-            "module that custom_imports names, or is given as 'package.module.name'") from None
+            "module that custom_imports names, or is given as 'package.module.name'")
+    return found

@@ -1,14 +1,16 @@
 """The lottery ticket method in plain PyTorch: no mm* package is imported here."""
-from .allocation import unpatterned
 from .binding import MaskBinding
-from .control import CONTROLS, control_mask
-from .mask import draw
+from .counts import sparsity_report
+from .drawing.control import CONTROLS, control_mask
+from .drawing.draw import draw
+from .drawing.pattern import unpatterned
+from .drawing.score import Scores
+from .drawing.scores import default_iterations
+from .drawing.selection import keep_highest
+from .layers import transposed
 from .probe import Probe
-from .report import sparsity_report
 from .schedule import round_sparsities
-from .scope import available_groups, prunable, select, transposed
-from .scores import default_iterations
-from .selection import Scores, keep_highest
+from .scope import available_groups, prunable, select
 from .state import snapshot
 from .ticket import Ticket
 

@@ -4,49 +4,15 @@ A scope is a list of group names, or ``dict(include=[regex], exclude=[regex])`` 
 parameter names, or None for every weight of a convolution or linear layer.
 """
 import re
-from typing import Dict, FrozenSet, List, Mapping, Sequence, Union
+from typing import Dict, List, Mapping, Sequence, Union
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd
 
 from .errors import UserError
+from .parts import GROUPS, TEACHER, groups_of
 
 ScopeSpec = Union[None, Sequence[str], Mapping[str, Sequence[str]]]
-
-# Shortcut convolutions of residual blocks belong to no other group: the paper's
-# percentages (Table 3: base 21.93 %, top 66.39 %) leave them out.
-_SHORTCUT = re.compile(r'(^|\.)layer\d+\.\d+\.downsample\.')
-
-# A teacher is not trained by the optimizer: it is fixed, or the average of its student, whose
-# zeros it takes over (MMDetection's MeanTeacherHook).
-_TEACHER = re.compile(r'(^|\.)teacher(\.|_)')
-
-# The paper's modules for C4 detectors, then those of FPN detectors. `head` and
-# `box_head` are one thing under the paper's name and under the R-CNNs' name. Any
-# top-level child of a model (`bbox_head`, `encoder`, ...) is a group as well.
-_GROUPS = {
-    'stem': r'^backbone\.(conv1|stem)\.',
-    'base': r'^backbone\.layer[123]\.',
-    'top': r'^(backbone|roi_head\.shared_head)\.layer4\.',
-    'backbone': r'^backbone\.',
-    'neck': r'^neck\.',
-    'rpn': r'^rpn_head\.',
-    'head': r'^(roi_head\.bbox_head|bbox_head|head)\.',
-    'box_head': r'^roi_head\.bbox_head\.',
-    'mask_head': r'^roi_head\.mask_head\.',
-    'keypoint_head': r'^roi_head\.keypoint_head\.',
-}
-_GROUPS = {name: re.compile(pattern) for name, pattern in _GROUPS.items()}
-
-
-def groups_of(name: str) -> List[str]:
-    """The groups that the parameter ``name`` belongs to, the narrowest first."""
-    if _SHORTCUT.search(name):
-        return ['downsample']
-    groups = [group for group, pattern in _GROUPS.items() if pattern.search(name)]
-    top_level = name.split('.')[0]
-    return groups if top_level in groups else [*groups, top_level]
-
 
 def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     """Every weight of a convolution or linear layer, by its full name.
@@ -61,22 +27,13 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     seen = {id(m.weight) for m in model.modules()
             if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     for prefix, module in model.named_modules():
-        if _is_norm(module) or _TEACHER.search(f'{prefix}.'):
+        if _is_norm(module) or TEACHER.search(f'{prefix}.'):
             continue
         for name, param in module.named_parameters(prefix, recurse=False):
             if name.endswith('weight') and param.dim() >= 2 and id(param) not in seen:
                 seen.add(id(param))
                 found[name] = param
     return found
-
-
-def transposed(model: nn.Module) -> FrozenSet[str]:
-    """The names of :func:`prunable` weights laid out as (in, out / groups, ...).
-
-    Those of transposed convolutions; all others are (out, in / groups, ...).
-    """
-    weights = {id(m.weight) for m in model.modules() if isinstance(m, _ConvTransposeNd)}
-    return frozenset(n for n, p in prunable(model).items() if id(p) in weights)
 
 
 def norm_weights(model: nn.Module) -> Dict[str, nn.Parameter]:
@@ -94,7 +51,7 @@ def available_groups(model: nn.Module) -> Dict[str, Dict[str, nn.Parameter]]:
     for name, param in prunable(model).items():
         for group in groups_of(name):
             groups.setdefault(group, {})[name] = param
-    order = ['stem', 'base', 'top', 'downsample', *_GROUPS]
+    order = ['stem', 'base', 'top', 'downsample', *GROUPS]
     groups = {g: groups[g] for g in dict.fromkeys([*order, *groups]) if g in groups}
     norms = norm_weights(model)
     return {**groups, 'norm': norms} if norms else groups

@@ -15,7 +15,7 @@ from typing import Dict, Mapping
 import torch
 from torch import Tensor
 
-from .scope import groups_of
+from .parts import groups_of
 
 MEASURED = ('survivors', 'pruned')
 

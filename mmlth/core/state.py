@@ -145,6 +145,30 @@ def fit_buffers(model: nn.Module, state: Mapping[str, Any]) -> None:
                 module._buffers[key].device if name in own else device)))
 
 
+def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
+    """The weights that were trained, from an mmengine checkpoint.
+
+    With an EMAHook, ``state_dict`` holds the average and ``ema_state_dict`` the weights
+    themselves (the hook swaps them before saving).
+    """
+    state = copy.copy(checkpoint['state_dict'])     # with its modules' versions
+    for name, tensor in checkpoint.get('ema_state_dict', {}).items():
+        if name.startswith('module.'):
+            state[name[len('module.'):]] = tensor
+    return state
+
+
+def late_schedulers(checkpoint: Mapping) -> int:
+    """How many schedulers of an mmengine checkpoint lack a step that its place in training has.
+
+    Earlier versions of mmlth saved a point at the end of an epoch before by-epoch schedulers
+    had stepped.
+    """
+    meta = checkpoint['meta']
+    return sum(scheduler['_global_step'] < meta['epoch' if scheduler['by_epoch'] else 'iter']
+               for scheduler in checkpoint.get('param_schedulers') or [])
+
+
 def _parameters(model: nn.Module) -> Dict[str, nn.Parameter]:
     """Each under all of its names; ``named_parameters`` can do that from PyTorch 2.0 on."""
     return {f'{path}.{name}' if path else name: param

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .mask import Mask
-from .selection import Scores, keep_highest
+from .drawing.selection import Scores, keep_highest
 
 
 def cubic_sparsity(final: float, progress: float) -> float:

@@ -4,8 +4,8 @@ from typing import Any, Dict, Mapping, Sequence, Union
 
 from mmlth.core import early_bird, paths
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import rewind_iteration
 from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
+from mmlth.core.steps import rewind_iteration
 from mmlth.report import Figure, Series
 
 

@@ -4,9 +4,9 @@ from typing import Dict, Optional, Tuple
 
 from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
-from mmlth.core.allocation import unpatterned
+from mmlth.core.drawing.pattern import unpatterned
+from mmlth.core.layers import transposed
 from mmlth.core.mask import Mask
-from mmlth.core.scope import transposed
 
 from .mask_sources import MaskSource
 from .ranks import on_rank_0

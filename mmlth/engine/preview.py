@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from mmlth.core import available_groups, prunable, select, transposed
+from mmlth.core import available_groups, draw, prunable, select, transposed
 from mmlth.core import mask as masks
 from mmlth.core.costs import compute_sparsity
 from mmlth.core.errors import UserError
@@ -80,8 +80,8 @@ def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str,
     if prune.allocation == 'global' or not costs:
         return pruned, None
     # Where the number of survivors of each layer is settled, those of any weights will do.
-    mask = masks.draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
-                      allocation=prune.allocation, floor=prune.floor, transposed=transposed)
+    mask = draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
+                allocation=prune.allocation, floor=prune.floor, transposed=transposed)
     return pruned, compute_sparsity(mask, costs)
 
 

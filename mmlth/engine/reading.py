@@ -11,7 +11,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from mmlth.core import checkpoint_file
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
+from mmlth.core.state import trained_weights
 
 
 def read_checkpoint(address, map_location: Any = 'cpu') -> Any:

@@ -1,19 +1,19 @@
 """What hooks are set to: parsed once, by the hook itself, and asked ever after."""
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple, Type
 
 from mmlth.core import Ticket, round_sparsities
-from mmlth.core.control import check_control
+from mmlth.core.drawing.control import check_control
+from mmlth.core.drawing.draw import check_settings
+from mmlth.core.drawing.scores import PROBED, default_iterations
 from mmlth.core.errors import UserError
-from mmlth.core.mask import check_settings
-from mmlth.core.rewind import rewind_iteration
 from mmlth.core.scope import ScopeSpec
-from mmlth.core.scores import PROBED, default_iterations
+from mmlth.core.steps import rewind_iteration
 
 from .early_bird import check_stop
 from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, MaskSource, Transferred,
                            TransferSpec)
-from .starts import Fresh, Start, TrainedOn, start_of
+from .starts import Fresh, Start, TrainedOn, kind_of, start_of
 
 _SPARSITY = 0.8     # of a config that says none, and transfers no ticket
 # What controls start from, other than the ticket; the last ticket alone has one unless it is here.
@@ -161,6 +161,21 @@ class EarlyBirdSpec:
         if stop is not None:
             check_stop(stop)
         return cls(interval, stop)
+
+
+def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
+
+    Args:
+        mode: Of the RewindHook.
+        control: Of the PruneHook.
+        round: From 1.
+        last: The last round.
+    """
+    kinds = [kind_of(mode)]
+    if control in _STARTS and (round == last or control in _EVERY_ROUND):
+        kinds.append(_STARTS[control])
+    return kinds
 
 
 def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:

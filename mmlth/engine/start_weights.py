@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core import state as states
 from mmlth.core.mask import Mask
-from mmlth.core.rewind import trained_weights
+from mmlth.core.state import trained_weights
 
 from .starts import Start
 

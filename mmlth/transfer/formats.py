@@ -10,7 +10,7 @@ from torch import Tensor
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
+from mmlth.core.state import trained_weights
 from mmlth.core.unpickler import Unknown
 
 # Where training programs put the state dict: MMEngine, Lightning, SparseML, timm, torchvision.

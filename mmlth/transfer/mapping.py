@@ -3,6 +3,7 @@ import re
 from typing import Dict, Mapping, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
+from mmlth.core.parts import BACKBONE, BEHIND_BACKBONE, TILL_HEADS, any_of
 
 from .formats import forms
 
@@ -12,16 +13,13 @@ Rule = Tuple[str, Sequence[str]]
 
 MAPPINGS: Dict[str, Sequence[Rule]] = {
     # A classifier (torchvision, timm: layer1...; mmpretrain: backbone.layer1...) or a detector
-    # into the backbone of any model. C4 detectors keep layer4 in their shared head. A
-    # classifier's own head (fc, head) finds no place and is left out.
+    # into the backbone of any model. A classifier's own head (fc, head) finds no place and is
+    # left out.
     'backbone': [
-        (r'^(?:backbone|roi_head\.shared_head)\.(.+)$',
-         [r'backbone.\1', r'roi_head.shared_head.\1']),
-        (r'^(?!neck\.|rpn_head\.|roi_head\.|bbox_head\.|head\.)(.+)$',
-         [r'backbone.\1', r'roi_head.shared_head.\1'])],
-    # Between tasks (the paper, Table 4): "all values till the box head modules".
-    'till_heads': [
-        (r'^((?:backbone|neck|rpn_head|roi_head\.shared_head)\..+)$', [r'\1'])],
+        (rf'^{any_of(BACKBONE)}\.(.+)$', [rf'{part}.\1' for part in BACKBONE]),
+        (rf'^(?!{any_of(BEHIND_BACKBONE)}\.)(.+)$', [rf'{part}.\1' for part in BACKBONE])],
+    # Between tasks.
+    'till_heads': [(rf'^({any_of(TILL_HEADS)}\..+)$', [r'\1'])],
     'same': [(r'^(.+)$', [r'\1'])],
 }
 

@@ -3,15 +3,14 @@ from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from torch import Tensor, nn
 
-from mmlth.core import Ticket, prunable
-from mmlth.core import mask as masks
+from mmlth.core import Ticket, draw, prunable
 from mmlth.core import state as states
+from mmlth.core.counts import sparsity_report
 from mmlth.core.errors import UserError
-from mmlth.core.report import sparsity_report
-from mmlth.core.scope import groups_of
+from mmlth.core.parts import groups_of, part_of
 
 from .mapping import Rule, match_names
-from .report import Report, paper_row
+from .outcome import Outcome, paper_row
 from .source import Source
 
 # Of what is pruned on the way: the paper's network sparsities (Tables 1 and 2) are those of
@@ -20,7 +19,7 @@ UNPRUNED = ('stem', 'downsample')
 
 
 def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule]] = 'backbone',
-             weights: bool = True, strict: bool = True) -> Tuple[Ticket, Report]:
+             weights: bool = True, strict: bool = True) -> Tuple[Ticket, Outcome]:
     """The ticket of ``model`` that ``source`` gives (the paper, 4.2 and Table 4).
 
     Args:
@@ -34,7 +33,7 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
             others were found, is an error; else it is reported. Default: True.
 
     Returns:
-        tuple[Ticket, Report]: The ticket's state holds what was transferred, the rest of the
+        tuple[Ticket, Outcome]: The ticket's state holds what was transferred, the rest of the
         target keeps its own initialisation (``TicketHook(strict=False)``).
 
     Raises:
@@ -62,7 +61,7 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
         model, mapping, names, source.mask if mapping == 'till_heads' else mask)
     meta = dict(transferred=True, mapping=mapping if isinstance(mapping, str) else 'own rules',
                 masks=source.origin, start='the source' if state else None)
-    return Ticket.draw(mask, state, meta, 'the source'), Report(
+    return Ticket.draw(mask, state, meta, 'the source'), Outcome(
         source.origin, pairs, [n for n in names if n not in pairs and n not in shapes],
         missing, mismatched, len(mask), bool(state), report['scope']['sparsity'],
         report['network']['sparsity'], row)
@@ -77,7 +76,7 @@ def _masks(source: Source, model: nn.Module, pairs: Mapping[str, str]) -> Dict[s
     known = prunable(model)
     found = {place: source.weights[n] for n, place in pairs.items()
              if place in known and groups_of(place)[0] not in UNPRUNED}
-    return masks.draw(found, source.sparsity) if found else {}
+    return draw(found, source.sparsity) if found else {}
 
 
 def _check_shapes(mismatched: Dict[str, tuple], matched: int, strict: bool) -> None:
@@ -113,10 +112,5 @@ def _nothing_matched(mapping, names: List[str], own: List[str], mismatched) -> s
 def _missing(own, places, mismatched) -> List[str]:
     """Names that got nothing, in the parts of the target that received something."""
     places = set(places)
-    parts = {_part(place) for place in places}
-    return [n for n in own if _part(n) in parts and n not in places and n not in mismatched]
-
-
-def _part(name: str) -> str:
-    """``backbone``, ``neck``, ``roi_head.shared_head``, ..."""
-    return '.'.join(name.split('.')[:2 if name.startswith('roi_head.') else 1])
+    parts = {part_of(place) for place in places}
+    return [n for n in own if part_of(n) in parts and n not in places and n not in mismatched]

@@ -5,10 +5,10 @@ from evaluated import evaluations, precision, write_run
 from torch import nn
 from written import write_lottery
 
-from mmlth.analysis.cost import network_cost_section, training_cost_section
-from mmlth.analysis.evaluate import Evaluations
-from mmlth.analysis.flops import count_flops, sparse_flops
-from mmlth.analysis.runs import read_run
+from mmlth.core.flops import count_flops, sparse_flops
+from mmlth.analysis.found.runs import read_run
+from mmlth.analysis.measure.evaluate import Evaluations
+from mmlth.analysis.sections.cost import network_cost_section, training_cost_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 import mmlth.core
 
 CORE = Path(mmlth.core.__file__).parent
-MODULES = [f'mmlth.core.{m.name}' for m in pkgutil.iter_modules([str(CORE)])]
+MODULES = [m.name for m in pkgutil.walk_packages([str(CORE)], 'mmlth.core.')]
 
 PROGRAM = '''
 import importlib, sys
@@ -34,8 +34,8 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = {0: '', 1: 'mmlth.core.', 2: 'mmlth.'}[node.level]
-            yield base + (node.module or '')
+            package = ['mmlth', 'core', *path.relative_to(CORE).parts][:-node.level]
+            yield '.'.join([*(package if node.level else ()), node.module or ''])
 
 
 def test_no_module_of_the_core_reaches_beyond_it():

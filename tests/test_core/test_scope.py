@@ -8,7 +8,7 @@ from torch import nn
 
 from mmlth.core import available_groups, prunable, select, transposed
 from mmlth.core.errors import UserError
-from mmlth.core.scope import groups_of
+from mmlth.core.parts import groups_of
 
 
 def tree(**children):

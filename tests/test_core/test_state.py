@@ -5,7 +5,7 @@ from torch import nn
 
 from mmlth.core import snapshot
 from mmlth.core.errors import UserError
-from mmlth.core.state import check_same, load, unique
+from mmlth.core.state import check_same, load, trained_weights, unique
 
 
 def make_net():
@@ -81,3 +81,20 @@ def test_all_three_problems_are_named():
 
 def test_the_same_names_and_shapes_pass():
     check_same({'a': torch.zeros(2)}, {'a': torch.ones(2).half()}, 'here')
+
+
+def test_weights_of_a_checkpoint_without_ema():
+    state = {'w': torch.ones(2), 'bn.running_mean': torch.zeros(1)}
+    found = trained_weights({'state_dict': state, 'meta': {}})
+    assert found == state and found is not state
+
+
+def test_with_ema_the_trained_weights_are_in_ema_state_dict():
+    checkpoint = {
+        'state_dict': {'w': torch.tensor(1.0), 'module.b': torch.tensor(2.0),
+                       'buffer': torch.tensor(3.0)},
+        'ema_state_dict': {'steps': torch.tensor(7), 'module.w': torch.tensor(10.0),
+                           'module.module.b': torch.tensor(20.0)}}
+    found = {n: t.item() for n, t in trained_weights(checkpoint).items()}
+    assert found == {'w': 10, 'module.b': 20, 'buffer': 3}
+    assert checkpoint['state_dict']['w'] == 1

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmlth.core import Ticket, mask as masks, ticket as ticket_module
+from mmlth.core import Ticket, draw
+from mmlth.core import ticket as ticket_module
 from mmlth.core.errors import UserError
 
 
@@ -122,7 +123,7 @@ def test_size_at_80_percent(tmp_path):
     weights = sum(t.numel() for t in state.values())
     assert weights > 1_000_000
     path = tmp_path / 'ticket.safetensors'
-    Ticket.draw(masks.draw(state, 0.8), state, {'source': 'x'}, '').save(path)
+    Ticket.draw(draw(state, 0.8), state, {'source': 'x'}, '').save(path)
     assert path.stat().st_size <= 1.05 * (4 * 0.2 + 1 / 8) * weights
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from toy import ToyModel, toy_config
 
 from mmlth.core import checkpoint_file, select
-from mmlth.core.scores import hessian_gradients
+from mmlth.core.drawing.scores import hessian_gradients
 from mmlth.datasets import make_digits
 from mmlth.engine.config import load_config
 from mmlth.engine.probe import make_probe

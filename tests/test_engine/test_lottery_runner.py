@@ -14,7 +14,7 @@ from toy import lottery_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import trained_weights
+from mmlth.core.state import trained_weights
 
 
 def run(cfg):

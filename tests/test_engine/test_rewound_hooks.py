@@ -6,7 +6,7 @@ from mmengine.registry import HOOKS, METRICS
 from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import Ticket, checkpoint_file, paths
-from mmlth.core.rewind import late_schedulers, trained_weights
+from mmlth.core.state import late_schedulers, trained_weights
 from mmlth.engine.runners import ema_copies
 
 EMA = dict(type='EMAHook', momentum=0.3)

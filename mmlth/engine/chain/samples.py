@@ -13,14 +13,14 @@ from mmlth.core import paths
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.state import snapshot
 from mmlth.report import Picture, Section
-from mmlth.report.picture import draw_columns, encode_mask, keep_photo
+from mmlth.report.picture import render_columns, encode_mask, keep_photo
 
 from ..runners import bare_model
 from .data_check.parts import entries, parts
 
 IMAGES = 3          # that are kept
 OBJECTS = 3         # that each has at least
-SCORE = 0.3         # predictions of a lower score are not drawn
+SCORE = 0.3         # predictions of a lower score are not shown
 _ENTRIES = 500      # of the data that are chosen from
 
 
@@ -172,7 +172,7 @@ def samples_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]],
                     ticket[path]['predictions'])]
         file = folder / f'sample_{number}.png'
         with whole_file(file) as part:
-            draw_columns(sample, columns).save(part, 'PNG')
+            render_columns(sample, columns).save(part, 'PNG')
         counts = ', '.join(f'{len(items)} {title.split(",")[0]}' for title, items in columns)
         pictures.append(Picture(file.stem, file, f'{Path(path).name}. Objects: {counts}.'))
     if not pictures:
@@ -181,7 +181,7 @@ def samples_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]],
         'samples', 'Sample images', f'The first {IMAGES} of the validation images with at least '
         f'{OBJECTS} annotated objects (if there are not so many, those with the most), whatever '
         'is predicted on them. Left: ground truth; middle: the dense model; right: the last '
-        f'round. Predictions with a score of {SCORE} and above are drawn.', pictures=pictures)
+        f'round. Predictions with a score of {SCORE} and above are shown.', pictures=pictures)
 
 
 def _read(folder: Path) -> Dict[str, Dict[str, Any]]:

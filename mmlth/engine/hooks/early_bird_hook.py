@@ -12,7 +12,7 @@ from mmlth.core.files import whole_file, write_text
 from mmlth.core.mask import Mask
 from mmlth.core.similarity import MEASURED, chance_iou, iou
 from mmlth.registry import HOOKS
-from mmlth.report.draw import draw
+from mmlth.report.plot import plot
 from mmlth.report.style import assign
 
 from ..early_bird import early_bird_figure, folder_of, scalars_of, stop_iteration
@@ -185,4 +185,4 @@ def write_curve(runner) -> None:
         early_bird.write_curve(folder_of(runner), rows)
         figure = early_bird_figure(rows)
         with whole_file(folder_of(runner) / paths.EARLY_BIRD_FIGURE) as part:
-            part.write_bytes(draw(figure, assign([figure])).png)
+            part.write_bytes(plot(figure, assign([figure])).png)

@@ -8,7 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 from mmlth.registry import HOOKS
 
 from ..ranks import on_rank_0

@@ -1,14 +1,13 @@
 """Train a ticket."""
 from typing import Optional, Sequence, Union
 
-import torch
 from mmengine.hooks import Hook
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.rewind import late_schedulers
+from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 

@@ -11,7 +11,7 @@ from .source import MaskSource
 
 
 class Controlled(MaskSource):
-    """The mask of a control (:mod:`mmlth.core.control`).
+    """The mask of a control (:mod:`mmlth.core.drawing.control`).
 
     Args:
         inner: Where the ticket's mask comes from.
@@ -21,7 +21,11 @@ class Controlled(MaskSource):
     def __init__(self, inner: MaskSource, control: str):
         self.inner = inner
         self.control = control
-        self.at_start = inner.at_start
+        self.at_start, self.of_the_start = inner.at_start, inner.of_the_start
+
+    def words(self) -> str:
+        """As of the ticket."""
+        return self.inner.words()
 
     def check(self, cfg: Config) -> None:
         """As for the ticket."""

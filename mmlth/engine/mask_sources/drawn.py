@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping
 from mmengine.dist import is_main_process
 from torch import Tensor
 
-from mmlth.core import Probe, Ticket, paths, select
-from mmlth.core import mask as masks
-from mmlth.core.allocation import check_room
+from mmlth.core import Probe, Ticket, draw, paths, select
+from mmlth.core.drawing.allocation import check_room
+from mmlth.core.drawing.scores import PROBED
 from mmlth.core.errors import UserError
-from mmlth.core.scope import transposed
-from mmlth.core.scores import PROBED
+from mmlth.core.layers import transposed
 
 from ..costs import uncalled
 from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
@@ -35,6 +34,14 @@ class Drawn(MaskSource):
         self.prune = prune
         self.round = round
 
+    def words(self) -> str:
+        """Scope, allocation, score and floor."""
+        prune = self.prune
+        return (f'Scope: {prune.scope or "every convolution and linear weight"}; frozen weights '
+                f'are {"in" if prune.frozen else "not in"} scope. '
+                f'Allocation: {prune.allocation}; score: {prune.score}; '
+                f'floor of each layer: {prune.floor:.0%}.')
+
     def before(self, training: Training) -> None:
         """See that the last mask leaves each layer its floor; warn of what masks do not reach."""
         prune, model = self.prune, training.model
@@ -59,7 +66,7 @@ class Drawn(MaskSource):
         prune = self.prune
         weights = select(training.model, prune.scope, prune.frozen)
         costs, probe = self._costs(training, weights), training.probe(prune.batches)
-        mask = masks.draw(
+        mask = draw(
             weights, prune.sparsity_of(self.round + 1), score=prune.score,
             allocation=prune.allocation, floor=prune.floor, earlier=training.mask, probe=probe,
             iterations=prune.iterations, transposed=transposed(training.model), costs=costs)
@@ -86,6 +93,7 @@ class Drawn(MaskSource):
 class DrawnAtStart(Drawn):
     """The mask that a PruneHook draws before the first update."""
     at_start = True
+    of_the_start = True
 
     def before(self, training: Training) -> None:
         """Draw the mask and keep it for the end of the training; rank 0 writes."""

@@ -19,6 +19,10 @@ class FoundEarly(MaskSource):
         self.inner = inner
         self.found = found
 
+    def words(self) -> str:
+        """As of any mask that ``inner`` draws."""
+        return self.inner.words()
+
     def ticket(self, training: Training) -> Ticket:
         """The mask that was found."""
         return self.found

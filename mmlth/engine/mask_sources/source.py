@@ -15,8 +15,14 @@ class MaskSource:
 
     Attributes:
         at_start: The mask is there before the first update and does not depend on the training.
+        of_the_start: It is drawn of the weights, or the data, before the first update.
     """
     at_start = False
+    of_the_start = False
+
+    def words(self) -> str:
+        """What is pruned, and how, in sentences."""
+        raise NotImplementedError
 
     def check(self, cfg: Config) -> None:
         """Raise a UserError for what a lottery would miss later.

@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
-from mmlth.transfer import Report, match_names, read_source, transfer
+from mmlth.transfer import Outcome, match_names, read_source, transfer
 
 from ..kernel_check import warn_of_refilled
 from ..ranks import together
@@ -72,14 +72,14 @@ class TransferSpec:
                    'transfer.weights=False to compare masks alone'))
         return spec
 
-    def read(self, model) -> Tuple[Ticket, Report]:
+    def read(self, model) -> Tuple[Ticket, Outcome]:
         """The ticket that the source gives ``model``: its own mask, no control's."""
         source = read_source(self.source, self.sparsity, self.zeros)
         if self.weights and not source.weights:
             raise UserError(f'{self.source} is only a mask: set transfer.weights=False')
-        ticket, report = transfer(source, model, self.mapping, self.weights, self.strict)
+        ticket, outcome = transfer(source, model, self.mapping, self.weights, self.strict)
         ticket.meta['transfer'] = self.plain()
-        return ticket, report
+        return ticket, outcome
 
     def plain(self) -> Dict[str, Any]:
         """For a ticket's meta: plain values, and what the source's content was."""
@@ -101,6 +101,15 @@ class Transferred(MaskSource):
     def __init__(self, spec: TransferSpec):
         self.spec = spec
 
+    def words(self) -> str:
+        """What is carried over from where."""
+        spec = self.spec
+        here = f', pruned on the way to {spec.sparsity:.0%}' if spec.sparsity is not None else ''
+        weights = ('and weights are transferred, where it has them,' if spec.weights
+                   else 'alone are transferred')
+        return (f'Masks {weights} from {spec.source} (mapping {spec.mapping!r}{here}). Of all '
+                'else:')
+
     def check(self, cfg: Config) -> None:
         """The file must exist before the first round begins."""
         # A lottery that is resumed has kept what it needs.
@@ -116,8 +125,8 @@ class Transferred(MaskSource):
         with together():
             if training.iteration > 0 and path.is_file():       # the source may be gone by now
                 return
-            ticket, report = self.spec.read(training.model)
-            training.logger.info(f'{self.spec.source} is transferred; {report.to_text()}')
+            ticket, outcome = self.spec.read(training.model)
+            training.logger.info(f'{self.spec.source} is transferred; {outcome.to_text()}')
             warn_of_refilled(training.logger, training.model, ticket.mask)
             if is_main_process():
                 ticket.save(path)

@@ -2,8 +2,9 @@
 from .controls import Fresh, TrainedOn
 from .find import kind_of, start_of
 from .rewound import Rewound
+from .signs import Signs
 from .start import Start, State
 from .trained import Finetuned, Trained
 
-__all__ = ['Finetuned', 'Fresh', 'Rewound', 'Start', 'State', 'Trained', 'TrainedOn', 'kind_of',
+__all__ = ['Finetuned', 'Fresh', 'Rewound', 'Signs', 'Start', 'State', 'Trained', 'TrainedOn', 'kind_of',
            'start_of']

@@ -37,4 +37,5 @@ def kind_of(mode: Any) -> Type[Start]:
     """
     name = mode.get('type') if isinstance(mode, Mapping) else mode
     STARTS.import_from_location()
-    return STARTS.module_dict.get(str(name).rpartition('.')[2], Start)
+    # A class is noted as "<class 'package.module.Name'>".
+    return STARTS.module_dict.get(str(name).rstrip("'>").rpartition('.')[2], Start)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
-from mmlth.core.rewind import rewind_iteration
+from mmlth.core.steps import rewind_iteration
 from mmlth.registry import STARTS
 
 from .start import Start, State
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @STARTS.register_module('lr')
 class Trained(Start):
-    """The trained weights, and the schedule rewound (learning rate rewinding, Renda et al. 2020)."""
+    """The trained weights and the rewound schedule (Renda et al. 2020)."""
     words = 'its trained weights and the learning rates of'
     label = 'learning rate rewinding'
     rewinds = False

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmlth.core import Ticket, paths
-from mmlth.core.rewind import trained_weights
+from mmlth.core.state import trained_weights
 
 from .checkpoint import load_checkpoint, weights_of
 from .transferred import check_transferred

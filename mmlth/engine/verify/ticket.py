@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
-from mmlth.core.compute import check_budget
+from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
 from mmlth.core.schedule import check_sparsity
 

@@ -1,0 +1,94 @@
+"""Controls: trainings that a ticket must beat before it may be called a winning one.
+
+Each is as sparse as the ticket in every layer, but for the dense one, and is trained alike.
+
+``fresh_weights``
+    The ticket's mask with newly initialised weights (Frankle & Carbin 2019). If it does as
+    well, the architecture that the mask leaves is worth it, not the weights rewound to.
+``random_mask``
+    The ticket's weights under a mask of random places, layer by layer (Frankle & Carbin
+    2019; Frankle et al. 2021). If it does as well, only the sparsity of each layer matters.
+``shuffled_mask``
+    The ticket's weights under its own mask with the channels permuted (after Frankle et al.
+    2021, who shuffle within layers). If it does as well, but ``random_mask`` worse,
+    what matters is how many weights each filter and input keeps, not which.
+``dense``
+    No mask. If it does as well with the ticket's schedule, a gain over round 0 is due to
+    the longer training and not to the pruning.
+"""
+from typing import Mapping
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..mask import Mask
+
+CONTROLS = ('fresh_weights', 'random_mask', 'shuffled_mask', 'dense')
+
+
+def control_mask(mask: Mapping[str, Tensor], control: str, seed: int = 0) -> Mask:
+    """The mask that a control trains under.
+
+    Args:
+        mask: The ticket's.
+        control: One of :data:`CONTROLS`.
+        seed: Of the random places. Default: 0.
+
+    Returns:
+        Mask: ``mask`` unchanged for ``'fresh_weights'``, all True for ``'dense'``.
+
+    Raises:
+        UserError: There is no such control.
+    """
+    check_control(control)
+    if control == 'random_mask':
+        return random_mask(mask, seed)
+    if control == 'shuffled_mask':
+        return shuffled_mask(mask, seed)
+    if control == 'dense':
+        return {name: torch.ones_like(keep) for name, keep in mask.items()}
+    return dict(mask)
+
+
+def random_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
+    """In each layer as many survivors as in ``mask``, at uniformly random places.
+
+    The result is the same on every device. N:M patterns are lost.
+    """
+    generator = _generator(seed)
+    drawn = {}
+    for name, keep in mask.items():
+        places = torch.randperm(keep.numel(), generator=generator)
+        flat = torch.zeros(keep.numel(), dtype=torch.bool)
+        flat[places[:int(torch.count_nonzero(keep))]] = True
+        drawn[name] = flat.view(keep.shape).to(keep.device)
+    return drawn
+
+
+def shuffled_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
+    """Each layer's mask with output and input channels permuted, independently.
+
+    How the survivors are spread over filters and over inputs stays as it was; which filter
+    and which input that are does not. 1-D masks have their entries permuted. The result is
+    the same on every device. N:M patterns are lost.
+    """
+    generator = _generator(seed)
+    drawn = {}
+    for name, keep in mask.items():
+        for dim in range(min(keep.dim(), 2)):
+            order = torch.randperm(keep.shape[dim], generator=generator)
+            keep = keep.index_select(dim, order.to(keep.device))
+        drawn[name] = keep
+    return drawn
+
+
+def check_control(name: str) -> None:
+    """Raise a UserError unless ``name`` is one of :data:`CONTROLS`."""
+    if name not in CONTROLS:
+        raise UserError(f'unknown control {name!r}, expected one of: {", ".join(CONTROLS)}')
+
+
+def _generator(seed: int) -> torch.Generator:
+    # On the CPU: every kind of device has random numbers of its own.
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,179 @@
+"""What a weight is worth. A new score is one function and one entry in ``SCORES``.
+
+Each takes the weights in scope by name and the :class:`Probe` of their model, and returns
+:class:`Scores`: higher is more worth keeping. The weights and the model are left as they were.
+"""
+from copy import deepcopy
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..probe import Agreement, Probe, mean_gradient, restored
+from ..similarity import chance_iou, iou
+from .score import Scores
+from .selection import keep_highest
+
+STEP = 0.01         # how far the weights move, as a vector, to see the gradient change
+COMPARED = 0.8      # sparsity of the masks of two steps
+TINY = torch.finfo(torch.float64).tiny
+
+
+def magnitude(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+    """The absolute value of each weight (Han et al. 2015; the paper, section 3)."""
+    return Scores(weights, absolute=True)
+
+
+def random(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+    """Uniform numbers, the same on every device; seeded by the probe, by 0 without one."""
+    # Drawn on the CPU: every kind of device has random numbers of its own.
+    generator = torch.Generator().manual_seed(probe.seed if probe else 0)
+    return Scores({name: torch.rand(weight.shape, generator=generator).to(weight.device)
+                   for name, weight in weights.items()}, copied=True)
+
+
+def snip(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+    """``|w * dL/dw|``: how much the loss changes without the weight (Lee et al. 2019).
+
+    Raises:
+        UserError: There is no probe, or no usable gradient.
+    """
+    gradient = mean_gradient(weights, _required(probe, 'snip'))
+    return _scores('snip', {n: (w.detach() * gradient[n]).abs() for n, w in weights.items()})
+
+
+def grasp(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+    """``w * Hg``: how much gradient flow is lost with the weight (Wang et al. 2020).
+
+    The paper removes the weights of the highest ``S(-w) = -w * Hg``, so those of the
+    highest ``w * Hg`` stay. The sign counts: without a weight of negative score the
+    gradient grows. ``Hg`` is taken with two steps, and ``probe.agreements`` gets how far
+    the masks that they give agree: where they do not, the scores are noise.
+
+    Raises:
+        UserError: There is no probe, or no usable gradient.
+    """
+    probe = _required(probe, 'grasp')
+    scores = [
+        _scores('grasp', {n: w.detach() * product[n] for n, w in weights.items()})
+        for product in hessian_gradients(weights, probe, (STEP, STEP / 2))]
+    probe.agreements.append(_agreement(weights, *scores))
+    return scores[0]
+
+
+def _agreement(weights: Mapping[str, Tensor], a: Scores, b: Scores) -> Agreement:
+    """Of the masks of two scores; weights that are 0 have none, and are left out."""
+    alive = [Scores({n: t[weights[n] != 0] for n, t in s.tensors.items()}) for s in (a, b)]
+    one, other = (keep_highest(s, round(COMPARED * s.numel())) for s in alive)
+    return Agreement(iou(one, other), chance_iou(one, other))
+
+
+def hessian_gradients(weights: Mapping[str, Tensor], probe: Probe,
+                      lengths: Sequence[float] = (STEP,)) -> List[Dict[str, Tensor]]:
+    """``Hg``: Hessian times gradient of the mean loss, both over ``weights`` alone.
+
+    The central difference of gradients at ``w + eg`` and ``w - eg``, with ``e * |g|`` given
+    (Liu et al. 2019, DARTS, eq. 8): detectors have operators, RoIAlign for one, that
+    cannot be differentiated twice. What the loss decides at ``w`` it decides at both sides.
+
+    Args:
+        weights: Live parameters of ``probe.model``, by name.
+        probe: Yields the losses.
+        lengths: ``e * |g|``, how far the weights move as a vector. Default: 0.01 alone.
+
+    Returns:
+        list[dict[str, Tensor]]: Of each length; in the weights' shapes, fp32 or wider.
+    """
+    products = []
+    with probe.held():
+        gradient = mean_gradient(weights, probe)
+        norm = sum(float(g.double().square().sum()) for g in gradient.values()) ** 0.5
+        for step in (length / norm for length in lengths):
+            sides = []
+            with restored(weights) as centre:
+                for signed in (step, -step):
+                    with torch.no_grad():
+                        for name, weight in weights.items():
+                            weight.copy_(centre[name] + signed * gradient[name])
+                    sides.append(mean_gradient(weights, probe))
+            ahead, behind = sides
+            products.append({n: ahead[n].sub_(behind[n]).div_(2 * step) for n in weights})
+    return products
+
+
+def synflow(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+    """The logarithm of ``| |w| * dR/d|w| |``, R the sum of all outputs (Tanaka et al. 2020).
+
+    R is that of a copy in float64 and eval mode, every entry of its state dict replaced by
+    its absolute value, on inputs of ones: no data is seen. The products over layers may
+    reach 1e60, beyond fp32, hence the logarithm; it keeps the order. A weight that R
+    does not depend on has the logarithm of the smallest normal double, -708.4.
+
+    Raises:
+        UserError: There is no probe, no output carries gradient, or R overflows.
+    """
+    probe = _required(probe, 'synflow')
+    model = _linear_copy(probe.model)
+    params = dict(model.named_parameters())
+    params = {name: params[name].requires_grad_(True) for name in weights}
+    with torch.enable_grad():
+        outputs = [out for out in probe.outputs(model) if out.requires_grad]
+        if not outputs:
+            raise UserError('synflow: no output of the model depends on a weight in scope; '
+                            'choose another scope or score')
+        flow = sum(out.sum() for out in outputs)
+    if not torch.isfinite(flow):
+        raise UserError('synflow: the outputs of the absolute weights are not finite, even in '
+                        'float64; choose another score')
+    gradient = torch.autograd.grad(flow, list(params.values()), allow_unused=True)
+    logs = {}
+    for (name, param), grad in zip(params.items(), gradient):
+        value = torch.zeros_like(param) if grad is None else param * grad
+        logs[name] = value.detach().abs().clamp_min(TINY).log().float()
+    return _scores('synflow', logs)
+
+
+def _linear_copy(model: nn.Module) -> nn.Module:
+    """A copy of absolute values: linear in its input, where norms and softmax allow it."""
+    model = deepcopy(model).double().eval().requires_grad_(False)
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.abs_()
+    return model
+
+
+def _required(probe: Optional[Probe], score: str) -> Probe:
+    if probe is None:
+        raise UserError(
+            f'the score {score!r} needs the model and its batches, it can only be drawn '
+            "inside a training; use score='magnitude' here")
+    return probe
+
+
+def _scores(score: str, tensors: Mapping[str, Tensor]) -> Scores:
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f'{score}: the scores of {name} are not finite; choose another score')
+    return Scores(tensors, copied=True)
+
+
+SCORES: Dict[str, Callable[[Mapping[str, Tensor], Optional[Probe]], Scores]] = {
+    'magnitude': magnitude,
+    'random': random,
+    'snip': snip,
+    'grasp': grasp,
+    'synflow': synflow,
+}
+
+# Those that need a Probe. They judge a weight by its part in the whole network, so what is
+# pruned already changes the scores of the rest.
+PROBED = frozenset({'snip', 'grasp', 'synflow'})
+
+# SynFlow is defined by its many steps: in one step it empties layers like other scores.
+DEFAULT_ITERATIONS = {'synflow': 100}
+
+
+def default_iterations(score: str) -> int:
+    """In how many steps the mask of a score is drawn, unless the user says otherwise."""
+    return DEFAULT_ITERATIONS.get(score, 1)
