@@ -50,6 +50,7 @@ VISUALIZERS = Registry(
 
 # Methods of ours, which no package of OpenMMLab has: roots of their own.
 STARTS = Registry('start', scope='mmlth', locations=['mmlth.engine.starts'])
+UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.updates'])
 
 
 def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:

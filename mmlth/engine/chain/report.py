@@ -16,7 +16,7 @@ from .curves import curves_section
 from .lottery_spec import LotterySpec
 from .samples import samples_section
 from .state import read_json
-from .table import headings, main_metrics, round_rows, table
+from .table import columns, headings, round_rows, table
 from .text import budgets, endings, texts
 
 
@@ -42,8 +42,8 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, spec: L
         rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
     parts = {'rounds': lambda: Section(
         'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg, spec)),
-        round_rows(rounds, cfg, spec), headings(rounds)),
-        'training curves': lambda: curves_section(work_dir, rounds, main_metrics(rounds)),
+        round_rows(rounds, cfg, spec), headings(rounds, cfg)),
+        'training curves': lambda: curves_section(work_dir, rounds, columns(rounds, cfg)),
         'sample images': lambda: samples_section(work_dir, rounds, Path(folder))}
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
