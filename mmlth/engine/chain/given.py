@@ -1,7 +1,7 @@
 """A lottery whose dense model is there already: what must hold, before anything runs."""
 import logging
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
@@ -11,80 +11,80 @@ from mmlth.core import paths, select
 from mmlth.core.errors import UserError
 
 from ..given import Given, check_zeros, read_given
-from ..hook_configs import build_hook, find_hook
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..hook_configs import find_hook
+from ..model import build_model
 from ..point import check_resumable
-from ..preview import build_model
 from ..reading import file_digest
+from ..starts import Start
 from ..taking import check_average
 from ..types import name_of
+from .lottery_spec import LotterySpec
 
 Notes = Dict[str, Optional[Dict[str, Any]]]     # 'dense' and 'rewind', of Given.note
 
 
-def given_dense(cfg: Config) -> Optional[str]:
-    """The checkpoint that is the dense model; None where round 0 trains it, or skips it."""
-    dense = build_hook(cfg, PruneHook).dense
-    return dense if isinstance(dense, str) else None
-
-
-def check_given(cfg: Config) -> None:
+def check_given(cfg: Config, spec: LotterySpec) -> None:
     """Raise a UserError unless a lottery can start from the checkpoints that it is given.
 
     A lottery that is resumed behind its round 0 has kept what it needs; the runs of a study are
     looked at before there are the files of others that they take.
+
+    Args:
+        cfg: The lottery's config.
+        spec: What its hooks are set to.
     """
-    dense, rewind = given_dense(cfg), build_hook(cfg, RewindHook)
+    dense, point = spec.prune.given, spec.rewind.point
     if dense is None:
-        if rewind.point is not None:
+        if point is not None:
             raise UserError(
-                f'RewindHook(point={rewind.point!r}) is a point of a dense model that is there '
-                'already: name it with PruneHook(dense=CHECKPOINT) (--dense); or leave the point '
-                'out (--rewind), and set RewindHook(to=...) for the training to save its own')
+                f'RewindHook(point={point!r}) is a point of a dense model that is there already: '
+                'name it with PruneHook(dense=CHECKPOINT) (--dense); or leave the point out '
+                '(--rewind), and set RewindHook(to=...) for the training to save its own')
         return
-    check_settings(cfg, dense)
-    if cfg.get('resume') and (_dense_is_done(cfg) or not _are_here(dense, rewind.point)):
+    check_settings(spec, dense)
+    if cfg.get('resume') and (_dense_is_done(cfg) or not _are_here(dense, point)):
         return
-    model = build_model(cfg)
-    averages = find_hook(cfg, EMAHook) is not None
+    model, averages = build_model(cfg), find_hook(cfg, EMAHook) is not None
     trained = _check(dense, model, averages)
-    if build_hook(cfg, RewindHook).mode == 'finetune' and trained.learning_rates is None:
+    if trained.learning_rates is None and any(start.goes_on for start in _starts(spec)):
         _check_schedule(cfg, trained)
-    if rewind.point is not None:
-        point = _check(rewind.point, model, averages)
-        check_order(trained, point)
-        if needs_schedule(rewind):
-            check_resumable(point)
+    if point is not None:
+        early = _check(point, model, averages)
+        check_order(trained, early)
+        if _resumes(spec):
+            check_resumable(early)
 
 
-def check_settings(cfg: Config, dense: str) -> None:
+def check_settings(spec: LotterySpec, dense: str) -> None:
     """Raise a UserError for settings that want of a training what only its end was kept of."""
-    prune, rewind = build_hook(cfg, PruneHook), build_hook(cfg, RewindHook)
-    if find_hook(cfg, EarlyBirdHook) is not None:
+    if spec.early_bird is not None:
         raise UserError(f'EarlyBirdHook watches the dense model train, but it is {dense}, trained '
                         'already: leave the hook out, or let round 0 train (dense=True)')
-    if rewind.point is not None:
+    if spec.rewind.point is not None:
         return
-    if needs_schedule(rewind):
+    if _resumes(spec):
         raise UserError(
             "RewindHook(schedule='resume') goes on with the optimizer and the schedulers of the "
             f'rewind point, which {dense}, the end of a training, does not have. Give a checkpoint '
             "that this training has saved early (RewindHook(point=...), --rewind), or set "
             "schedule='restart', which trains the whole schedule again")
-    fresh = prune.given['control'] == 'fresh_weights' and len(prune.sparsities) == 2
-    if rewind.mode == 'weights' and not prune.dense_control and not fresh:
+    if any(start.rewinds for start in _starts(spec)):
         raise UserError(
-            f'the tickets are to start from the weights of the rewind point {rewind.to!r}, but '
-            f'{dense} is given, and nobody has saved that point of its training. Give an early '
+            f'the tickets are to start from the weights of the rewind point {spec.rewind.to!r}, '
+            f'but {dense} is given, and nobody has saved that point of its training. Give an early '
             'checkpoint of that training (RewindHook(point=...), --rewind, such as its '
             "epoch_1.pth); or set RewindHook(mode='lr') to start from the trained weights with the "
             "whole schedule, or mode='finetune', length='20%' with the last learning rates; or "
             'train round 0 (leave --dense out)')
 
 
-def needs_schedule(rewind: RewindHook) -> bool:
-    """Whether tickets go on with the schedule of the rewind point."""
-    return rewind.schedule == 'resume' and rewind.mode != 'finetune'
+def _starts(spec: LotterySpec) -> List[Start]:
+    return [spec.start(round) for round in range(1, spec.rounds + 1)]
+
+
+def _resumes(spec: LotterySpec) -> bool:
+    """Whether a ticket goes on with the schedule of the rewind point."""
+    return spec.rewind.resumes and any(start.resumes for start in _starts(spec))
 
 
 def check_order(dense: Given, point: Given) -> None:
@@ -105,9 +105,9 @@ def check_order(dense: Given, point: Given) -> None:
             f'seed {seeds[0]}: give a checkpoint of the same training')
 
 
-def note_given(cfg: Config) -> Optional[Notes]:
+def note_given(spec: LotterySpec) -> Optional[Notes]:
     """What ``lottery.json`` notes of the given checkpoints; None if there are none."""
-    dense, point = given_dense(cfg), build_hook(cfg, RewindHook).point
+    dense, point = spec.prune.given, spec.rewind.point
     if dense is None:
         return None
     return dict(dense=read_given(dense).note(), rewind=point and read_given(point).note())

@@ -30,7 +30,8 @@ from .data_check import FirstLookHook
 from .final import MetricsHook, save_final, trained_ticket
 from .given import Notes, check_same_files, note_given
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
-from .preflight import check_config, count_rounds
+from .lottery_spec import LotterySpec
+from .preflight import check_config
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 from .samples import keep_samples
@@ -69,24 +70,23 @@ class LotteryRunner:
 
     def train(self) -> Optional[torch.nn.Module]:
         """Run all rounds that are not finished; return the last round's model."""
-        check_config(self.cfg)
+        spec = check_config(self.cfg)
         self._init_dist()
-        self.given = None if self._goes_on() else note_given(self.cfg)
-        rounds = count_rounds(self.cfg)
+        self.given = None if self._goes_on() else note_given(spec)
         self._fix_seed()
-        state = self._open_state(rounds)
+        state = self._open_state(spec)
         model = None
         for entry in state.rounds:
             self._drop_stale(state, entry)
             if is_done(self.work_dir, entry):
-                self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
+                self._say(f'Round {entry["round"]}/{spec.rounds} is finished, skipped.')
                 continue
             model = None    # a round has the memory to itself
             free_memory()
-            model = self._run_round(state, entry, rounds)
+            model = self._run_round(state, entry, spec)
         free_memory()
         self._measure(state)
-        self._report(state)
+        self._report(state, spec)
         return model
 
     def test(self) -> Dict[str, float]:
@@ -121,12 +121,12 @@ class LotteryRunner:
                 randomness['seed'] = sync_random_seed()
             self.cfg.randomness = randomness
 
-    def _open_state(self, rounds: int) -> LotteryState:
+    def _open_state(self, spec: LotterySpec) -> LotteryState:
         """The chain as it stands, the same on every rank."""
-        state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
+        state, problem = LotteryState(self.work_dir, self.cfg, spec), None
         try:
             if self._goes_on():
-                self._resume(state)
+                self._resume(state, spec)
             elif holds_results(self.work_dir):
                 raise UserError(
                     f'{self.work_dir} already holds a lottery. Continue it with --resume, '
@@ -149,13 +149,14 @@ class LotteryRunner:
     def _goes_on(self) -> bool:
         return bool(self.cfg.get('resume')) and (self.work_dir / paths.LOTTERY).exists()
 
-    def _resume(self, state: LotteryState) -> None:
+    def _resume(self, state: LotteryState, spec: LotterySpec) -> None:
         """Take over where the chain stands, and say what is other than it was."""
         for text in state.resume():
             self._say(f'Goes on with another config, which trains the same: {text}')
         check_same_files(state.rounds[0]['given'])
         self.cfg.load_from = state.config.get('load_from')
-        others = check_processes(state.rounds, self.work_dir, self.cfg, get_world_size())
+        others = check_processes(state.rounds, self.work_dir, self.cfg, spec,
+                                 get_world_size())
         if others:
             self._say(f'Rounds {others} were trained by another number of processes than the '
                       f'{get_world_size()} now; auto_scale_lr scales the learning rates.')
@@ -178,20 +179,20 @@ class LotteryRunner:
         if moved[0] is not None:
             entry.update(state.waiting(index))
 
-    def _run_round(self, state: LotteryState, entry: Dict[str, Any], rounds: int):
+    def _run_round(self, state: LotteryState, entry: Dict[str, Any], spec: LotterySpec):
         index, began = entry['round'], time.time()
         before = entry['seconds']
         given = (entry['given'] or {}).get('dense')
         what = f'the ticket of round {index}' if index else (
             f'the dense model, {given["file"]}, is evaluated' if given else 'the dense model')
-        self._say(f'Round {index}/{rounds} begins: {what}.')
+        self._say(f'Round {index}/{spec.rounds} begins: {what}.')
         if entry['status'] == 'done':       # its weights are gone, and what was measured of them
             entry['metrics'] = {}
         entry.update(status='running', processes=None if given else get_world_size(),
                      ticket_digest=ticket_digest(self.work_dir, index) if index else None)
         if is_main_process():
             state.save()
-        cfg = round_config(self.cfg, self.work_dir, index, rounds, self.cfg.randomness.seed)
+        cfg = round_config(self.cfg, spec, self.work_dir, index, self.cfg.randomness.seed)
         check_files(cfg, paths.round_dir(self.work_dir, index), index)
         runner = RoundRunner.from_cfg(cfg)
         metrics = MetricsHook(
@@ -207,7 +208,7 @@ class LotteryRunner:
                              seconds=round(before + time.time() - began, 1))
                 state.save()
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
-                self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                self._say(f'Round {index}/{spec.rounds} done in {entry["seconds"]:.0f} s: '
                           f'{one_line(entry, cfg)}')
         return runner.model
 
@@ -254,12 +255,12 @@ class LotteryRunner:
         state.save()
 
     @on_rank_0
-    def _report(self, state: LotteryState) -> None:
+    def _report(self, state: LotteryState, spec: LotterySpec) -> None:
         # The table does not depend on the page: hours are over, and lottery.json has it all.
         guard = Guard(self._say)
         guard.run('report', lambda: report.write(
-            self.work_dir, state.rounds, self.cfg, guard))
-        self._say(report.summary(state.rounds, self.work_dir, self.cfg))
+            self.work_dir, state.rounds, self.cfg, spec, guard))
+        self._say(report.summary(state.rounds, self.work_dir, self.cfg, spec))
         if 'report' in guard.skipped:
             self._say(f'No report: {guard.skipped["report"]}')
 
