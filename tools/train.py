@@ -56,8 +56,8 @@ def build_config(args):
         if value is not None:
             hook = find_hook(cfg, kind) if 'runner_type' in cfg else None
             if hook is None:
-                raise UserError(f'{option} belongs to a lottery: give a config with a LotteryRunner '
-                                f'and a {kind.__name__}, or --lth OVERRIDE')
+                raise UserError(f'{option} belongs to a lottery: give a config with a LotteryRunner'
+                                f' and a {kind.__name__}, or --lth OVERRIDE')
             hook[setting] = value
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -1,4 +1,4 @@
-"""Load the trained weights of a checkpoint into a model: all of them, whatever wraps their names."""
+"""Load the trained weights of a checkpoint into a model: all, whatever wraps their names."""
 from collections import OrderedDict
 
 from torch import nn

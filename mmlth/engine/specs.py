@@ -66,12 +66,8 @@ class PruneSpec:
         for value in sparsities[1:]:
             check_settings(value, score, given['allocation'], given['floor'], iterations)
         at = at or ('start' if score in PROBED else 'end')
+        check_dense(given['dense'], None if transfer else at, score)
         check_timing(at, given['dense'], len(sparsities) - 1, given['batches'])
-        if isinstance(given['dense'], str) and at == 'start' and transfer is None:
-            raise UserError(
-                f'PruneHook: score={score!r} at={at!r} draws the mask before the dense training, '
-                f'of weights that {given["dense"]} no longer holds. at=\'end\' draws it of the '
-                'trained weights; dense=False trains its ticket without a dense model')
         if control is not None:
             check_control(control)
         return cls(sparsities, transfer=transfer, at=at, iterations=iterations, **{
@@ -190,6 +186,24 @@ def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> Lis
     return kinds
 
 
+def check_dense(dense: Union[bool, str], drawn: Optional[str], score: str) -> None:
+    """Raise a UserError for a ``dense`` that is none, or whose start is gone.
+
+    Args:
+        dense: As in the hook.
+        drawn: When the mask is drawn, ``'start'`` or ``'end'``; None if it is transferred.
+        score: What it is drawn by.
+    """
+    if not isinstance(dense, (bool, str)) or dense == '':
+        raise UserError(
+            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
+    if isinstance(dense, str) and drawn == 'start':
+        raise UserError(
+            f"PruneHook: score={score!r} at='start' draws the mask before the dense training, of "
+            f"weights that {dense} no longer holds. at='end' draws it of the trained weights; "
+            'dense=False trains its ticket without a dense model')
+
+
 def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) -> None:
     """Raise a UserError for settings that contradict each other."""
     if at not in ('start', 'end'):
@@ -198,9 +212,6 @@ def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) ->
         raise UserError(
             f"PruneHook: a mask drawn at the start needs no training between rounds, got "
             f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
-    if not isinstance(dense, (bool, str)) or dense == '':
-        raise UserError(
-            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
     if at == 'end' and not dense:
         raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
     if not isinstance(batches, int) or batches < 1:

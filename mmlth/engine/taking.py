@@ -33,7 +33,8 @@ def take_dense(address: str, runner) -> Dict[str, Any]:
         given.load_average(copy)
     given.load(bare_model(runner.model))
     warn_of_classes(given, runner)
-    runner.logger.info(f'The dense model is {given}, trained elsewhere. {copies_text(given, copies)}')
+    runner.logger.info(
+        f'The dense model is {given}, trained elsewhere. {copies_text(given, copies)}')
     rates = given.learning_rates
     groups = runner.optim_wrapper.optimizer.param_groups
     if rates is None or len(rates) != len(groups):

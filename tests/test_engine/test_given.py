@@ -264,7 +264,7 @@ def test_files_are_refused_before_anything_runs(tmp_path, plain, name):
 
 SETTINGS = {
     'nobody saved': (dict(), {}, {}, {}, 'nobody has saved that point of its training. Give an '
-                     r"early checkpoint .*--rewind.*mode='lr'.*leave --dense out"),
+                     "early checkpoint .*--rewind.*mode='finetune' or mode='lr'.*leave --dense"),
     'resume': (dict(), {}, dict(mode='lr', schedule='resume'), {}, 'Give a checkpoint that this '
                r"training has saved early.*schedule='restart'"),
     'later': (dict(dense='epoch_1.pth', point='epoch_3.pth'), {}, {}, {},

@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from mmlth.core import paths, select
 from mmlth.core.errors import UserError
+from mmlth.registry import STARTS
 
 from ..given import Given, check_zeros, read_given
 from ..hook_configs import find_hook
@@ -47,7 +48,7 @@ def check_given(cfg: Config, spec: LotterySpec) -> None:
     model, averages = build_model(cfg), find_hook(cfg, EMAHook) is not None
     trained = _check(dense, model, averages)
     if trained.learning_rates is None and any(start.goes_on for start in _starts(spec)):
-        _check_schedule(cfg, trained)
+        _check_schedule(cfg, spec, trained)
     if point is not None:
         early = _check(point, model, averages)
         check_order(trained, early)
@@ -73,13 +74,19 @@ def check_settings(spec: LotterySpec, dense: str) -> None:
             f'the tickets are to start from the weights of the rewind point {spec.rewind.to!r}, '
             f'but {dense} is given, and nobody has saved that point of its training. Give an early '
             'checkpoint of that training (RewindHook(point=...), --rewind, such as its '
-            "epoch_1.pth); or set RewindHook(mode='lr') to start from the trained weights with the "
-            "whole schedule, or mode='finetune', length='20%' with the last learning rates; or "
-            'train round 0 (leave --dense out)')
+            f'epoch_1.pth); or start from the trained weights, RewindHook({_modes()}); or train '
+            'round 0 (leave --dense out)')
 
 
 def _starts(spec: LotterySpec) -> List[Start]:
     return [spec.start(round) for round in range(1, spec.rounds + 1)]
+
+
+def _modes() -> str:
+    """Those that need no rewind point."""
+    STARTS.import_from_location()
+    names = sorted(name for name, kind in STARTS.module_dict.items() if not kind.rewinds)
+    return ' or '.join(f'mode={name!r}' for name in names)
 
 
 def _resumes(spec: LotterySpec) -> bool:
@@ -92,7 +99,7 @@ def check_order(dense: Given, point: Given) -> None:
     if dense.sha256 == point.sha256:
         raise UserError(
             f'{point} is the dense model itself, not a point before it: to start tickets from the '
-            "trained weights, leave --rewind (point) out and set RewindHook(mode='lr')")
+            f'trained weights, leave --rewind (point) out and set RewindHook({_modes()})')
     ends = dense.iterations, point.count('iter')
     if None not in ends and ends[1] >= ends[0]:
         raise UserError(
@@ -147,12 +154,12 @@ def _check(address: str, model, averages: bool) -> Given:
     return given
 
 
-def _check_schedule(cfg: Config, dense: Given) -> None:
+def _check_schedule(cfg: Config, spec: LotterySpec, dense: Given) -> None:
     """Where the file does not tell the last learning rates, the config's schedule must."""
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
         if 'OnPlateau' in name_of(scheduler.get('type')):
             raise UserError(
-                f"RewindHook(mode='finetune') trains with the last learning rates, but {dense} has "
-                'no optimizer that tells them, and the schedule of this config follows a metric: '
-                "set mode='lr'")
+                f'RewindHook(mode={spec.settings["mode"]!r}) trains with the last learning rates, '
+                f'but {dense} has no optimizer that tells them, and the schedule of this config '
+                'follows a metric: take another mode')

@@ -113,8 +113,8 @@ class LotteryRunner:
         randomness = dict(self.cfg.get('randomness') or {})
         if randomness.get('seed') is None:
             if self._goes_on():
-                saved = read_lottery(self.work_dir / paths.LOTTERY)['config'].get('randomness') or {}
-                randomness['seed'] = saved.get('seed')
+                saved = read_lottery(self.work_dir / paths.LOTTERY)['config']
+                randomness['seed'] = (saved.get('randomness') or {}).get('seed')
             elif self.given and self.given['dense']['seed'] is not None:
                 randomness['seed'] = self.given['dense']['seed']    # as that training had it
             else:

@@ -116,8 +116,10 @@ def _is_latency(value: Any) -> bool:
 
 def _is_given(value: Any) -> bool:
     """The dense model and the rewind point that a lottery was given, the latter perhaps null."""
-    return value is None or isinstance(value, dict) and isinstance(value.get('dense'), dict) and all(
-        note is None or _is_note(note) for note in (value['dense'], value.get('rewind')))
+    if value is None:
+        return True
+    return isinstance(value, dict) and _is_note(value.get('dense')) and (
+        value.get('rewind') is None or _is_note(value['rewind']))
 
 
 def _is_note(value: Any) -> bool:

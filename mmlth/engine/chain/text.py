@@ -25,8 +25,8 @@ def texts(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> L
             'layouts, batch norms folded in both.')
     if not is_trained(rounds[0]):
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *given_texts(rounds), *endings(rounds, spec), *budgets(rounds, cfg, spec), *batches(rounds),
-            _COLUMNS_TEXT]
+    return [*found, *given_texts(rounds), *endings(rounds, spec), *budgets(rounds, cfg, spec),
+            *batches(rounds), _COLUMNS_TEXT]
 
 
 def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
@@ -48,7 +48,8 @@ def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
 def _told(note: Dict[str, Any]) -> str:
     """Of the whole training, or up to a point of it."""
     count = note['iterations']
-    return ' (how long is not known)' if count is None else f' for {count} iterations by its account'
+    return (' (how long is not known)' if count is None else
+            f' for {count} iterations by its account')
 
 
 def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
