@@ -60,7 +60,7 @@ def take_point(address: str, runner, name: str, resumes: bool) -> Optional[int]:
     with together():
         if is_main_process():
             write_point(point, runner, Path(runner.work_dir) / name)
-    return point.count('iter')
+    return point.iterations
 
 
 def check_average(given: Given, averages: bool) -> None:

@@ -14,6 +14,8 @@ from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.found.runs import find_runs
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain import given
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_settings
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.chain.table import table
@@ -65,10 +67,10 @@ def same(one, other):
     return set(one) == set(other) and all(torch.equal(one[n], other[n]) for n in one)
 
 
-@pytest.mark.parametrize('hooks', [[], EMA], ids=['plain', 'averaged'])
-@pytest.mark.parametrize('rewind', [
-    dict(schedule='resume'), dict(mode='lr'), dict(mode='finetune', length='50%')],
-    ids=['weights', 'lr', 'finetune'])
+@pytest.mark.parametrize('hooks, rewind', [
+    ([], dict(schedule='resume')), (EMA, dict(schedule='resume')), (EMA, dict(mode='lr')),
+    ([], dict(mode='finetune', length='50%'))],
+    ids=['weights', 'weights averaged', 'trained averaged', 'fine-tuned'])
 def test_the_ticket_is_the_one_of_a_lottery_that_trains(request, tmp_path, hooks, rewind):
     """Mask, start weights, metrics and trained ticket, bit for bit; the right copies of an EMA."""
     folder = request.getfixturevalue('averaged' if hooks else 'plain')
@@ -85,11 +87,11 @@ def test_the_ticket_is_the_one_of_a_lottery_that_trains(request, tmp_path, hooks
     for index in (0, 1):
         one, other = (tmp_path / name / f'round_{index}' / paths.FINAL for name in ('given', 'own'))
         assert same(weights(one), weights(other)), index
-    given, own = (read_lottery(tmp_path / name / paths.LOTTERY)['rounds']
+    taken, own = (read_lottery(tmp_path / name / paths.LOTTERY)['rounds']
                   for name in ('given', 'own'))
     for key in ('metrics', 'iterations', 'planned_iterations', 'scope_sparsity'):
-        assert [entry[key] for entry in given] == [entry[key] for entry in own]
-    assert own[0]['given'] is None and given[0]['given']['dense']['averaged'] == bool(hooks)
+        assert [entry[key] for entry in taken] == [entry[key] for entry in own]
+    assert own[0]['given'] is None and taken[0]['given']['dense']['averaged'] == bool(hooks)
     lines = '\n'.join(verify(tmp_path / 'given'))
     assert f'round_0/final.pth: its weights are those of {folder / "epoch_3.pth"}' in lines
     assert 'start weights are mask x ' + (
@@ -106,7 +108,7 @@ def test_a_published_file(tmp_path, published):
     assert Ticket.load(tmp_path / 'round_1' / paths.TICKET).meta['learning_rates'] == [0.05]
     rounds = read_lottery(tmp_path / paths.LOTTERY)['rounds']
     assert rounds[0]['metrics'] and rounds[0]['given']['rewind'] is None
-    text = table(rounds, cfg)
+    text = table(rounds, cfg, LotterySpec.of(cfg))
     dense, ticket = text.splitlines()[2:]
     assert '| 0 (given, published.pth) |' in dense and dense.count('not known') == 3
     assert ticket.count('not known') == 2 and '| 4 ' in ticket
@@ -133,8 +135,8 @@ def test_of_our_own_lottery_in_two_rounds(tmp_path):
     assert 'start weights are mask x round_0/rewind.pth' in '\n'.join(verify(tmp_path / 'given'))
     found = find_runs([tmp_path / 'given', tmp_path / 'own'])
     assert len(group_runs(found.runs)) == 2     # of two dense models: they are not averaged
-    given = next(run for run in found.runs if run.folder.name == 'given')
-    assert given.settings['to'] == '4it' and given.settings['dense'] == 'given'
+    run = next(run for run in found.runs if run.folder.name == 'given')
+    assert run.settings['to'] == '4it' and run.settings['dense'] == 'given'
 
 
 def test_with_a_transfer_and_with_a_control(tmp_path, plain):
@@ -234,6 +236,7 @@ CHANGES = {
     'classes': lambda c: c['state_dict'].update({'head.weight': torch.ones(5, 8)}),
     'nan': lambda c: c['state_dict']['head.bias'].fill_(float('nan')),
     'zeros': prune,
+    'early': lambda c: c['meta'].update(rewind_point=True),
     'seed': lambda c: c['meta'].update(seed=8),
     'averaged': lambda c: c.update(ema_state_dict={
         'steps': torch.tensor(3), **{f'module.{n}': t for n, t in c['state_dict'].items()}}),
@@ -246,6 +249,7 @@ REFUSED = {
     'nan': ('dense', {}, 'head.bias has values that are not finite'),
     'zeros': ('dense', {}, r'is pruned already \(33% of the weights of backbone.0.weight are '
                            'single zeros'),
+    'early': ('dense', {}, 'is a rewind point, an early state of a training'),
     'seed': ('point', {}, 'of a training with seed 8, .* of one with seed 3'),
     'averaged': ('dense', {}, 'this config has no EMAHook'),
     'weights alone': ('point', dict(schedule='resume'), 'has no optimizer, message_hub: published'),
@@ -302,10 +306,12 @@ def test_a_ticket_is_no_dense_model_but_its_round_0_is(tmp_path, plain):
                           rewind=dict(mode='lr')))
 
 
-def test_dead_filters_are_told_and_no_ticket(tmp_path, plain, caplog, capfd):
+def test_dead_filters_are_told_and_no_ticket(tmp_path, plain, monkeypatch):
+    said = []
+    monkeypatch.setattr(given, 'print_log', lambda text, *args: said.append(text))
     dead = changed(plain / 'epoch_3.pth', tmp_path / 'dead.pth', die)
     check_settings(config(tmp_path / 'run', dead, rewind=dict(mode='lr')))
-    assert 'backbone.0.weight (2 of 8)' in caplog.text + capfd.readouterr().err
+    assert 'backbone.0.weight (2 of 8)' in said[0] and len(said) == 1
 
 
 def test_another_batch_size_cannot_resume_the_schedule(tmp_path, plain):

@@ -47,6 +47,10 @@ def check_given(cfg: Config, spec: LotterySpec) -> None:
         return
     model, averages = build_model(cfg), find_hook(cfg, EMAHook) is not None
     trained = _check(dense, model, averages)
+    if trained.meta.get('rewind_point'):
+        raise UserError(f'{dense} is a rewind point, an early state of a training, not its end: '
+                        'give it with --rewind (RewindHook(point=...)), and the trained model with '
+                        '--dense')
     if trained.learning_rates is None and any(start.goes_on for start in _starts(spec)):
         _check_schedule(cfg, spec, trained)
     if point is not None:
@@ -100,7 +104,7 @@ def check_order(dense: Given, point: Given) -> None:
         raise UserError(
             f'{point} is the dense model itself, not a point before it: to start tickets from the '
             f'trained weights, leave --rewind (point) out and set RewindHook({_modes()})')
-    ends = dense.iterations, point.count('iter')
+    ends = dense.iterations, point.iterations
     if None not in ends and ends[1] >= ends[0]:
         raise UserError(
             f'the rewind point {point} is of iteration {ends[1]}, not before {dense}, which is '

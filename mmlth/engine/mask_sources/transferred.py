@@ -13,6 +13,7 @@ from mmlth.transfer import Outcome, match_names, read_source, transfer
 
 from ..kernel_check import warn_of_refilled
 from ..ranks import together
+from ..reading import file_digest
 from ..training import Training
 from .drawn import kept
 from .source import MaskSource
