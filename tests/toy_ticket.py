@@ -5,7 +5,7 @@ from mmengine.registry import HOOKS
 from toy import ToyModel, toy_config
 
 from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
-from mmlth.engine.hooks.ticket_hook import ema_copies
+from mmlth.engine.runners import ema_copies
 
 
 @HOOKS.register_module(force=True)

@@ -6,8 +6,8 @@ import sys
 from mmengine.config import DictAction
 
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.data_check import check_loaders, details, table
 from mmlth.engine.config import load_config
-from mmlth.engine.data_check import check_loaders, details, table
 
 
 def parse_args():

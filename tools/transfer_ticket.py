@@ -40,12 +40,12 @@ def main():
     try:
         source = read_source(args.source, args.sparsity, args.zeros)
         model = build_model(load_config(args.config, cfg_options=args.cfg_options))
-        ticket, report = transfer(source, model, args.mapping, weights=not args.mask_only,
-                                  strict=not args.partial)
+        ticket, outcome = transfer(source, model, args.mapping, weights=not args.mask_only,
+                                   strict=not args.partial)
         ticket.save(args.out)
     except UserError as error:
         sys.exit(f'Error: {error}')
-    print(report.to_text())
+    print(outcome.to_text())
     print(f'Written to {args.out}. Train it with default_hooks.ticket=dict(type='
           f"'mmlth.TicketHook', ticket='{args.out}', strict=False).")
 

@@ -7,17 +7,18 @@ from mmlth.report import Section, write_report
 from mmlth.report.guard import Guard
 from mmlth.report.write import check_folder
 
-from .ablations import allocation_section, rewinding_section, rounds_section
-from .early_bird import early_bird_section
-from .latency import latency_section
-from .layers import layers_section
-from .modules import modules_section
+from .found.run import Run
+from .found.runs import find_runs
 from .networks import network_sections
-from .overview import overview_section
-from .runs import Run, find_runs
-from .sparsity import backbone_section, sparsity_section
-from .tables import imagenet_section, task_section
-from .verdict import verdict_section
+from .sections.ablations import allocation_section, rewinding_section, rounds_section
+from .sections.curves import backbone_section, sparsity_section
+from .sections.early_bird import early_bird_section
+from .sections.latency import latency_section
+from .sections.layers import layers_section
+from .sections.modules import modules_section
+from .sections.overview import overview_section
+from .sections.tables import imagenet_section, task_section
+from .sections.verdict import verdict_section
 
 EVALUATIONS = 'evaluations'     # in the report's folder
 
@@ -40,7 +41,7 @@ def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets',
     cannot be written to, in ``out/evaluations``. A section that fails is left out with its reason.
 
     Args:
-        work_dirs: As :func:`mmlth.analysis.runs.find_runs` takes them.
+        work_dirs: As :func:`mmlth.analysis.found.runs.find_runs` takes them.
         out: Folder of the report: ``report.html``, ``report.md``, ``figures/``, ``data/``,
             ``tables/``.
         title: Heading of the report. Default: ``'Lottery tickets'``.

@@ -5,16 +5,16 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 from mmlth.report import Section
 from mmlth.report.guard import Guard
 
-from .categories import difficulty_section, frequency_section
-from .changes import remarks
-from .cost import network_cost_section, training_cost_section
-from .evaluate import Evaluations
-from .groups import group_runs
-from .overlap import overlap_sections
-from .runs import Run
-from .samples import samples_section
-from .sizes import sizes_section
-from .sparsity import main_direct
+from .compare.changes import remarks
+from .compare.families import main_direct
+from .compare.groups import group_runs
+from .found.run import Run
+from .measure.evaluate import Evaluations
+from .sections.categories import difficulty_section, frequency_section
+from .sections.cost import network_cost_section, training_cost_section
+from .sections.overlap import overlap_sections
+from .sections.samples import samples_section
+from .sections.sizes import sizes_section
 
 
 def network_sections(runs: Sequence[Run], pictures, say: Callable[[str], None] = print,

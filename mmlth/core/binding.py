@@ -7,40 +7,37 @@ surviving gradients only, and momentum and Adam state take density times the mem
 (The idea of wrapping the optimizer and leaving the model alone: jaxpruner, Lee et al.
 2023, base_updater.py.)
 
-What is gathered lives from ``gather`` to ``scatter``. It finds its place where the full
-gradients were: these are given up layer by layer, and ``param.grad`` is a placeholder until
-the next ``zero_grad``. So a ticket of density d, with s values of state a weight, takes
+What is gathered lives from ``gather`` to ``scatter``, in the place of the full gradients
+(:mod:`mmlth.core.compact`). So a ticket of density d, with s values of state a weight, takes
 8 + 4 (s + 1) d bytes a weight before and 4 + 4 (s + 3) d within an update, a dense training
 8 + 4 s: with d = 0.5 no more for SGD with momentum (12) and less for Adam (14 against 16).
 A layer of which nothing is pruned stays in the optimizer as it is.
+
+Masks may change between two updates (:meth:`MaskBinding.rebind`). Only the old and the new one
+decide what becomes of a weight (as google-research/rigl has it):
+
+==================================  ==============  ============  =============================
+what                                in both masks   dropped       grown
+==================================  ==============  ============  =============================
+weight                              kept            0 at once     0
+momentum, any elementwise state     kept            discarded     0; Adagrad's ``sum``: its
+                                                                  initial value
+scalar state (``step``)             the layer's, it goes on
+==================================  ==============  ============  =============================
+
+Adam's first step of a grown weight is thus up to (1 - beta1) / sqrt(1 - beta2), 3.2 learning
+rates. A layer of which nothing survives takes no steps.
 """
-import weakref
-from dataclasses import dataclass
-from functools import partial
 from typing import Dict, List, Mapping, Optional
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .compact import CompactGroup, make_groups
 from .errors import UserError
 from .mask import Mask, apply, check_fits
-from .survivors import Survivors, grouped
-
-
-@dataclass(eq=False)
-class _Entry:
-    name: str
-    param: nn.Parameter     # full shape, used by the model
-    compact: Tensor         # 1-D, used by the optimizer
-    blank: Tensor           # the parameter's shape, NaN, without memory
-    gathered: bool = True   # whether ``compact`` holds the weights
-
-
-@dataclass
-class _Group:
-    entries: List[_Entry]
-    survivors: Survivors
+from .optimizer_state import check_growing, move_state
 
 
 class MaskBinding:
@@ -75,17 +72,13 @@ class MaskBinding:
         self._names: Dict[Tensor, str] = {}
         for name in [*mask, *params]:
             self._names.setdefault(params[name], name)
-        held = {name: params[name] for name in self.names() if name in mask}
-        self._shapes = {name: keep.shape for name, keep in mask.items()}
-        self._not_held = {name: keep for name, keep in mask.items() if name not in held}
-        self._groups = _make_groups(
-            {name: param for name, param in held.items() if not mask[name].all()}, mask)
-        compact = {e.param: e.compact for g in self._groups for e in g.entries}
-        for name, param in held.items():
-            _move_state(optimizer, param, compact.get(param, param), mask[name], name)
-        self._names.update({compact[held[name]]: name for name in held if held[name] in compact})
-        for group in optimizer.param_groups:
-            group['params'] = [compact.get(param, param) for param in group['params']]
+        self._params = {name: params[name] for name in mask}
+        # What the optimizer has of each: the parameter itself, or its survivors.
+        self._held: Dict[str, Tensor] = {
+            name: params[name] for name in self.names() if name in mask}
+        self._not_held = {name: keep for name, keep in mask.items() if name not in self._held}
+        self._groups: List[CompactGroup] = []
+        self._hold(mask, mask)      # the state may be compact already
 
     @property
     def mask(self) -> Mask:
@@ -93,8 +86,8 @@ class MaskBinding:
         found = {e.name: keep.cpu() for g in self._groups
                  for e, keep in zip(g.entries, g.survivors.masks())}
         found.update(self._not_held)
-        return {name: found[name] if name in found else torch.ones(shape, dtype=torch.bool)
-                for name, shape in self._shapes.items()}
+        return {name: found[name] if name in found else torch.ones(param.shape, dtype=torch.bool)
+                for name, param in self._params.items()}
 
     def names(self) -> List[Optional[str]]:
         """The parameter's name for every index in the optimizer's ``state_dict()``.
@@ -104,6 +97,59 @@ class MaskBinding:
         return [self._names.get(param)
                 for group in self._optimizer.param_groups for param in group['params']]
 
+    def gradients(self) -> Dict[str, Optional[Tensor]]:
+        """The gradients of all weights with a mask, pruned ones too, by name and in full shape.
+
+        To be read before :meth:`gather`, which gives them up. None where there is none.
+        """
+        found = {e.name: e.gradient() for group in self._groups for e in group.entries}
+        return {name: found[name] if name in found else param.grad
+                for name, param in self._params.items()}
+
+    @torch.no_grad()
+    def rebind(self, mask: Mapping[str, Tensor]) -> None:
+        """Change the masks between two updates; called before :meth:`gather`.
+
+        The table above says what becomes of weights and state. Gradients stay as they are.
+
+        Args:
+            mask: For the same parameters as before.
+
+        Raises:
+            UserError: Names or shapes are others, or the optimizer is Rprop.
+        """
+        if mask.keys() != self._params.keys():
+            raise UserError(f'the masks of a training keep their {len(self._params)} parameters, '
+                            f'got {sorted(mask.keys() ^ self._params.keys())[0]!r} in only one '
+                            'of the old and the new ones')
+        check_fits(mask, self._params, 'the new mask')
+        check_growing(self._optimizer)
+        earlier = self.mask
+        self.scatter()      # hooks may have loaded dense weights
+        apply(self._not_held, self._params)
+        apply(mask, self._params)
+        self._not_held = {name: mask[name] for name in self._not_held}
+        self._hold(mask, earlier)
+        self.scatter()
+
+    def _hold(self, mask: Mapping[str, Tensor], earlier: Mapping[str, Tensor]) -> None:
+        """Hand the survivors of ``mask`` to the optimizer, in place of what it holds now."""
+        for group in self._groups:
+            group.release()
+        self._groups = make_groups({name: self._params[name] for name in self._held
+                                    if not mask[name].all()}, mask)
+        compact = {e.name: e.compact for group in self._groups for e in group.entries}
+        replaced: Dict[Tensor, Tensor] = {}
+        for name, old in self._held.items():
+            param = self._params[name]
+            new = replaced[old] = compact.get(name, param)
+            move_state(self._optimizer, name, param, old, new, earlier[name], mask[name])
+            if old is not param:
+                del self._names[old]
+            self._names[new], self._held[name] = name, new
+        for group in self._optimizer.param_groups:
+            group['params'] = [replaced.get(param, param) for param in group['params']]
+
     @torch.no_grad()
     def gather(self) -> None:
         """Hand the survivors to the optimizer; under AMP, before gradients are unscaled.
@@ -112,14 +158,9 @@ class MaskBinding:
         gathering again hands over the same.
         """
         for group in self._groups:      # all of them first: they make room for the weights
-            _gather_gradients(group)
+            group.gather_gradients()
         for group in self._groups:
-            # Read anew each time: hooks load weights, or write to ``param.data``, of which
-            # nothing tells.
-            if any(e.compact.grad is not None for e in group.entries):
-                weights = group.survivors.read([e.param for e in group.entries])
-                for e, values in zip(group.entries, weights):
-                    e.compact.data, e.gathered = values, True
+            group.gather_weights()
 
     @torch.no_grad()
     def scatter(self) -> None:
@@ -128,105 +169,9 @@ class MaskBinding:
         From then on the optimizer's tensors read as NaN, until they are gathered again.
         """
         for group in self._groups:
-            params = [e.param for e in group.entries]
-            if all(e.gathered for e in group.entries):
-                values = [e.compact.detach() for e in group.entries]
-            else:       # no gradient, no update; but what was loaded meanwhile may be dense
-                values = group.survivors.read(params)
-            group.survivors.write(values, params)
-            for e in group.entries:
-                e.compact.data, e.gathered = _blank(e.blank, e.compact.shape), False
+            group.scatter()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of the model's parameters, as the optimizer would."""
-        for e in (e for group in self._groups for e in group.entries):
-            e.compact.grad = None
-            if set_to_none:
-                e.param.grad = None
-            elif e.param.grad is e.blank:
-                e.param.grad = torch.zeros_like(e.param)
-            elif e.param.grad is not None:
-                e.param.grad.zero_()
-
-
-def _make_groups(params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor]) -> List[_Group]:
-    names, groups, nan = list(params), [], {}
-    for numbers in grouped(list(params.values())):
-        chosen = [names[i] for i in numbers]
-        tensors = [params[name] for name in chosen]
-        survivors = Survivors([mask[name].to(params[name].device) for name in chosen])
-        kind = (tensors[0].dtype, tensors[0].device)
-        nan.setdefault(kind, tensors[0].new_full((), float('nan')))
-        entries = [
-            _Entry(name, param, values.data.requires_grad_(param.requires_grad),
-                   _blank(nan[kind], param.shape))
-            for name, param, values in zip(chosen, tensors, survivors.read(tensors))]
-        for entry in entries:
-            if entry.param.requires_grad:
-                entry.param.register_hook(partial(_begin_anew, weakref.ref(entry)))
-        groups.append(_Group(entries, survivors))
-    return groups
-
-
-def _blank(value: Tensor, shape) -> Tensor:
-    """A tensor that repeats one entry and takes no memory; what writes to it raises."""
-    return value.as_strided((), ()).expand(shape).data     # .data counts its own writes
-
-
-def _was_cleared(e: _Entry) -> bool:
-    """Whether ``model.zero_grad`` has zeroed the placeholder, which some torch releases allow."""
-    if not e.blank._version:
-        return False
-    e.blank = _blank(e.param.new_full((), float('nan')), e.param.shape)
-    return True
-
-
-def _begin_anew(entry: 'weakref.ref[_Entry]', gradient: Tensor) -> None:
-    """Called before a gradient is accumulated; the parameter must not keep itself alive."""
-    e = entry()
-    if e is not None and e.param.grad is e.blank and _was_cleared(e):
-        e.param.grad = None
-
-
-def _gather_gradients(group: _Group) -> None:
-    fresh = []
-    for e in group.entries:
-        # Frozen, unused in this iteration, or nothing survived: an empty gradient has no
-        # infinity norm to clip by.
-        if e.param.grad is None or not len(e.compact):
-            e.compact.grad = None
-        elif e.param.grad is not e.blank:
-            fresh.append(e)
-        elif _was_cleared(e):
-            e.param.grad = e.blank
-            e.compact.grad = torch.zeros_like(e.compact)
-    if fresh:
-        gradients = group.survivors.read(
-            [e.param.grad if e in fresh else e.param for e in group.entries])
-        for e, values in zip(group.entries, gradients):
-            if e in fresh:
-                e.compact.grad, e.param.grad = values, e.blank
-
-
-def _move_state(optimizer: Optimizer, param: nn.Parameter, held: Tensor, keep: Tensor,
-                name: str) -> None:
-    """Hand the parameter's state over to the tensor that the optimizer holds from now on."""
-    old = optimizer.state.pop(param, None)
-    if old is None:
-        return
-    new = {}
-    for key, value in old.items():
-        if not isinstance(value, Tensor) or value.dim() == 0 or value.shape == held.shape:
-            new[key] = value
-        elif held is not param and value.shape == param.shape:
-            new[key] = value.reshape(-1)[keep.to(value.device).reshape(-1)]
-        elif held is param and value.shape == (param.numel(),):     # of an older mmlth
-            new[key] = torch.empty_like(param, dtype=value.dtype).copy_(value.view(param.shape))
-        else:
-            raise UserError(
-                f'{type(optimizer).__name__} keeps the state {key!r} of {name} in shape '
-                f'{tuple(value.shape)}, neither that of the parameter '
-                f'{tuple(param.shape)} nor one value per surviving weight '
-                f'({int(torch.count_nonzero(keep))}); use an optimizer with elementwise state, '
-                "or RewindHook(schedule='restart')")
-    optimizer.state[held] = new
+        for group in self._groups:
+            group.zero_grad(set_to_none)

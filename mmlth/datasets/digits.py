@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlth.datasets.digits_draw import enlarge
+from mmlth.datasets.digits_render import enlarge
 from mmlth.datasets.digits_files import write_split
 from mmlth.datasets.digits_scene import compose
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmlth.datasets.digits_draw import background, draw_glyph, paint
+from mmlth.datasets.digits_render import background, paint, render_glyph
 
 MIN_HEIGHT, MAX_HEIGHT = 20, 0.9  # of a digit: pixels, and part of the scene
 MIN_VISIBLE = 0.8  # of the pixels of every digit
@@ -64,7 +64,7 @@ def add_clutter(rng, image, glyphs, pool):
         else:
             glyph = glyphs[pool[rng.integers(len(pool))]]
             half = len(glyph) // 2
-            alpha = draw_glyph(rng, np.roll(glyph, (half, half), (0, 1)),
+            alpha = render_glyph(rng, np.roll(glyph, (half, half), (0, 1)),
                                rng.uniform(MIN_HEIGHT, size / 3))
             paint(rng, image, alpha, *_corner(rng, size, alpha))
 
@@ -116,7 +116,7 @@ def compose(rng, glyphs, labels, pool, weights, size):
         label = int(rng.choice(10, p=weights))
         of_class = pool[labels[pool] == label]
         source = int(of_class[rng.integers(len(of_class))])
-        while max((alpha := draw_glyph(rng, glyphs[source], height)).shape) > size:
+        while max((alpha := render_glyph(rng, glyphs[source], height)).shape) > size:
             height *= 0.9
         found = place(rng, alpha, size, digits)
         if found is None:

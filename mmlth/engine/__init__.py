@@ -3,9 +3,9 @@ from mmlth import compat
 
 compat.apply()
 
+from .chain.lottery_runner import LotteryRunner  # noqa: E402
 from .hooks import (EarlyBirdHook, GradientHook, PruneHook, RandomStateHook,  # noqa: E402
                     RewindHook, SparseHook, TicketHook, UnsavedHook)
-from .lottery_runner import LotteryRunner  # noqa: E402
 from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper  # noqa: E402
 
 __all__ = ['EarlyBirdHook', 'GradientHook', 'LotteryRunner', 'MaskedAmpOptimWrapper',

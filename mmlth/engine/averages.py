@@ -1,16 +1,11 @@
-"""The averaged copies of the model that EMA hooks keep, and what those of a ticket start from."""
-from typing import Dict, List
+"""What the averaged copies of the model that EMA hooks keep start from with a ticket."""
+from typing import Dict
 
 import torch
 from torch import Tensor, nn
 
 from mmlth.core import Ticket
 from mmlth.core import state as states
-
-
-def ema_copies(runner) -> List[nn.Module]:
-    """The copies that the Runner's hooks keep."""
-    return [hook.ema_model.module for hook in runner.hooks if hasattr(hook, 'ema_model')]
 
 
 def rewound_average(average: nn.Module, model: nn.Module,

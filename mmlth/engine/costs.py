@@ -13,8 +13,8 @@ from mmlth.core.flops import compute_sparsity, multiply_adds
 from mmlth.core.errors import UserError
 from mmlth.core.random_state import kept_random_state
 
-from .hooks.ticket_hook import bare_model
 from .ranks import together
+from .runners import bare_model
 
 
 def first_batch(loader) -> Any:

@@ -19,9 +19,10 @@ from mmlth.core.state import trained_weights
 
 from .costs import costs_in_training, uncalled
 from .hooks.rewind_hook import RewindHook
-from .hooks.ticket_hook import TicketHook, bare_model
+from .hooks.ticket_hook import TicketHook
 from .probe import make_probe
 from .ranks import agreed, on_rank_0, together
+from .runners import bare_model
 from .transferring import carried
 
 AGREEING = 0.5      # IoU, at least, of masks that should be the same

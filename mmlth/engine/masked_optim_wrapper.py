@@ -1,6 +1,6 @@
 """Optim wrappers whose every update leaves pruned weights exactly 0."""
 import inspect
-from typing import Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -15,8 +15,13 @@ AMP_ARGUMENTS = (set(inspect.signature(AmpOptimWrapper.__init__).parameters)
 
 
 class MaskAware:
-    """What both wrappers share; mixed in before an mmengine optim wrapper."""
+    """What both wrappers share; mixed in before an mmengine optim wrapper.
+
+    ``before_step``, if it is set, is called first in every :meth:`step` of a bound wrapper, where
+    masks may change: the gradients, scaled under AMP, are whole then. True takes the step's place.
+    """
     binding: Optional[MaskBinding] = None
+    before_step: Optional[Callable[[], bool]] = None
 
     def bind(self, params: Mapping[str, nn.Parameter], mask: Mapping[str, Tensor]) -> None:
         """Keep the pruned entries of ``params`` at 0 from now on.
@@ -38,6 +43,10 @@ class MaskAware:
         """The masks that are bound, worked out anew each time; None if none are."""
         return None if self.binding is None else self.binding.mask
 
+    def rebind(self, mask: Mapping[str, Tensor]) -> None:
+        """Change the masks between two updates: see :meth:`MaskBinding.rebind`."""
+        self.binding.rebind(mask)
+
     def names(self) -> Optional[List[Optional[str]]]:
         """The parameter's name for every index in the optimizer's state; None if not bound."""
         return None if self.binding is None else self.binding.names()
@@ -50,6 +59,8 @@ class MaskAware:
         """
         if self.binding is None:
             return super().step(**kwargs)
+        if self.before_step is not None and self.before_step():
+            return None
         self.binding.gather()
         super().step(**kwargs)
         self.binding.scatter()

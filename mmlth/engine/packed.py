@@ -11,13 +11,13 @@ from mmlth.sparse import sparsify
 from mmlth.sparse.packed import PackedModel
 
 from .afresh import remove_pretrained
+from .chain.final import plain
+from .chain.rounds import evaluation_config
 from .dump import NOT_PLAIN, parse
 from .example import example
-from .final import plain
 from .from_checkpoint import load_weights
 from .preview import build_model
 from .reading import read_checkpoint
-from .rounds import evaluation_config
 
 
 def pack(cfg: Config, checkpoint: str, half: bool = False) -> PackedModel:

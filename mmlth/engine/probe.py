@@ -11,8 +11,8 @@ from mmlth.core.probe import Probe
 from mmlth.core.random_state import kept_random_state
 
 from .decisions import Decisions
-from .hooks.ticket_hook import bare_model
 from .ranks import together
+from .runners import bare_model
 
 
 def make_probe(runner, batches: int, seed: int) -> Probe:

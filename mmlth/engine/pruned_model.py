@@ -14,9 +14,9 @@ from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
 from .afresh import remove_pretrained
+from .chain.rounds import evaluation_config
 from .costs import count_costs
 from .preview import build_model
-from .rounds import evaluation_config
 
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,

@@ -8,11 +8,11 @@ from mmengine.dist import is_main_process
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
-from mmlth.transfer import Report, match_names, read_source, transfer
+from mmlth.transfer import Outcome, match_names, read_source, transfer
 
-from .hooks.ticket_hook import bare_model
 from .kernel_check import warn_of_refilled
 from .ranks import together
+from .runners import bare_model
 
 
 @dataclass
@@ -68,14 +68,14 @@ class TransferSpec:
                    'transfer.weights=False to compare masks alone'))
         return spec
 
-    def read(self, model) -> Tuple[Ticket, Report]:
+    def read(self, model) -> Tuple[Ticket, Outcome]:
         """The ticket that the source gives ``model``: its own mask, no control's."""
         source = read_source(self.source, self.sparsity, self.zeros)
         if self.weights and not source.weights:
             raise UserError(f'{self.source} is only a mask: set transfer.weights=False')
-        ticket, report = transfer(source, model, self.mapping, self.weights, self.strict)
+        ticket, outcome = transfer(source, model, self.mapping, self.weights, self.strict)
         ticket.meta['transfer'] = self.plain()
-        return ticket, report
+        return ticket, outcome
 
     def plain(self) -> Dict[str, Any]:
         """For a ticket's meta: plain values, and what the source's content was."""
@@ -95,8 +95,8 @@ def transfer_at_start(hook, runner) -> None:
     with together():
         if runner.iter > 0 and path.is_file():      # the source may be gone by now
             return
-        ticket, report = hook.transfer.read(bare_model(runner.model))
-        runner.logger.info(f'{hook.transfer.source} is transferred; {report.to_text()}')
+        ticket, outcome = hook.transfer.read(bare_model(runner.model))
+        runner.logger.info(f'{hook.transfer.source} is transferred; {outcome.to_text()}')
         warn_of_refilled(runner.logger, bare_model(runner.model), ticket.mask)
         if is_main_process():
             ticket.save(path)

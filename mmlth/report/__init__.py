@@ -1,4 +1,4 @@
-"""Sections drawn and written: one HTML page, Markdown, figures, their data, tables."""
+"""Sections of a report and what they become: one HTML page, Markdown, figures, data, tables."""
 from .section import Figure, Picture, Reference, Section, Series
 from .write import write_report
 

@@ -6,7 +6,7 @@ from typing import Dict, List, Sequence
 
 from .cells import markdown, markdown_table, table_of, typeset
 from .data import figure_rows, to_csv
-from .draw import Drawing
+from .plot import Plot
 from .section import Figure, Section
 from .svg import inline
 
@@ -14,13 +14,13 @@ PICTURES = 'pictures'
 LONG = 40       # rows; longer tables are folded
 
 
-def html(title: str, sections: Sequence[Section], drawings: Dict[str, Drawing]) -> str:
+def html(title: str, sections: Sequence[Section], plots: Dict[str, Plot]) -> str:
     """The page: style, figures and pictures inside, no script, no request.
 
     Args:
         title: Its heading.
         sections: In order.
-        drawings: Of each figure, by its key.
+        plots: Of each figure, by its key.
     """
     from jinja2 import Environment, StrictUndefined
     here = files(__package__)
@@ -29,10 +29,10 @@ def html(title: str, sections: Sequence[Section], drawings: Dict[str, Drawing]) 
     template = environment.from_string((here / 'report.html.j2').read_text(encoding='utf-8'))
     return template.render(
         title=title, style=(here / 'report.css').read_text(encoding='utf-8'),
-        sections=[_section(section, drawings) for section in sections])
+        sections=[_section(section, plots) for section in sections])
 
 
-def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
+def _section(section: Section, plots: Dict[str, Plot]) -> dict:
     headings, rows, numeric = table_of(section)
     rows = [[typeset(cell) for cell in row] for row in rows]
     kinds = [_kind(column, n) for column, n in zip(zip(*rows), numeric)]
@@ -45,7 +45,7 @@ def _section(section: Section, drawings: Dict[str, Drawing]) -> dict:
         headings=headings, kinds=kinds, common=common, groups=groups,
         long=len(rows) if len(rows) > LONG else 0,
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
-        figures=[_figure(figure, drawings[figure.key]) for figure in section.figures],
+        figures=[_figure(figure, plots[figure.key]) for figure in section.figures],
         pictures=[dict(key=picture.key, caption=typeset(picture.caption),
                        source=_data(picture.path.read_bytes(), 'image/png'))
                   for picture in section.pictures])
@@ -69,14 +69,14 @@ def _kind(column: Sequence[str], numeric: bool) -> str:
     return 'number' if numeric else 'short' if max(map(len, column), default=0) <= 40 else 'text'
 
 
-def _figure(figure: Figure, drawing: Drawing) -> dict:
+def _figure(figure: Figure, plot: Plot) -> dict:
     title = f'{figure.ylabel} against {figure.xlabel}' if figure.xlabel else figure.ylabel
     names = [s.label for s in (*figure.series, *figure.right, *figure.references)]
     text = f'{figure.caption} Shown: {", ".join(dict.fromkeys(names))}.'
     return dict(
-        key=figure.key, caption=typeset(figure.caption), broad=drawing.broad,
-        wide=inline(drawing.wide, f'figure-{figure.key}-wide', title, text),
-        narrow=inline(drawing.narrow, f'figure-{figure.key}-narrow', title, text),
+        key=figure.key, caption=typeset(figure.caption), broad=plot.broad,
+        wide=inline(plot.wide, f'figure-{figure.key}-wide', title, text),
+        narrow=inline(plot.narrow, f'figure-{figure.key}-narrow', title, text),
         csv=_data(to_csv(figure_rows(figure)), 'text/csv'))
 
 

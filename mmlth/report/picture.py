@@ -1,4 +1,4 @@
-"""One image with what is on it, kept as plain values and drawn several times side by side."""
+"""One image with what is on it, kept as plain values and rendered several times side by side."""
 import base64
 import io
 import zlib
@@ -16,7 +16,7 @@ from .style import PALETTE
 PANEL = 480         # pixels of the width of one picture
 SIDE = 640          # pixels of the longer side that are kept
 _GAP, _TITLE = 8, 30
-_VISIBLE = 0.05     # keypoints of a lower score are not drawn
+_VISIBLE = 0.05     # keypoints of a lower score are not rendered
 _INK, _PAPER = '#1f2328', '#ffffff'
 
 
@@ -67,7 +67,7 @@ def encode_mask(mask, size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
         counts, bytes) else counts)
 
 
-def draw_columns(example: Dict[str, Any],
+def render_columns(example: Dict[str, Any],
                  columns: Sequence[Tuple[str, List[Dict[str, Any]]]]) -> Image.Image:
     """One image several times side by side, each with other objects on it.
 
@@ -81,20 +81,20 @@ def draw_columns(example: Dict[str, Any],
     canvas = Image.new('RGB', (len(columns) * (PANEL + _GAP) - _GAP, photo.height + _TITLE),
                        _PAPER)
     for number, (title, objects) in enumerate(columns):
-        panel = draw_objects(photo, objects, PANEL / example['width'], example['skeleton'])
+        panel = render_objects(photo, objects, PANEL / example['width'], example['skeleton'])
         left = number * (PANEL + _GAP)
         canvas.paste(panel, (left, _TITLE))
         ImageDraw.Draw(canvas).text((left + 2, 4), title, fill=_INK, font=_font(18))
     return canvas
 
 
-def draw_objects(photo: Image.Image, objects: List[Dict[str, Any]], scale: float,
+def render_objects(photo: Image.Image, objects: List[Dict[str, Any]], scale: float,
                  skeleton: Sequence[Sequence[int]]) -> Image.Image:
     """The photo with masks, boxes, skeletons and names of its objects.
 
     Args:
         photo: Is not changed.
-        objects: With coordinates in pixels of the original; the last are drawn first.
+        objects: With coordinates in pixels of the original; the last are rendered first.
         scale: Pixels of the photo per pixel of the original.
         skeleton: Pairs of indices of keypoints.
     """
@@ -102,13 +102,13 @@ def draw_objects(photo: Image.Image, objects: List[Dict[str, Any]], scale: float
     ordered = sorted(objects, key=lambda o: o.get('score', 1.0))
     for found in ordered:
         if 'mask' in found:
-            photo = _draw_mask(photo, found)
+            photo = _render_mask(photo, found)
     pen = ImageDraw.Draw(photo)
     for found in ordered:
         if 'bbox' in found:
-            _draw_box(pen, found, scale)
+            _render_box(pen, found, scale)
         if 'keypoints' in found:
-            _draw_pose(pen, found, scale, skeleton)
+            _render_pose(pen, found, scale, skeleton)
     return photo
 
 
@@ -117,14 +117,14 @@ def colour_of(category: str) -> str:
     return PALETTE[zlib.crc32(category.encode()) % len(PALETTE)]
 
 
-def _draw_mask(photo: Image.Image, found: Dict[str, Any]) -> Image.Image:
+def _render_mask(photo: Image.Image, found: Dict[str, Any]) -> Image.Image:
     area = coco_mask.decode(dict(found['mask'], counts=found['mask']['counts'].encode('ascii')))
     alpha = Image.fromarray((area * 110).astype(np.uint8)).resize(photo.size, Image.BILINEAR)
     colour = Image.new('RGB', photo.size, colour_of(found['category']))
     return Image.composite(colour, photo, alpha)
 
 
-def _draw_box(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float) -> None:
+def _render_box(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float) -> None:
     x, y, width, height = (value * scale for value in found['bbox'])
     colour = colour_of(found['category'])
     pen.rectangle([x, y, x + max(1, width), y + max(1, height)], outline=colour, width=3)
@@ -135,7 +135,7 @@ def _draw_box(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float) -> 
     pen.text((x + 3, max(0, y - 17)), text, fill=_contrast(colour), font=font)
 
 
-def _draw_pose(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float,
+def _render_pose(pen: ImageDraw.ImageDraw, found: Dict[str, Any], scale: float,
                skeleton: Sequence[Sequence[int]]) -> None:
     colour = colour_of(found['category'])
     points = {k: (x * scale, y * scale) for k, (x, y, v) in enumerate(found['keypoints'])

@@ -1,6 +1,6 @@
 """A section of a report and its figures, as plain data: what is shown, not how.
 
-What is found is worked out elsewhere (``mmlth.analysis``); the modules beside this one draw and
+What is found is worked out elsewhere (``mmlth.analysis``); the modules beside this one plot and
 write it.
 """
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Reference:
 
 @dataclass
 class Figure:
-    """What is drawn, not how.
+    """What is plotted, not how.
 
     Args:
         key: The file's name without suffix, unique in a report; ``KEY.svg``, ``.png``, ``.csv``.
@@ -62,7 +62,7 @@ class Figure:
 
 @dataclass
 class Picture:
-    """A picture that is not drawn from data.
+    """A picture that is not plotted from data.
 
     Args:
         key: Its name in links, unique in a report.

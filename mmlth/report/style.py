@@ -13,7 +13,7 @@ INK, MUTED, GRID, PAPER = '#1f2328', '#57606a', '#d8dee4', '#ffffff'
 
 @dataclass(frozen=True)
 class Style:
-    """How one label is drawn. Colour is never alone: marker, line and hatch differ too."""
+    """How one label is plotted. Colour is never alone: marker, line and hatch differ too."""
     colour: str
     marker: str
     line: Any
@@ -51,7 +51,7 @@ def assign(figures: Iterable[Figure]) -> Dict[str, Style]:
     """Give every label its style.
 
     Two labels of one figure never share one, as long as it has no more than 14 series and 6
-    references. ``'chance, X'`` is drawn as ``'X'`` is, but dotted and hollow.
+    references. ``'chance, X'`` is plotted as ``'X'`` is, but dotted and hollow.
     """
     neighbours: Dict[str, Set[str]] = {}
     compared: Set[str] = set()

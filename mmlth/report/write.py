@@ -11,8 +11,8 @@ from mmlth.core.files import whole_file, why_not_writable, write_json
 
 from . import cells, page
 from .data import figure_rows, to_csv
-from .draw import Drawing, draw
 from .guard import Guard
+from .plot import Plot, plot
 from .section import Section
 from .style import assign
 
@@ -34,7 +34,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str,
         sections: What to report, in order. No two sections, figures or pictures share a key.
         out: The folder.
         title: Heading of the report.
-        guard: Notes which figures cannot be drawn; the page says so. Default: None, they raise.
+        guard: Notes which figures cannot be plotted; the page says so. Default: None, they raise.
 
     Returns:
         Path: ``report.html``.
@@ -78,36 +78,36 @@ def _check_foreign(out: Path, files: Iterable[str]) -> None:
                         'would be lost. Choose another folder, or move it away.')
 
 
-def _drawn(sections: Sequence[Section],
-           guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Drawing]]:
-    """The sections without the figures that cannot be drawn, and the drawings of the others."""
+def _plotted(sections: Sequence[Section],
+           guard: Optional[Guard]) -> Tuple[List[Section], Dict[str, Plot]]:
+    """The sections without the figures that cannot be plotted, and the plots of the others."""
     styles = assign([figure for section in sections for figure in section.figures])
-    drawings, kept = {}, []
+    plots, kept = {}, []
     for section in sections:
         text = section.text
         for figure in section.figures:
             name = f'figure {figure.key}'
-            plot = partial(draw, figure, styles)
-            drawing = guard.run(name, plot) if guard else plot()
-            if drawing is not None:
-                drawings[figure.key] = drawing
+            make = partial(plot, figure, styles)
+            plotted = guard.run(name, make) if guard else make()
+            if plotted is not None:
+                plots[figure.key] = plotted
             else:
                 reason = guard.failed.get(name) or guard.skipped[name]
                 text += f'\n\nThe figure {figure.key} is left out: {reason}.'
         kept.append(replace(section, text=text, figures=[
-            figure for figure in section.figures if figure.key in drawings]))
-    return kept, drawings
+            figure for figure in section.figures if figure.key in plots]))
+    return kept, plots
 
 
 def _contents(sections: Sequence[Section], title: str, guard: Optional[Guard]
               ) -> Dict[str, Union[str, bytes]]:
     """Name of each file -> what is in it; ``report.html`` last."""
-    sections, drawings = _drawn(sections, guard)
+    sections, plots = _plotted(sections, guard)
     figures = [figure for section in sections for figure in section.figures]
     files: Dict[str, Union[str, bytes]] = {}
     for figure in figures:
-        files[f'figures/{figure.key}.svg'] = drawings[figure.key].wide
-        files[f'figures/{figure.key}.png'] = drawings[figure.key].png
+        files[f'figures/{figure.key}.svg'] = plots[figure.key].wide
+        files[f'figures/{figure.key}.png'] = plots[figure.key].png
         files[f'data/{figure.key}.csv'] = to_csv(figure_rows(figure))
     for section in sections:
         if section.rows:
@@ -118,7 +118,7 @@ def _contents(sections: Sequence[Section], title: str, guard: Optional[Guard]
         for picture in section.pictures:
             files[f'{page.PICTURES}/{picture.key}.png'] = picture.path.read_bytes()
     files['report.md'] = page.to_markdown(title, sections)
-    files['report.html'] = page.html(title, sections, drawings)
+    files['report.html'] = page.html(title, sections, plots)
     return files
 
 

@@ -13,14 +13,14 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
-from mmlth.engine.final import MetricsHook
+from mmlth.engine.chain.final import MetricsHook
+from mmlth.engine.chain.preflight import count_rounds
+from mmlth.engine.chain.round_runner import RoundRunner
+from mmlth.engine.chain.rounds import evaluation_config, keep_exact
+from mmlth.engine.chain.same_training import plain_config
+from mmlth.engine.chain.state import LotteryState, read_json
 from mmlth.engine.hook_configs import build_hook, find_hook
-from mmlth.engine.lottery_state import LotteryState, read_json
-from mmlth.engine.preflight import count_rounds
 from mmlth.engine.ranks import on_rank_0
-from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import evaluation_config, keep_exact
-from mmlth.engine.same_training import plain_config
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
 

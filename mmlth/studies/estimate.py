@@ -5,7 +5,7 @@ from typing import Dict, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.state import read_lottery
 
 from .study import Study
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
-from mmlth.engine.lottery_state import read_lottery
-from mmlth.engine.preflight import count_rounds
+from mmlth.engine.chain.preflight import count_rounds
+from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .one import dense_points, is_finished

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.dist import barrier, init_dist, is_distributed
 
 from mmlth.core import paths
-from mmlth.engine.lottery_runner import LotteryRunner
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.lottery_runner import LotteryRunner
+from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .lock import folder_lock

@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import List
 
-from mmlth.analysis.wording import settings_text
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core import paths
 
 from .estimate import text_of, training_seconds

@@ -5,11 +5,11 @@ from statistics import mean, stdev
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.analysis import analyze
-from mmlth.analysis.wording import settings_text
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
-from mmlth.engine.lengths import ended_early, lengths
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.lengths import ended_early, lengths
+from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 
 from .one import is_finished

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import LotteryState
-from mmlth.engine.preflight import check_config, count_rounds
+from mmlth.engine.chain.preflight import check_config, count_rounds
+from mmlth.engine.chain.state import LotteryState
 
 from .description import DESCRIPTION, write_description
 from .estimate import training_seconds

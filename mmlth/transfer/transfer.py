@@ -10,7 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.parts import groups_of, part_of
 
 from .mapping import Rule, match_names
-from .report import Report, paper_row
+from .outcome import Outcome, paper_row
 from .source import Source
 
 # Of what is pruned on the way: the paper's network sparsities (Tables 1 and 2) are those of
@@ -19,7 +19,7 @@ UNPRUNED = ('stem', 'downsample')
 
 
 def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule]] = 'backbone',
-             weights: bool = True, strict: bool = True) -> Tuple[Ticket, Report]:
+             weights: bool = True, strict: bool = True) -> Tuple[Ticket, Outcome]:
     """The ticket of ``model`` that ``source`` gives (the paper, 4.2 and Table 4).
 
     Args:
@@ -33,7 +33,7 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
             others were found, is an error; else it is reported. Default: True.
 
     Returns:
-        tuple[Ticket, Report]: The ticket's state holds what was transferred, the rest of the
+        tuple[Ticket, Outcome]: The ticket's state holds what was transferred, the rest of the
         target keeps its own initialisation (``TicketHook(strict=False)``).
 
     Raises:
@@ -61,7 +61,7 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
         model, mapping, names, source.mask if mapping == 'till_heads' else mask)
     meta = dict(transferred=True, mapping=mapping if isinstance(mapping, str) else 'own rules',
                 masks=source.origin, start='the source' if state else None)
-    return Ticket.draw(mask, state, meta, 'the source'), Report(
+    return Ticket.draw(mask, state, meta, 'the source'), Outcome(
         source.origin, pairs, [n for n in names if n not in pairs and n not in shapes],
         missing, mismatched, len(mask), bool(state), report['scope']['sparsity'],
         report['network']['sparsity'], row)

@@ -19,8 +19,8 @@ from mmlth.core import select
 from mmlth.core import mask as masks
 from mmlth.engine import PruneHook, TicketHook
 from mmlth.engine.hook_configs import build_hook, class_of, find_hook
-from mmlth.engine.hooks.ticket_hook import ema_copies
 from mmlth.engine.preview import build_model
+from mmlth.engine.runners import ema_copies
 
 from .light import Noise, amp_on_cpu, light_building, working_in
 from .listing import library_root

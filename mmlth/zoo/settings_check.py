@@ -5,10 +5,10 @@ from mmengine.config import Config
 
 from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook, RewindHook, TicketHook
+from mmlth.engine.chain.preflight import check_settings, count_rounds, wrappers_of
+from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.config import load_config
-from mmlth.engine.preflight import check_settings, count_rounds, wrappers_of
 from mmlth.engine.hook_configs import find_hook
-from mmlth.engine.rounds import round_config
 
 from .result import FAILED, NOT_TRAINED, PASSED, REFUSED, reason_of
 

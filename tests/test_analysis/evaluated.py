@@ -3,8 +3,8 @@ from pathlib import Path
 
 from written import COCO, MASK, write_lottery
 
-from mmlth.analysis.evaluate import Evaluations
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
+from mmlth.analysis.measure.evaluate import Evaluations
 from mmlth.core import paths
 from mmlth.core.files import write_json
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from mmengine.registry import RUNNERS
 
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
 from mmlth.datasets.digits import make_digits
 from mmlth.engine.config import load_config
 

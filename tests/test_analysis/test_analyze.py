@@ -11,8 +11,8 @@ from written import MAP, write_lottery
 
 from mmlth.analysis import analyze
 from mmlth.analysis.analyze import ANALYSES, run_analyses
-from mmlth.analysis.overview import overview_section
-from mmlth.analysis.runs import find_runs
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.overview import overview_section
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
 

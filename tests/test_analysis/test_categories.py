@@ -2,7 +2,7 @@
 import pytest
 from evaluated import evaluations, precision, write_run
 
-from mmlth.analysis.categories import difficulty_section, frequency_section
+from mmlth.analysis.sections.categories import difficulty_section, frequency_section
 from mmlth.core.errors import UserError
 
 COUNTS = dict(car=100, person=900, toaster=2, drier=5, unseen=1)

@@ -1,15 +1,15 @@
-"""Cost: operations by hand, iterations of chains, what early-bird saved."""
+"""Cost: operations, iterations of chains, what early-bird saved."""
 import pytest
 from evaluated import evaluations, precision, write_run
 from written import write_lottery
 
-from mmlth.analysis.cost import network_cost_section, training_cost_section
-from mmlth.analysis.evaluate import Evaluations
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
+from mmlth.analysis.measure.evaluate import Evaluations
+from mmlth.analysis.sections.cost import network_cost_section, training_cost_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.state import read_json
 
 
 def test_a_chain_costs_all_its_rounds(tmp_path):

@@ -2,14 +2,15 @@
 import pytest
 from written import BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, write_curve, write_lottery
 
-from mmlth.analysis.ablations import allocation_section, rewinding_section, rounds_section
-from mmlth.analysis.early_bird import early_bird_section
-from mmlth.analysis.groups import family_labels, group_runs
-from mmlth.analysis.layers import layers_section
-from mmlth.analysis.metrics import metric_of
-from mmlth.analysis.runs import find_runs
-from mmlth.analysis.sparsity import backbone_section, sparsity_section
+from mmlth.analysis.compare.families import family_labels, labels_of
+from mmlth.analysis.compare.groups import group_runs
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.ablations import allocation_section, rewinding_section, rounds_section
+from mmlth.analysis.sections.curves import backbone_section, sparsity_section
+from mmlth.analysis.sections.early_bird import early_bird_section
+from mmlth.analysis.sections.layers import layers_section
 from mmlth.core.errors import UserError
+from mmlth.metrics import metric_of
 
 R50 = {**FASTER, 'backbone': dict(type='ResNet', depth=50)}
 
@@ -290,4 +291,4 @@ def test_the_stage_of_an_early_mask_is_in_its_label(study):
     for at in ('10%', '50%'):
         study.add((.4, .7), dense_iterations=10, early_bird=dict(interval=10, stop=dict(at=at)))
     group, = group_runs(study.runs)
-    assert group.labels(group.cells) == ['early-bird at 10%', 'early-bird at 50%']
+    assert labels_of(group.cells) == ['early-bird at 10%', 'early-bird at 50%']

@@ -10,10 +10,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from small_lottery import SIZE, draw, small_config, small_digits, use_voc
 
-from mmlth.analysis import evaluate as module
-from mmlth.analysis.evaluate import Evaluations, evaluate
-from mmlth.analysis.precision import measure, measure_voc, with_results
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
+from mmlth.analysis.measure import evaluate as module
+from mmlth.analysis.measure.evaluate import Evaluations, evaluate
+from mmlth.analysis.measure.precision import measure, measure_voc, with_results
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config

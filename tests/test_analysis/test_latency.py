@@ -4,11 +4,11 @@ import json
 import pytest
 from written import MAP, write_lottery
 
-from mmlth.analysis.latency import latency_section
-from mmlth.analysis.runs import find_runs
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.latency import latency_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.state import read_lottery
 
 
 def noted(folder, **latency):

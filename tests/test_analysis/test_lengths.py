@@ -2,18 +2,18 @@
 import pytest
 from written import MAP, write_lottery
 
-from mmlth.analysis.cost import training_cost_section
-from mmlth.analysis.early_bird import early_bird_section
-from mmlth.analysis.groups import group_runs
-from mmlth.analysis.overview import overview_section
-from mmlth.analysis.rows import columns
-from mmlth.analysis.rows import row as row_of
-from mmlth.analysis.runs import find_runs, read_run
-from mmlth.analysis.verdict import verdict_section
+from mmlth.analysis.compare.groups import group_runs
+from mmlth.analysis.compare.rows import columns
+from mmlth.analysis.compare.rows import row as row_of
+from mmlth.analysis.found.runs import find_runs, read_run
+from mmlth.analysis.sections.cost import training_cost_section
+from mmlth.analysis.sections.early_bird import early_bird_section
+from mmlth.analysis.sections.overview import overview_section
+from mmlth.analysis.sections.verdict import verdict_section
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.engine.lottery_state import read_json
+from mmlth.engine.chain.state import read_json
 
 
 def end(folder, name):

@@ -2,8 +2,8 @@
 from evaluated import precision, write_run
 from written import FASTER, MAP, VOC, write_lottery
 
+from mmlth.analysis.found.runs import read_run
 from mmlth.analysis.networks import network_sections, to_evaluate
-from mmlth.analysis.runs import read_run
 
 KINDS = dict(bbox=precision(0.3, dict(small=0.1, medium=0.2).items(),
                             dict(cat=0.2, dog=0.3).items()))

@@ -14,14 +14,15 @@ from toy import lottery_config
 from written import MAP, write_lottery
 
 from mmlth.analysis import analyze
-from mmlth.analysis import evaluate as evaluating
 from mmlth.analysis.analyze import ANALYSES, EVALUATIONS
-from mmlth.analysis.evaluate import Evaluations, evaluate
-from mmlth.analysis.runs import find_runs
-from mmlth.analysis.truth import category_names, training_counts
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.measure import evaluate as evaluating
+from mmlth.analysis.measure.evaluate import Evaluations, evaluate
+from mmlth.analysis.measure.truth import category_names, training_counts
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine import LotteryRunner, chain_report
+from mmlth.engine import LotteryRunner
+from mmlth.engine.chain import report as chain_report
 from mmlth.report.guard import Guard
 from mmlth.report.picture import read_picture
 

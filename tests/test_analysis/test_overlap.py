@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from written import COCO, KEYPOINT, MASK, write_lottery
 
-from mmlth.analysis.overlap import overlap_sections
-from mmlth.analysis.pairs import compare_masks, shared_layers
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.compare.pairs import compare_masks, shared_layers
+from mmlth.analysis.found.runs import read_run
+from mmlth.analysis.sections.overlap import overlap_sections
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 

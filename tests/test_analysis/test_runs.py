@@ -6,11 +6,11 @@ import pytest
 from mmengine.config import Config
 from written import BOX, COCO, KEYPOINT, MAP, MASK, SEGM, lottery_cfg, write_lottery
 
-from mmlth.analysis.labels import class_names, data_label, method_label, model_label
-from mmlth.analysis.metrics import main_metrics, metric_of
-from mmlth.analysis.runs import find_runs, read_run
-from mmlth.analysis.settings import read_settings, training_hash
+from mmlth.analysis.found.labels import class_names, data_label, method_label, model_label
+from mmlth.analysis.found.runs import find_runs, read_run
+from mmlth.analysis.found.trainings import read_settings, training_hash
 from mmlth.core.errors import UserError
+from mmlth.metrics import main_metrics, metric_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

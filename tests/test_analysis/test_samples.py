@@ -11,11 +11,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from small_lottery import small_config, small_digits
 
-from mmlth.analysis.evaluate import evaluate
-from mmlth.analysis.samples import samples_section
+from mmlth.analysis.measure.evaluate import evaluate
+from mmlth.analysis.sections.samples import samples_section
 from mmlth.core.errors import UserError
-from mmlth.engine.samples import IMAGES
-from mmlth.report.picture import PANEL, colour_of, draw_objects
+from mmlth.engine.chain.samples import IMAGES
+from mmlth.report.picture import PANEL, colour_of, render_objects
 
 GREY = (128, 128, 128)
 
@@ -67,7 +67,7 @@ def test_boxes_masks_and_skeletons_lie_where_they_belong():
         dict(category='dog', mask=dict(size=mask['size'], counts=mask['counts'].decode())),
         dict(category='man', keypoints=[[35, 5, 2], [45, 45, 2], [99, 0, 0]])]
     photo = Image.new('RGB', (200, 100), GREY)
-    drawn = pixels(draw_objects(photo, objects, 2.0, [[0, 1], [1, 2]]))
+    drawn = pixels(render_objects(photo, objects, 2.0, [[0, 1], [1, 2]]))
     assert (pixels(photo) == GREY).all()        # the photo itself is untouched
     assert drawn[60, 11].tolist() == rgb(colour_of('cat'))      # the box's left edge
     assert drawn[60, 30].tolist() == list(GREY)                 # not what is in it

@@ -2,8 +2,8 @@
 import pytest
 from evaluated import evaluations, precision, write_run
 
-from mmlth.analysis.evaluate import Evaluations
-from mmlth.analysis.sizes import sizes_section
+from mmlth.analysis.measure.evaluate import Evaluations
+from mmlth.analysis.sections.sizes import sizes_section
 from mmlth.core.errors import UserError
 
 

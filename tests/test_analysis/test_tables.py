@@ -3,9 +3,9 @@ import pytest
 from written import BOX, COCO, FASTER, KEYPOINT, MAP, MASK, SEGM, VOC, write_lottery
 
 from mmlth import paper
-from mmlth.analysis.modules import modules_section
-from mmlth.analysis.runs import find_runs
-from mmlth.analysis.tables import imagenet_section, task_section
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.modules import modules_section
+from mmlth.analysis.sections.tables import imagenet_section, task_section
 from mmlth.core.errors import UserError
 
 OKS = 'coco/keypoints_mAP'

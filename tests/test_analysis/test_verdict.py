@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from written import MAP, write_lottery
 
-from mmlth.analysis.runs import find_runs
-from mmlth.analysis.statistics import compare, spread
-from mmlth.analysis.verdict import verdict_section
+from mmlth.analysis.compare.statistics import compare, spread
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.verdict import verdict_section
 from mmlth.core.errors import UserError
 
 _AP = st.integers(0, 100_000).map(lambda n: n / 1000)

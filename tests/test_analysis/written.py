@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.files import write_json, write_text
-from mmlth.engine.lottery_state import LotteryState
+from mmlth.engine.chain.state import LotteryState
 
 FASTER = dict(type='FasterRCNN', backbone=dict(type='ResNet', depth=18),
               roi_head=dict(type='StandardRoIHead', shared_head=dict(type='ResLayer')))

@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits
 
 import mmlth.datasets.digits as digits_module
 from mmlth.datasets import make_digits
-from mmlth.datasets.digits_draw import enlarge
 from mmlth.datasets.digits_files import crop
+from mmlth.datasets.digits_render import enlarge
 from mmlth.datasets.digits_scene import MIN_VISIBLE, compose
 
 SMALL = dict(seed=3, train=6, val=3, size=96)

@@ -10,10 +10,10 @@ from torch import nn
 
 from mmlth.core.errors import UserError
 from mmlth.engine.afresh import check_afresh
+from mmlth.engine.chain.preflight import check_settings
+from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.config import load_config
-from mmlth.engine.preflight import check_settings
 from mmlth.engine.preview import build_model
-from mmlth.engine.rounds import round_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs/lth'
 

@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config
 
 from mmlth.core.errors import UserError
-from mmlth.engine.lengths import Length, lengths
+from mmlth.engine.chain.lengths import Length, lengths
 
 STOPPING = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delta=100.,
                 patience=1)

@@ -9,17 +9,17 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import HOOKS, RUNNERS
 from toy import lottery_config, toy_config
 
-from mmlth.analysis.runs import read_run
+from mmlth.analysis.found.runs import read_run
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.engine import (LotteryRunner, MaskedAmpOptimWrapper, MaskedOptimWrapper, PruneHook,
                           RewindHook)
+from mmlth.engine.chain.data_paths import data_paths
+from mmlth.engine.chain.preflight import check_config
+from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
-from mmlth.engine.data_paths import data_paths
 from mmlth.engine.hook_configs import arguments_of, build_hook
-from mmlth.engine.preflight import check_config
 from mmlth.engine.preview import preview
-from mmlth.engine.rounds import evaluation_config
 from mmlth.studies.dense import dense_name, is_shareable, rewind_to
 from mmlth.studies.settings import apply_setting, read_setting
 

@@ -12,8 +12,8 @@ from voc_folder import (CLASSES, coco_dataset, voc_dataset, write_coco, write_vo
 
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
-from mmlth.engine.data_check import check_loaders, details, table
-from mmlth.engine.data_check import images as images_module
+from mmlth.engine.chain.data_check import check_loaders, details, table
+from mmlth.engine.chain.data_check import images as images_module
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -130,7 +130,7 @@ def test_an_image_that_is_cut_short_is_told_where_the_decoder_fills_it(voc, monk
 
 def test_a_sample_is_spread_over_the_data_set(tmp_path, monkeypatch):
     root = write_voc(tmp_path / 'many', 9)
-    monkeypatch.setattr('mmlth.engine.data_check.check.SAMPLE', 3)
+    monkeypatch.setattr('mmlth.engine.chain.data_check.check.SAMPLE', 3)
     cut_image(root)                                 # every third is in the sample
     found, = look(voc_dataset(root), every_image=False)
     assert (found.images, found.read, len(found.fatal)) == (9, 3, 1)
@@ -201,7 +201,7 @@ def test_a_lottery_refuses_before_its_first_iteration(voc, tmp_path, damage):
 def test_of_a_large_file_only_the_end_is_looked_at(voc, monkeypatch, tmp_path):
     write_coco(voc)
     cut(voc / 'coco.json')
-    monkeypatch.setattr('mmlth.engine.data_check.first_look._LARGE', 100)
+    monkeypatch.setattr('mmlth.engine.chain.data_check.first_look._LARGE', 100)
     with pytest.raises(UserError, match=r'coco\.json: its end is missing'):
         lottery(tmp_path / 'lottery', coco_dataset(voc)).train()
 

@@ -13,7 +13,7 @@ from toy import ToyModel
 from toy_ticket import make_ticket
 
 from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine.chain.state import read_lottery
 
 TESTS = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ _DIFFER = '''
 import sys
 sys.path.insert(0, sys.argv[1])
 import torch
-from mmlth.engine.hooks.ticket_hook import check_same_on_all_ranks
+from mmlth.engine.runners import check_same_on_all_ranks
 torch.distributed.init_process_group('gloo')
 rank = torch.distributed.get_rank()
 check_same_on_all_ranks('a')
@@ -56,7 +56,7 @@ from mmengine.dist import all_gather
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmlth.engine.hooks.ticket_hook import bare_model, ema_copies
+from mmlth.engine.runners import bare_model, ema_copies
 from test_distributed import WAYS
 from toy_ticket import ticket_config
 

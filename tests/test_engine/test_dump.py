@@ -4,7 +4,7 @@ import math
 import pytest
 from mmengine.config import Config
 
-from mmlth.analysis.evaluate import read_config
+from mmlth.analysis.measure.evaluate import read_config
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.dump import read_dump

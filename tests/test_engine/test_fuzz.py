@@ -23,9 +23,9 @@ from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
 from mmlth.core import ticket as ticket_module
 from mmlth.core.errors import UserError
-from mmlth.engine import chain_report
-from mmlth.engine.hooks.ticket_hook import checkpoint_entry
-from mmlth.engine.lottery_state import LotteryState, read_lottery
+from mmlth.engine.chain import report as chain_report
+from mmlth.engine.chain.state import LotteryState, read_lottery
+from mmlth.engine.checkpoints import checkpoint_entry
 from mmlth.engine.verify import verify
 
 COUNTS = dict(tickets=700, headers=600, lotteries=900, checkpoints=300)

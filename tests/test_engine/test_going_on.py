@@ -15,9 +15,9 @@ from toy import lottery_config, run_lottery
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain_text import batches
-from mmlth.engine.going_on import check_processes
-from mmlth.engine.same_training import differences, plain_config
+from mmlth.engine.chain.going_on import check_processes
+from mmlth.engine.chain.same_training import differences, plain_config
+from mmlth.engine.chain.text import batches
 from mmlth.engine.verify import Violation, verify
 from mmlth.studies.dense import train_dense
 
@@ -222,7 +222,7 @@ _VALUES = '''
 import functools, json, sys
 import numpy as np
 from mmengine.config import Config
-from mmlth.engine.same_training import plain_config
+from mmlth.engine.chain.same_training import plain_config
 class Thing:
     def __init__(self, x):
         self.x = x

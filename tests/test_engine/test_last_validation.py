@@ -10,7 +10,7 @@ from mmengine.visualization import LocalVisBackend
 from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import paths
-from mmlth.engine.final import numbers
+from mmlth.engine.chain.final import numbers
 from mmlth.studies.dense import train_dense
 
 

@@ -8,7 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, MODELS, RUNNERS
 from toy import ToyModel, lottery_config
 
-from mmlth.engine.hooks.ticket_hook import TicketHook, ema_copies
+from mmlth.engine.hooks.ticket_hook import TicketHook
+from mmlth.engine.runners import ema_copies
 
 alive = {}      # name -> weak reference, of the rounds before
 

@@ -11,7 +11,7 @@ from toy import ToyModel, lottery_config, toy_config
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.random_state import random_state
-from mmlth.engine.rounds import round_config
+from mmlth.engine.chain.rounds import round_config
 
 
 def run(cfg):

@@ -9,9 +9,10 @@ from test_analysis.small_lottery import small_config, small_digits
 from toy import ToyModel, lottery_config
 
 from mmlth.core import paths
-from mmlth.engine import LotteryRunner, chain_report
-from mmlth.engine.curves import POINTS, thinned
-from mmlth.engine.lottery_state import read_lottery
+from mmlth.engine import LotteryRunner
+from mmlth.engine.chain import report as chain_report
+from mmlth.engine.chain.curves import POINTS, thinned
+from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 
 TWENTY = {'train_cfg.max_iters': 20, 'train_cfg.val_interval': 5}

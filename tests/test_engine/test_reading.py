@@ -10,10 +10,10 @@ from toy import ToyDataset, ToyModel, lottery_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.round_runner import RoundRunner
+from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.from_checkpoint import draw_from_checkpoint
 from mmlth.engine.reading import read_checkpoint
-from mmlth.engine.round_runner import RoundRunner
-from mmlth.engine.rounds import round_config
 from mmlth.engine.verify import verify
 
 

@@ -7,7 +7,7 @@ from toy import ToyAccuracy, lottery_config, run_lottery
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.state import late_schedulers, trained_weights
-from mmlth.engine.averages import ema_copies
+from mmlth.engine.runners import ema_copies
 
 EMA = dict(type='EMAHook', momentum=0.3)
 STOP = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delta=1e3, patience=9)

@@ -9,11 +9,11 @@ from toy import lottery_config, toy_config
 
 from mmlth.core import draw, paths, prunable
 from mmlth.datasets import make_digits
-from mmlth.engine import chain_report, lottery_runner
+from mmlth.engine.chain import lottery_runner, table
+from mmlth.engine.chain.ticket_latency import ticket_latency
 from mmlth.engine.config import load_config
 from mmlth.engine.costs import first_validation_batch
 from mmlth.engine.preview import build_model
-from mmlth.engine.ticket_latency import ticket_latency
 from mmlth.sparse import ops
 
 FOUND = dict(dense_ms=30.0, sparse_ms=20.0, speedup=1.5, threads=1)
@@ -48,7 +48,7 @@ def test_the_lottery_measures_once_unless_told_not_to(tmp_path, monkeypatch, ask
     assert calls == [tmp_path / 'round_1' / 'final.pth']
     rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
     assert [entry['latency'] for entry in rounds] == [None, FOUND]
-    assert '| 30.0     | 20.0      | 1.50x' in chain_report.table(rounds, cfg)
+    assert '| 30.0     | 20.0      | 1.50x' in table.table(rounds, cfg)
     assert 'filters, nor of' in (tmp_path / paths.REPORT).read_text()
 
 

@@ -15,7 +15,7 @@ from toy import lottery_config, toy_config
 from mmlth.core import Ticket, checkpoint_file, control_mask, paths
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
-from mmlth.engine.hooks.ticket_hook import checkpoint_entry
+from mmlth.engine.checkpoints import checkpoint_entry
 from mmlth.engine.verify import Violation, verify
 from mmlth.engine.verify.folder import check_folder
 from mmlth.engine.verify.ticket import check_ticket

@@ -15,7 +15,7 @@ from toy_ticket import check_files, make_ticket, ticket_config
 
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core.errors import UserError
-from mmlth.engine.preflight import check_config
+from mmlth.engine.chain.preflight import check_config
 from mmlth.zoo.light import amp_on_cpu
 
 EMA = dict(type='EMAHook', momentum=0.2)

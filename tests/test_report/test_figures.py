@@ -12,9 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from report_sections import all_sections
 
 from mmlth.report import Figure, Reference, Series
-from mmlth.report import draw as drawing
+from mmlth.report import plot as plotting
 from mmlth.report.data import figure_rows, to_csv
-from mmlth.report.draw import draw
+from mmlth.report.plot import plot
 from mmlth.report.style import assign
 from mmlth.report.svg import inline
 
@@ -32,9 +32,9 @@ def figures(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def drawings(figures):
+def plots(figures):
     styles = assign(figures.values())
-    return {key: draw(figure, styles) for key, figure in figures.items()}
+    return {key: plot(figure, styles) for key, figure in figures.items()}
 
 
 def test_known_methods_have_the_same_style_in_every_report():
@@ -96,15 +96,15 @@ def test_csv_has_every_number_of_the_figure(figures):
         (r.label, r.y) for r in figure.references]
 
 
-def test_the_same_figure_gives_the_same_bytes(figures, drawings):
+def test_the_same_figure_gives_the_same_bytes(figures, plots):
     styles = assign(figures.values())
-    assert draw(figures['map_sparsity'], styles) == drawings['map_sparsity']
-    assert not re.search(r'<dc:|matplotlib\.org|\b20\d\d-\d\d', drawings['map_sparsity'].wide)
+    assert plot(figures['map_sparsity'], styles) == plots['map_sparsity']
+    assert not re.search(r'<dc:|matplotlib\.org|\b20\d\d-\d\d', plots['map_sparsity'].wide)
 
 
-def test_svgs_say_what_is_drawn(figures, drawings):
+def test_svgs_say_what_is_drawn(figures, plots):
     for key, figure in figures.items():
-        for svg in (drawings[key].wide, drawings[key].narrow):
+        for svg in (plots[key].wide, plots[key].narrow):
             texts = [e.text for e in ElementTree.fromstring(svg).iter() if e.tag.endswith('}text')]
             assert {figure.xlabel, figure.ylabel} <= set(texts)
             assert {*(s.label for s in figure.series), *(r.label for r in figure.references),
@@ -117,8 +117,8 @@ def test_svgs_say_what_is_drawn(figures, drawings):
 def test_the_legend_hides_no_data_and_no_name_hides_another(figures, narrow):
     styles = assign(figures.values())
     for figure in figures.values():
-        with drawing._settings(figure, narrow):
-            canvas = drawing._plot(figure, styles, narrow=narrow)
+        with plotting._settings(figure, narrow):
+            canvas = plotting._canvas(figure, styles, narrow=narrow)
             FigureCanvasAgg(canvas).draw()
         legend, axes = canvas.legends[0].get_window_extent(), canvas.axes[0]
         assert legend.y0 >= axes.get_window_extent().y1
@@ -134,8 +134,8 @@ def test_long_names_leave_room_for_bars(narrow):
     figure = Figure('f', 'bars', 'c', '', 'change of segmentation mAP (points)',
                     [Series('direct (80 %) and ticket of Keypoint R-CNN R18 (width 16) (74 %), '
                             'scope base+rpn+head', names, [1.0] * 9)])
-    with drawing._settings(figure, narrow):
-        canvas = drawing._plot(figure, assign([figure]), narrow=narrow)
+    with plotting._settings(figure, narrow):
+        canvas = plotting._canvas(figure, assign([figure]), narrow=narrow)
         FigureCanvasAgg(canvas).draw()
     axes = canvas.axes[0]
     assert axes.get_window_extent().width > 0.3 * canvas.bbox.width
@@ -151,7 +151,7 @@ def test_a_single_point_shows_its_spread():
     figure = _figure(['direct'])
     series = figure.series[0]
     series.x, series.y, series.error = [1.0], [5.0], [2.0]
-    axes = drawing._plot(figure, assign([figure]), narrow=False).axes[0]
+    axes = plotting._canvas(figure, assign([figure]), narrow=False).axes[0]
     bar, = axes.collections[-1].get_segments()
     assert bar.tolist() == [[1, 3], [1, 7]]
 
@@ -160,15 +160,15 @@ def test_missing_values_leave_gaps():
     figure = _figure(['direct'])
     figure.series[0].y = [1.0, None, 3.0]
     figure.series[0].error = [0.1, 0.1, None]
-    axes = drawing._plot(figure, assign([figure]), narrow=False).axes[0]
+    axes = plotting._canvas(figure, assign([figure]), narrow=False).axes[0]
     assert str(list(axes.lines[0].get_ydata())) == '[1.0, nan, 3.0]'
-    assert 'NaN' not in draw(figure, assign([figure])).wide.replace('"NaN', '')
+    assert 'NaN' not in plot(figure, assign([figure])).wide.replace('"NaN', '')
 
 
 def test_bars_are_as_long_as_their_values_and_stand_where_their_names_are(figures):
     figure = figures['category_frequency']
     for narrow in (False, True):
-        axes = drawing._plot(figure, assign([figure]), narrow=narrow).axes[0]
+        axes = plotting._canvas(figure, assign([figure]), narrow=narrow).axes[0]
         names = [t.get_text() for t in (axes.get_yticklabels() if narrow else
                                         axes.get_xticklabels())]
         for bars, series in zip(axes.containers, figure.series):
@@ -184,16 +184,16 @@ def test_bars_are_as_long_as_their_values_and_stand_where_their_names_are(figure
                min_size=1, max_size=20).filter(str.strip))
 def test_any_label_can_be_drawn(label):
     figure = _figure([label], ['<script> & $x$'], key='any')
-    with drawing._settings(figure, narrow=True):
-        svg = drawing._svg(drawing._plot(figure, assign([figure]), narrow=True))
+    with plotting._settings(figure, narrow=True):
+        svg = plotting._svg(plotting._canvas(figure, assign([figure]), narrow=True))
     svg = inline(svg, 'p', label, label)
     root = ElementTree.fromstring(svg.replace('xlink:', ''))
     assert not [e for e in root.iter() if e.tag.endswith('script')]
     assert '<script> & $x$' in [e.text for e in root.iter()]
 
 
-def test_inline_svgs_share_no_id_and_follow_the_page(drawings):
-    svg = drawings['layers'].wide
+def test_inline_svgs_share_no_id_and_follow_the_page(plots):
+    svg = plots['layers'].wide
     one, two = (inline(svg, prefix, 'A title', 'A text') for prefix in ('one', 'two'))
     ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (one, two)]
     assert ids[0] and not ids[0] & ids[1]
@@ -208,4 +208,4 @@ def test_inline_svgs_share_no_id_and_follow_the_page(drawings):
     ['a'], kind='bars', right=[Series('b', [1], [1.0])])])
 def test_what_cannot_be_drawn_is_refused(figure):
     with pytest.raises(ValueError, match="'lines' and 'bars'"):
-        draw(figure, assign([figure]))
+        plot(figure, assign([figure]))

@@ -6,10 +6,10 @@ import pytest
 
 from mmlth.core import select
 from mmlth.core.errors import UserError
-from mmlth.engine.preflight import check_config
-from mmlth.engine.preview import build_model
 from mmlth.engine import PruneHook
+from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.hook_configs import find_hook
+from mmlth.engine.preview import build_model
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, is_shareable
 from mmlth.studies.one import dense_points

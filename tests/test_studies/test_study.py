@@ -4,7 +4,7 @@ import json
 import pytest
 from toy_study import write_base, write_study
 
-from mmlth.analysis.wording import settings_text
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.errors import UserError
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find, is_shareable

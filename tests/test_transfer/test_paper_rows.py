@@ -7,8 +7,8 @@ import pytest
 from mmengine.registry import HOOKS
 
 from mmlth.core import draw, select, snapshot
+from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.config import load_config
-from mmlth.engine.preflight import check_config
 from mmlth.engine.preview import build_model
 from mmlth.paper import find
 from mmlth.transfer import Source, transfer

@@ -1,6 +1,6 @@
 """Draw candidate masks while training, and end it once they no longer change."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -9,14 +9,14 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
 from mmlth.core.steps import rewind_iteration
+from mmlth.core.similarity import MEASURED, chance_iou, iou
 from mmlth.registry import HOOKS
-from mmlth.report.draw import draw
+from mmlth.report.plot import plot
 from mmlth.report.style import assign
 
 from ..drawing import draw_mask
-from ..early_bird_figure import early_bird_figure
+from ..early_bird import check_stop, early_bird_figure, folder_of, scalars_of
 from ..ranks import on_rank_0, together
 from .prune_hook import PruneHook
 from .rewind_hook import RewindHook
@@ -117,18 +117,6 @@ class EarlyBirdHook(Hook):
         return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found))
 
 
-def check_stop(stop: Mapping[str, Any]) -> None:
-    """Raise a UserError unless ``stop`` has one of its two forms."""
-    if set(stop) == {'at'}:
-        rewind_iteration(stop['at'], 2**62, 1, what='EarlyBirdHook: stop at')     # its form
-    elif (set(stop) - {'of'} != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
-          or stop['patience'] < 1 or stop.get('of', 'survivors') not in MEASURED):
-        raise UserError(
-            'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
-            "and patience at least 1, with of='survivors' or of='pruned', or dict(at='25%'), "
-            f'got {dict(stop)}')
-
-
 def stop_iteration(at: Union[str, int], runner) -> int:
     """The iteration that ``stop=dict(at=...)`` names, behind the rewind point.
 
@@ -146,11 +134,6 @@ def stop_iteration(at: Union[str, int], runner) -> int:
             + (f'before the rewind point, {rewind.to!r}' if end else 'before it begins')
             + "; choose a later point (before the training, PruneHook(at='start') draws masks)")
     return end
-
-
-def folder_of(runner) -> Path:
-    """Where a training's candidates are kept."""
-    return Path(runner.work_dir) / paths.EARLY_BIRD
 
 
 def observe(hook: EarlyBirdHook, runner) -> None:
@@ -181,19 +164,6 @@ def observe(hook: EarlyBirdHook, runner) -> None:
     hook.previous = mask
 
 
-def scalars_of(mask, previous) -> Dict[str, float]:
-    """What the visualizer gets of two candidates in a row."""
-    scalars = {}
-    for of in MEASURED:
-        end = early_bird.suffix(of)
-        scalars.update({
-            f'early_bird/iou_previous{end}': iou(mask, previous, of),
-            f'early_bird/chance{end}': chance_iou(mask, previous, of),
-            **{f'early_bird/iou_previous{end}/{group}': value
-               for group, value in group_iou(mask, previous, of).items()}})
-    return scalars
-
-
 def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
     """Stop the loop. It writes no last checkpoint then, so write it here."""
     runner.train_loop.stop_training = True
@@ -222,4 +192,4 @@ def write_curve(runner) -> None:
         early_bird.write_curve(folder_of(runner), rows)
         figure = early_bird_figure(rows)
         with whole_file(folder_of(runner) / paths.EARLY_BIRD_FIGURE) as part:
-            part.write_bytes(draw(figure, assign([figure])).png)
+            part.write_bytes(plot(figure, assign([figure])).png)

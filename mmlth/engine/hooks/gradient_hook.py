@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 
 from mmlth.registry import HOOKS
 
-from .ticket_hook import bare_model
+from ..runners import bare_model
 
 
 @HOOKS.register_module()

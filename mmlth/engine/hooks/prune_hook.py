@@ -17,8 +17,8 @@ from mmlth.registry import HOOKS
 from ..drawing import costs_of_scope, draw_at_start, draw_ticket
 from ..hook_configs import arguments_of
 from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
+from ..runners import bare_model, check_model_wrapper
 from ..transferring import TransferSpec, transfer_at_start
-from .ticket_hook import bare_model, check_model_wrapper
 
 
 @HOOKS.register_module()

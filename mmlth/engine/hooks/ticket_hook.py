@@ -2,10 +2,7 @@
 from typing import Optional, Sequence, Union
 
 import torch
-from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import MMSeparateDistributedDataParallel, is_model_wrapper
-from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
@@ -15,11 +12,14 @@ from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
-from ..averages import ema_copies, rewound_average
+from ..averages import rewound_average
+from ..checkpoints import checkpoint_entry
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
+from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
+                       ema_copies)
 
 
 @HOOKS.register_module()
@@ -172,13 +172,6 @@ def complete(model: torch.nn.Module, ticket: Ticket) -> None:
     states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
-def checkpoint_entry(mask) -> dict:
-    """What a checkpoint holds under ``mmlth``: bit-packed masks and their digest."""
-    return dict(
-        digest=masks.digest(mask),
-        masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()})
-
-
 def set_learning_rates(optimizer, meta: dict, source: str) -> None:
     """Give each parameter group the rate that the ticket's meta says."""
     rates, groups = meta.get('learning_rates'), optimizer.param_groups
@@ -188,37 +181,3 @@ def set_learning_rates(optimizer, meta: dict, source: str) -> None:
             f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
     for group, rate in zip(groups, rates):
         group['lr'] = group['initial_lr'] = rate
-
-
-def check_mask_aware(optim_wrapper) -> None:
-    """Raise a UserError unless the wrapper keeps pruned weights at zero."""
-    if not isinstance(optim_wrapper, MaskAware):
-        raise UserError(
-            f'the optim wrapper {type(optim_wrapper).__name__} is not mask-aware: it would '
-            "bring pruned weights back. Set optim_wrapper.type to "
-            "'mmlth.MaskedOptimWrapper', or to 'mmlth.MaskedAmpOptimWrapper' for AMP "
-            '(mmdet\'s own tools/train.py --amp overwrites it; use ours).')
-
-
-def check_model_wrapper(model) -> None:
-    """Raise a UserError unless the model is bare or in DistributedDataParallel."""
-    if is_model_wrapper(model) and (not isinstance(model, DistributedDataParallel)
-                                    or isinstance(model, MMSeparateDistributedDataParallel)):
-        raise UserError(
-            f'the model wrapper {type(model).__name__} partitions or splits the model, which masks '
-            'do not follow; use MMDistributedDataParallel')
-
-
-def check_same_on_all_ranks(digest: str) -> None:
-    """Raise a RuntimeError on every rank if their masks differ."""
-    if get_world_size() > 1:
-        digests = all_gather_object(digest)
-        if len(set(digests)) > 1:
-            raise RuntimeError(
-                f'the ranks hold different masks: {digests}. Do all of them read the '
-                'same ticket file?')
-
-
-def bare_model(model) -> torch.nn.Module:
-    """The model inside its (DDP) wrapper."""
-    return model.module if is_model_wrapper(model) else model

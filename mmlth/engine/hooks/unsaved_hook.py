@@ -7,7 +7,7 @@ from mmengine.hooks import (CheckpointHook, EMAHook, Hook, IterTimerHook, Logger
 
 from mmlth.registry import HOOKS
 
-from .ticket_hook import bare_model
+from ..runners import bare_model
 
 Attributes = Dict[str, Any]
 

@@ -9,7 +9,7 @@ from mmlth.core import mask as masks
 from mmlth.core import paths
 from mmlth.core.flops import compute_sparsity
 
-from ..lottery_state import read_json, read_lottery
+from ..chain.state import read_json, read_lottery
 from .folder import check_folder
 from .violation import Violation
 

@@ -1,0 +1,1 @@
+"""What may stand side by side: groups, families and statistics over seeds."""

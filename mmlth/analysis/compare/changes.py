@@ -1,0 +1,81 @@
+"""Change of an average precision from the dense model, in percent of it, over seeds."""
+from statistics import fmean
+from typing import Any, Callable, Dict, Hashable, List, Optional
+
+from ..measure.evaluate import TASKS, Evaluation, Evaluations
+from .groups import Cell, Group
+from .statistics import Spread, spread
+from .wording import first_text
+
+BySeed = Dict[Hashable, Evaluation]
+Pick = Callable[[Dict[str, Any]], Optional[float]]
+
+
+def dense_of(group: Group, evaluations: Evaluations) -> BySeed:
+    """Seed -> evaluation of the dense model; of dense trainings that ran to their end."""
+    found: BySeed = {}
+    for run in group.runs:
+        evaluation = evaluations.get(run.dense) if run.dense.trained_fully else None
+        if evaluation is not None:
+            found.setdefault(run.seed, evaluation)
+    return found
+
+
+def tickets_of(cell: Cell, evaluations: Evaluations) -> BySeed:
+    """Seed -> evaluation of the ticket."""
+    found = {run.seed: evaluations.get(run.ticket) for run in cell.runs}
+    return {seed: evaluation for seed, evaluation in found.items() if evaluation is not None}
+
+
+def values(evaluations: BySeed, kind: str, pick: Pick) -> Dict[Hashable, float]:
+    """Seed -> what ``pick`` takes from the precision of ``kind``, where it was measured."""
+    found = {seed: pick(evaluation['precision'][kind])
+             for seed, evaluation in evaluations.items() if kind in evaluation['precision']}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def change(dense: Dict[Hashable, float], ticket: Dict[Hashable, float]) -> Optional[Spread]:
+    """Ticket less dense in percent of the dense mean.
+
+    The dense model of the same seed where there is one, else the dense mean. None where
+    nothing was measured or the dense mean is 0.
+    """
+    mean = fmean(dense.values()) if dense else 0
+    if not ticket or not mean:
+        return None
+    return spread([100 * (value - dense.get(seed, mean)) / mean
+                   for seed, value in ticket.items()])
+
+
+def kinds_of(evaluations: BySeed) -> List[str]:
+    """The kinds of precision that were measured: boxes, masks, keypoints."""
+    return [kind for kind in TASKS if any(kind in e['precision'] for e in evaluations.values())]
+
+
+def protocol_of(evaluations: BySeed, kind: str) -> str:
+    """What the AP of a kind is, in words."""
+    protocol = next(e['precision'][kind]['protocol'] for e in evaluations.values())
+    return ('AP as in the config (Pascal VOC)' if protocol == 'Pascal VOC'
+            else 'AP at OKS 0.50 to 0.95' if kind == 'keypoints' else 'AP at IoU 0.50 to 0.95')
+
+
+def missing_text(evaluations: Evaluations) -> str:
+    """Which runs were not evaluated, and why; empty if all were."""
+    return _grouped(evaluations.problems)
+
+
+def remarks(evaluations: Evaluations) -> List[str]:
+    """Paragraphs on runs that were not evaluated or with other results than noted."""
+    missing, doubts = missing_text(evaluations), _grouped(evaluations.doubts)
+    return [*(['Without sizes, categories, samples and FLOPs, for they were not evaluated: '
+               f'{missing}.'] if missing else []),
+            *([f'Evaluated otherwise than noted: {doubts}.'] if doubts else []),
+            *([f'Left out: {_grouped(evaluations.left_out)}.'] if evaluations.left_out else [])]
+
+
+def _grouped(reasons: Dict[str, str]) -> str:
+    """Names with the same reason together."""
+    found: Dict[str, List[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
+    return '; '.join(f'{first_text(names)}: {why}' for why, names in found.items())

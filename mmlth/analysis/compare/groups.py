@@ -1,0 +1,165 @@
+"""Runs that may be averaged and compared: same training, same settings."""
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from mmlth.metrics import Metric, main_metrics
+
+from ..found.labels import DIRECT
+from ..found.run import Run
+from ..found.trainings import training_settings
+from .statistics import BySeed, Comparison, compare
+
+
+@dataclass
+class Cell:
+    """Runs that differ in their seed alone.
+
+    Args:
+        runs: One per seed.
+        settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
+            told by its label (``transfer``), beside ``mapping`` and ``masks_only``.
+    """
+    runs: List[Run]
+    settings: Dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        """See :func:`mmlth.analysis.found.labels.method_label`."""
+        return self.runs[0].method
+
+    @property
+    def scope_sparsity(self) -> float:
+        """In percent, mean over seeds."""
+        return 100 * sum(r.ticket.scope_sparsity for r in self.runs) / len(self.runs)
+
+    @property
+    def network_sparsity(self) -> float:
+        """In percent of all parameters, mean over seeds."""
+        return 100 * sum(r.ticket.network_sparsity for r in self.runs) / len(self.runs)
+
+    @property
+    def compute_sparsity(self) -> Optional[float]:
+        """In percent of the scope's multiply-adds, mean over seeds; None if one is not known."""
+        found = [r.ticket.compute_sparsity for r in self.runs]
+        return None if None in found else 100 * sum(found) / len(found)
+
+    def length(self, what: str) -> Optional[float]:
+        """Iterations of the ticket, ``'own'``, ``'from_start'`` or ``'chain'``: mean over seeds.
+
+        See :class:`mmlth.engine.chain.lengths.Length`; None where one is not known.
+        """
+        found = [getattr(run.ticket.length, what) for run in self.runs]
+        return None if None in found else sum(found) / len(found)
+
+    def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
+        """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
+        found = {r.seed: metric.of(r.ticket.metrics, name) for r in self.runs}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+
+@dataclass
+class Group:
+    """Runs with the same dense training but for the seed.
+
+    Args:
+        label: Model and data, e.g. ``'Faster R-CNN R18, VOC'``.
+        model: E.g. ``'Faster R-CNN R18'``.
+        data: E.g. ``'VOC'``.
+        cells: Runs by settings.
+    """
+    label: str
+    model: str
+    data: str
+    cells: List[Cell]
+
+    @property
+    def runs(self) -> List[Run]:
+        """Of all cells."""
+        return [run for cell in self.cells for run in cell.runs]
+
+    @property
+    def metrics(self) -> List[Metric]:
+        """One per task."""
+        return main_metrics(m.name for run in self.runs for m in run.metrics)
+
+    def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
+        """Seed -> the dense model's metric; of dense trainings that ran to their end."""
+        found: BySeed = {}
+        for run in self.runs:
+            value = metric.of(run.dense.metrics, name) if run.dense.trained_fully else None
+            if value is not None:
+                found.setdefault(run.seed, value)
+        return found
+
+    @property
+    def dense_iterations(self) -> Optional[int]:
+        """How long a dense model is trained, as planned; None if no run says it."""
+        return next((run.dense.planned_iterations for run in self.runs
+                     if run.dense.planned_iterations), None)
+
+    def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
+        """The cell's tickets against the dense model; None if either was not measured."""
+        return compare(self.dense(metric), cell.values(metric))
+
+
+def group_runs(runs: Iterable[Run]) -> List[Group]:
+    """Groups in the order of their labels."""
+    trainings: Dict[str, List[Run]] = {}
+    for run in runs:
+        trainings.setdefault(run.training, []).append(run)
+    groups = [Group(f'{members[0].model}, {members[0].data}', members[0].model,
+                    members[0].data, _cells(members)) for members in trainings.values()]
+    groups.sort(key=lambda group: group.label)
+    for group in groups:
+        same = [g for g in groups if (g.model, g.data) == (group.model, group.data)]
+        if len(same) > 1:
+            group.label += f' ({_difference(group, same)})'
+    return groups
+
+
+def _difference(group: Group, same: Sequence[Group]) -> str:
+    """In what its training differs from others of the same model and data, if that is short."""
+    settings = [training_settings(g.runs[0].cfg) for g in same]
+    keys = sorted({key for one in settings for key in one
+                   if len({json.dumps(other.get(key)) for other in settings}) > 1})
+    own = settings[same.index(group)]
+    text = ', '.join(f'{key}={own.get(key)}' for key in keys)
+    texts = {', '.join(f'{key}={other.get(key)}' for key in keys) for other in settings}
+    short = 0 < len(text) <= 60 and len(texts) == len(same)
+    return text if short else f'training {same.index(group) + 1}'
+
+
+def _cells(runs: Sequence[Run]) -> List[Cell]:
+    found: Dict[str, List[Run]] = {}
+    for run in runs:
+        key = key_of(_shared(run))
+        if run.settings.get('transfer'):    # its sparsity is its source's
+            key += f'{run.ticket.network_sparsity:.3f}'
+        found.setdefault(key, []).append(run)
+    cells = []
+    for members in found.values():
+        if len({run.seed for run in members}) < len(members):   # two sources of one name
+            kinds: Dict[str, List[Run]] = {}
+            for run in members:
+                kinds.setdefault(run.kind, []).append(run)
+            cells += [Cell(same, _shared(same[0])) for same in kinds.values()]
+        else:
+            cells.append(Cell(members, _shared(members[0])))
+    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, round(c.scope_sparsity)))
+
+
+def _shared(run: Run) -> Dict[str, Any]:
+    """The settings with the source of a transfer told by its label."""
+    settings = run.own_settings
+    transfer = settings['transfer'] or {}
+    # Its sparsity is seen in the ticket; each seed may have a source of its own.
+    settings.update(transfer=transfer.get('label'), mapping=transfer.get('mapping'),
+                    masks_only=not transfer.get('weights', True))
+    return settings
+
+
+def key_of(settings: Dict[str, Any], without: Sequence[str] = ()) -> str:
+    """Equal for equal settings, apart from those in ``without``."""
+    return json.dumps({k: v for k, v in settings.items() if k not in without},
+                      sort_keys=True, default=str)

@@ -1,0 +1,110 @@
+"""Rows of tables and lines of figures that several analyses share."""
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from mmlth.metrics import Metric
+from mmlth.report import Reference, Series
+
+from .groups import Cell, Group
+from .statistics import Spread, spread
+
+# The paper's figures: "error bands are within 3 times the standard deviation".
+BAND = 3
+BAND_TEXT = (f'Lines are means over seeds, bands ±{BAND} sample standard deviations (none with '
+             'one seed).')
+
+COLUMNS = {
+    'group': 'model, data', 'task': 'task', 'method': 'method',
+    'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
+    'compute_sparsity': 'compute sparsity (%)',
+    'from_start': 'iterations from start', 'chain': 'iterations, whole chain',
+    'seeds': 'seeds', 'mean': 'mean', 'std': 'σ', 'dense_mean': 'dense', 'dense_std': 'dense σ',
+    'change': 'change'}
+
+
+def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
+        **more: Any) -> Dict[str, Any]:
+    """A cell's result beside its dense model's; ``more`` keys stand behind the method.
+
+    Metrics in their unit (percent), sparsities in percent, None where nothing was measured.
+    """
+    values = list(cell.values(metric).values())
+    ticket = spread(values) if values else None
+    dense = spread(group.dense(metric).values()) if group.dense(metric) else None
+    comparison = group.compare(cell, metric)
+    return dict(
+        group=group.label, task=metric.task, metric=metric.name,
+        method=method or cell.method, **more,
+        scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
+        compute_sparsity=cell.compute_sparsity,
+        from_start=cell.length('from_start'), chain=cell.length('chain'),
+        seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
+        dense_mean=dense and dense.mean, dense_std=dense and dense.std,
+        change=comparison and comparison.difference)
+
+
+def columns(**more: str) -> Dict[str, str]:
+    """The headings of :func:`row`, ``more`` behind the method."""
+    before = ('group', 'task', 'method')
+    return {**{k: COLUMNS[k] for k in before}, **more,
+            **{k: v for k, v in COLUMNS.items() if k not in before}}
+
+
+def line(label: str, cells: Sequence[Cell], x: Callable[[Cell], float],
+         sample: Callable[[Cell], Optional[Spread]]) -> Series:
+    """A line with its band, in the order of x; cells without a value are left out."""
+    points = sorted(((x(cell), sample(cell)) for cell in cells if sample(cell)),
+                    key=lambda point: point[0])
+    return Series(label, [at for at, _ in points], [value.mean for _, value in points],
+                  [band(value) for _, value in points])
+
+
+def band(value: Spread) -> Optional[float]:
+    """Half the height of a band."""
+    return None if value.std is None else BAND * value.std
+
+
+def ticket_spread(metric: Metric) -> Callable[[Cell], Optional[Spread]]:
+    """What :func:`line` draws of a metric."""
+    def of(cell: Cell) -> Optional[Spread]:
+        values = cell.values(metric)
+        return spread(values.values()) if values else None
+    return of
+
+
+def dense_line(group: Group, metric: Metric) -> List[Reference]:
+    """The dense mean with its one-σ band; nothing where no dense model was measured."""
+    values = group.dense(metric)
+    if not values:
+        return []
+    dense = spread(values.values())
+    return [Reference('dense', dense.mean, dense.std)]
+
+
+def slug(*parts: Any) -> str:
+    """A key of a figure: lower case letters, digits and dashes."""
+    text = '-'.join(map(str, parts)).lower()
+    return '-'.join(filter(None, ''.join(c if c.isalnum() else '-' for c in text).split('-')))
+
+
+def best_and_worst(rows: Sequence[Dict[str, Any]], key: str, title: str) -> str:
+    """Where the mean is highest and lowest, per model, task and method: a sentence each.
+
+    Args:
+        rows: Of :func:`row`, with a setting under ``key``.
+        key: What differs.
+        title: What it is called.
+    """
+    sentences = []
+    lines = dict.fromkeys((r['group'], r['task'], r['method']) for r in rows)
+    for line_of in lines:
+        own = [r for r in rows if (r['group'], r['task'], r['method']) == line_of
+               and r['mean'] is not None]
+        if len(own) < 2:
+            continue
+        best, worst = (pick(own, key=lambda r: r['mean']) for pick in (max, min))
+        dense = best['dense_mean']
+        sentences.append(
+            f'{", ".join(line_of)}: highest with {title} {best[key]} ({best["mean"]:.2f}), lowest '
+            f'with {worst[key]} ({worst["mean"]:.2f})'
+            + ('.' if dense is None else f', dense {dense:.2f}.'))
+    return ' '.join(sentences)

@@ -1,0 +1,1 @@
+"""What was run: finished lotteries, their settings and names."""

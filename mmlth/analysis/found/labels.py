@@ -1,0 +1,118 @@
+"""What a run is called: its model, its data and its method, from its config."""
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any, Mapping, Optional
+
+from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.engine.chain.state import read_lottery
+
+DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
+_DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
+_CONTROLS = {'fresh_weights': 'control: fresh weights', 'random_mask': 'control: random mask',
+             'shuffled_mask': 'control: shuffled mask', 'dense': 'control: dense, trained on'}
+_MODES = {'lr': 'learning rate rewinding', 'finetune': 'fine-tuning'}
+# Published weights of the classifiers that the paper takes its ImageNet tickets from.
+_PUBLISHED = ('torchvision', 'timm', 'imagenet', 'mmcls', 'mmpretrain')
+
+
+def model_label(model: Mapping[str, Any]) -> str:
+    """E.g. ``'Faster R-CNN R18'``; a narrowed ResNet has its width, ``'R18 (width 16)'``."""
+    kind = _type(model)
+    if kind in ('TopdownPoseEstimator', 'BottomupPoseEstimator', 'ImageClassifier'):
+        head = _type(model.get('head') or {})
+        name = '' if kind == 'ImageClassifier' else head.removesuffix('Head')
+        return ' '.join(filter(None, [name, _backbone(model)])) or kind
+    name = re.sub(r'(?<=[A-Za-z])-?RCNN', ' R-CNN', kind)
+    return f'{name} {_backbone(model)}'.strip()
+
+
+def data_label(cfg: Mapping[str, Any]) -> str:
+    """The last folder of the data root, ``'COCO'`` and ``'VOC'`` spelt as usual."""
+    data = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    while data.get('dataset') or data.get('datasets'):      # repeated, concatenated, ...
+        data = data.get('dataset') or data['datasets'][0]
+    root = PurePosixPath(str(data.get('data_root') or '').replace('\\', '/')).name
+    return _DATA.get(root, root) or _type(data).removesuffix('Dataset') or 'data'
+
+
+def method_label(settings: Mapping[str, Any]) -> str:
+    """What was done, apart from how much: the same name has the same colour in all figures.
+
+    Args:
+        settings: Of :class:`mmlth.analysis.found.runs.Run`.
+    """
+    if settings.get('control'):
+        return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
+    transfer, parts = settings.get('transfer'), []
+    if transfer:
+        parts.append(transfer.get('label') or source_label(transfer))
+    if settings.get('allocation', 'global') != 'global':
+        parts.append(str(settings['allocation']))
+    if settings.get('score', 'magnitude') != 'magnitude':
+        parts.append(f'{settings["score"]} score')
+    if settings.get('mode', 'weights') != 'weights':
+        parts.append(_MODES.get(settings['mode'], str(settings['mode'])))
+    stop = (settings.get('early_bird') or {}).get('stop')
+    if stop:
+        parts.append(f'early-bird at {stop["at"]}' if 'at' in stop else 'early-bird')
+    return ', '.join(parts) or DIRECT
+
+
+def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> str:
+    """Whose ticket it is: ``'ImageNet ticket'``, ``'ticket of Keypoint R-CNN R18'``, ...
+
+    Args:
+        transfer: Of a PruneHook.
+        beside: Where the source's lottery may be found if its path leads nowhere from here:
+            a folder of lotteries. Default: None.
+    """
+    source = str(transfer.get('source') or '')
+    path = Path(source)
+    folders = list(path.parents)[:3]
+    if beside is not None:
+        folders += [beside / folder.name for folder in folders if folder.name]
+    for folder in folders:
+        if (folder / paths.LOTTERY).is_file():
+            try:
+                cfg = class_names(read_lottery(folder / paths.LOTTERY)['config'])
+            except UserError:
+                break
+            if _type(cfg.get('model') or {}) == 'ImageClassifier':
+                data = data_label(cfg)
+                return IMAGENET if data == 'ImageNet' else f'ticket of {data} {CLASSIFIER}'
+            return f'ticket of {model_label(cfg.get("model") or {})}'
+    if any(name in source.lower() for name in _PUBLISHED) or re.match(
+            r'resne[x]?t\d+[-_.]', path.name):
+        return IMAGENET
+    return f'ticket of {path.stem or "another model"}'
+
+
+def _backbone(model: Mapping[str, Any]) -> str:
+    backbone = model.get('backbone') or {}
+    kind, depth = _type(backbone), backbone.get('depth')
+    width = backbone.get('base_channels')
+    if depth is None:
+        return kind
+    short = {'ResNet': 'R', 'ResNetV1d': 'R1d-', 'ResNeXt': 'X'}.get(kind, f'{kind} ')
+    # A setting of ResNet alone; elsewhere it has other defaults.
+    narrow = kind == 'ResNet' and width not in (None, 64)
+    return f'{short}{depth}{f" (width {width})" if narrow else ""}'
+
+
+def _type(node: Mapping[str, Any]) -> str:
+    return str(node.get('type') or '').rpartition('.')[2]
+
+
+def class_names(node: Any) -> Any:
+    """The config with the classes of pure Python configs as names.
+
+    ``lottery.json`` has them as ``"<class 'mmdet.models.FasterRCNN'>"``.
+    """
+    if isinstance(node, dict):
+        return {key: class_names(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [class_names(value) for value in node]
+    match = re.fullmatch(r"<(?:class|function) '?([\w.]+)'?.*>", node) if isinstance(
+        node, str) else None
+    return match[1].rpartition('.')[2] if match else node

@@ -1,0 +1,1 @@
+"""What is evaluated of the trained networks, once, and kept beside them."""

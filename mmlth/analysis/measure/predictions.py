@@ -1,0 +1,183 @@
+"""Predict the evaluation data once, with the config's own loop, and keep what was predicted."""
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmlth.core.errors import UserError
+from mmlth.engine.chain.round_runner import RoundRunner
+from mmlth.engine.chain.rounds import evaluation_config
+from mmlth.engine.chain.samples import skeleton_of
+from mmlth.engine.runners import bare_model
+
+from mmlth.core.flops import count_flops
+from .precision import measure, measure_voc, with_results
+from .quiet import quiet
+from .truth import to_coco
+
+_FLOP_IMAGES = 4    # how many inputs operations are counted on
+
+
+@dataclass
+class Predictions:
+    """What a network predicts for the evaluation data.
+
+    Args:
+        truth: The ground truth, a ``COCO`` of pycocotools or xtcocotools.
+        results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
+        precision: The same keys -> see :func:`mmlth.analysis.measure.precision.measure`, and
+            ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
+        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``.
+        dataset: The evaluation data.
+        skeleton: Pairs of indices of keypoints.
+        loop: ``'val'`` or ``'test'``.
+    """
+    truth: Any
+    results: Dict[str, List[dict]]
+    precision: Dict[str, dict]
+    flops: Dict[str, Any]
+    dataset: Any
+    skeleton: List[List[int]]
+    loop: str
+
+
+def predict(cfg: Config, checkpoint) -> Predictions:
+    """Run the validation loop of a config, or its test loop if it has no other.
+
+    Args:
+        cfg: Of a round.
+        checkpoint: Its weights.
+
+    Raises:
+        UserError: The data are not where the config says, or no metric of the loop has
+            ground truth by category (``CocoMetric``, ``CocoKeypointDetMetric``, ``VOCMetric``).
+    """
+    name = 'val' if cfg.get('val_dataloader') else 'test'
+    if not cfg.get(f'{name}_dataloader'):
+        raise UserError('the config has no validation and no test loop')
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        runner = RoundRunner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
+        try:
+            loop = getattr(runner, f'{name}_loop')
+            watched = _watch(loop, str(Path(folder) / 'results'))
+            getattr(runner, name)()
+            return _collect(watched, loop, name, count_inputs(runner, loop, name))
+        except OSError as error:
+            raise UserError(
+                f'the evaluation data are not where the config says ({_last_line(error)}; '
+                f'relative paths start at {Path.cwd()}). Put them there, or analyse once '
+                'where they are: what was evaluated is kept in the work dir.') from None
+
+
+def count_inputs(runner: Runner, loop, name: str) -> Dict[str, Any]:
+    """The mean operations per input, an image or in top-down pose a person, of the first few."""
+    model, dataset = bare_model(runner.model), loop.dataloader.dataset
+    size = min(_FLOP_IMAGES, len(dataset))
+    step = getattr(model, f'{name}_step')
+    counts = count_flops(model, lambda: [
+        step(loop.dataloader.collate_fn([dataset[i]])) for i in range(size)])
+    return dict(inputs=size, total=counts['total'] / size,
+                layers={layer: count / size for layer, count in counts['layers'].items()})
+
+
+def _only_evaluate(cfg: Config, checkpoint, folder: str) -> Config:
+    cfg = evaluation_config(cfg)
+    cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, 'none'
+    cfg.work_dir, cfg.log_level = folder, 'WARNING'
+    cfg.experiment_name = Path(folder).name     # two of one name would share a message hub
+    if cfg.get('visualizer'):
+        cfg.visualizer.pop('vis_backends', None)
+    return cfg
+
+
+@dataclass
+class _Watched:
+    """The metric that writes predictions to files, and VOC's settings if it is of that kind."""
+    metric: Any
+    prefix: str
+    voc: Optional[dict] = None
+
+
+def _watch(loop, prefix: str) -> _Watched:
+    """Let a metric of the loop write its predictions to files, and no other run."""
+    for metric in loop.evaluator.metrics:
+        kinds = {kind.__name__ for kind in type(metric).__mro__}
+        if 'CocoMetric' in kinds and 'LVISMetric' not in kinds:
+            watched = _Watched(metric, prefix)
+            break
+        if 'VOCMetric' in kinds:
+            watched = _Watched(_boxes_metric(loop), prefix, dict(
+                thresholds=metric.iou_thrs, mode=metric.eval_mode))
+            break
+    else:
+        names = ', '.join(type(metric).__name__ for metric in loop.evaluator.metrics)
+        raise UserError(
+            f'of the metrics of this config ({names}) none tells object sizes and categories: '
+            'expected a CocoMetric, a CocoKeypointDetMetric or a VOCMetric')
+    watched.metric.outfile_prefix, watched.metric.format_only = prefix, True
+    loop.evaluator.metrics = [watched.metric]
+    return watched
+
+
+def _boxes_metric(loop):
+    """A metric that keeps the boxes of any MMDetection data set in COCO's form."""
+    from mmdet.evaluation import CocoMetric
+    metric = CocoMetric()
+    metric.dataset_meta = loop.dataloader.dataset.metainfo
+    truth = metric._coco_api = to_coco(loop.dataloader.dataset)
+    metric.cat_ids, metric.img_ids = truth.getCatIds(), truth.getImgIds()
+    return metric
+
+
+def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predictions:
+    metric = watched.metric
+    truth = getattr(metric, 'coco', None) or metric._coco_api
+    results, precision = {}, {}
+    for kind in _kinds(metric):
+        results[kind] = json.loads(
+            Path(f'{watched.prefix}.{kind}.json').read_text(encoding='utf-8'))
+        precision[kind] = dict(
+            measure(_evaluation(metric, truth, results[kind], kind)), protocol='COCO')
+        if watched.voc:
+            precision[kind].update(measure_voc(truth, results[kind], **watched.voc),
+                                   protocol='Pascal VOC')
+    return Predictions(truth, results, precision, flops, loop.dataloader.dataset,
+                       skeleton_of(metric.dataset_meta), name)
+
+
+def _kinds(metric) -> List[str]:
+    if hasattr(metric, 'coco'):     # MMPose
+        return ['keypoints']
+    kinds = [kind for kind in metric.metrics if kind in ('bbox', 'segm')]
+    return [*kinds, *(['keypoints'] if getattr(metric, 'with_keypoints', False) else [])]
+
+
+def _evaluation(metric, truth, results: List[dict], kind: str):
+    """COCO's evaluation with the parameters of the metric."""
+    if kind == 'segm':      # with a box, its area would decide on the size of a mask
+        results = [{k: v for k, v in r.items() if k != 'bbox'} for r in results]
+    results = with_results(truth, results)
+    if hasattr(metric, 'coco'):
+        from xtcocotools.cocoeval import COCOeval
+        evaluation = COCOeval(truth, results, metric.iou_type,
+                              np.array(metric.dataset_meta['sigmas']), metric.use_area)
+        evaluation.params.useSegm = None
+        return evaluation
+    from pycocotools.cocoeval import COCOeval
+    evaluation = COCOeval(truth, results, kind)
+    evaluation.params.catIds, evaluation.params.imgIds = metric.cat_ids, metric.img_ids
+    if kind == 'keypoints':
+        evaluation.params.kpt_oks_sigmas = np.array(metric.dataset_meta['sigmas'])
+    else:
+        evaluation.params.iouThrs = metric.iou_thrs
+    return evaluation
+
+
+def _last_line(error: OSError) -> str:
+    """Without the traceback that a data loader's process puts before it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

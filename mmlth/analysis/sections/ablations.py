@@ -1,0 +1,126 @@
+"""One setting at a time: rewinding point, rounds, allocation (Figs. 2b, 2d and 2e)."""
+from typing import Callable, Dict, List, Optional, Sequence
+
+from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
+
+from ..compare.families import family_labels, varied
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
+                            ticket_spread)
+from ..found.run import Run
+
+
+def rewinding_section(runs: Sequence[Run]) -> Section:
+    """Performance against the iteration that tickets are rewound to.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    section = _section(
+        runs, 'to', 'rewinding', 'Rewinding point', 'rewound to iteration',
+        lambda cell: cell.runs[0].rewound_to,
+        'Tickets rewound to different points of the dense training, all else equal; 0 is the '
+        'initialisation (of a pretrained backbone, its pretrained weights). Where the schedule '
+        'restarts after rewinding, later points are trained longer ("from start").')
+    section.paper = 'Fig. 2b'
+    return section
+
+
+def rounds_section(runs: Sequence[Run]) -> Section:
+    """Performance against the number of rounds.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    section = _section(
+        runs, 'rounds', 'rounds', 'Rounds of pruning', 'rounds',
+        lambda cell: float(cell.settings['rounds']),
+        'The same final sparsity reached in one round (one-shot) or several (iterative '
+        'magnitude pruning), all else equal.')
+    section.paper = 'Fig. 2d'
+    return section
+
+
+def allocation_section(runs: Sequence[Run]) -> Section:
+    """Performance against sparsity for each way to spread it over layers.
+
+    Raises:
+        UserError: No lotteries differ in it.
+    """
+    figures, rows, vary = [], [], ('allocation', 'sparsity')
+    for group in group_runs(runs):
+        members = varied(group, *vary)
+        labels = family_labels(members, vary)
+        for metric in group.metrics:
+            series: List[Series] = []
+            for family, label in zip(members, labels):
+                for allocation in dict.fromkeys(c.settings['allocation'] for c in family):
+                    cells = [c for c in family if c.settings['allocation'] == allocation]
+                    name = allocation if len(members) == 1 else f'{allocation}, {label}'
+                    series.append(line(name, cells, lambda c: c.scope_sparsity,
+                                       ticket_spread(metric)))
+                    rows += [row(group, c, metric, name) for c in cells]
+            if any(s.x for s in series):
+                figures.append(Figure(
+                    slug('allocation', group.label, metric.task), 'lines',
+                    f'{group.label}: {metric.axis} by the allocation of sparsity. {BAND_TEXT}',
+                    'scope sparsity (%)', metric.axis, [s for s in series if s.x],
+                    dense_line(group, metric)))
+    if not figures:
+        raise UserError('no two lotteries differ in the allocation of sparsity')
+    return Section(
+        'allocation', 'Layerwise against global pruning',
+        '\n\n'.join(filter(None, [
+            _allocations(rows), 'The same sparsity in every layer (layerwise) against one '
+            f'threshold for all weights (global), all else equal. {BAND_TEXT}'])), rows,
+        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')
+
+
+def _allocations(rows: Sequence[dict]) -> str:
+    """Each allocation less the global one of the same sparsity, where both were measured."""
+    reference = {_place(r): r['mean'] for r in rows
+                 if r['method'].split(',')[0] == 'global' and r['mean'] is not None}
+    found: Dict[tuple, List[str]] = {}
+    for r in sorted(rows, key=lambda r: r['scope_sparsity']):
+        if r['method'].split(',')[0] != 'global' and None not in (
+                r['mean'], reference.get(_place(r))):
+            found.setdefault((r['group'], r['task'], r['method']), []).append(
+                f'{r["mean"] - reference[_place(r)]:+.2f} at {r["scope_sparsity"]:.0f} %')
+    return ' '.join(f'{group}, {task}, {method} less global: {", ".join(differences)} sparsity.'
+                    for (group, task, method), differences in found.items())
+
+
+def _place(r: dict) -> tuple:
+    """What two rows share that differ in their allocation alone."""
+    return (r['group'], r['task'], r['method'].partition(',')[2], round(r['scope_sparsity'], 1))
+
+
+def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
+             x: Callable[[Cell], Optional[float]], text: str) -> Section:
+    """A figure per model, data set and task with ``x`` of the setting ``key``."""
+    figures, rows = [], []
+    for group in group_runs(runs):
+        members = [sorted((c for c in family if x(c) is not None), key=x)
+                   for family in varied(group, key)]
+        labels = family_labels(members, [key])
+        for metric in group.metrics:
+            series = [line(label, cells, x, ticket_spread(metric))
+                      for label, cells in zip(labels, members)]
+            rows += _rows(group, metric, members, labels, key, x)
+            if any(s.x for s in series):
+                figures.append(Figure(
+                    slug(name, group.label, metric.task), 'lines',
+                    f'{group.label}: {metric.axis}, tickets that differ in this alone. '
+                    f'{BAND_TEXT}', xlabel, metric.axis, [s for s in series if s.x],
+                    dense_line(group, metric)))
+    if not figures:
+        raise UserError(f'no two lotteries differ in their {title.lower()} alone')
+    found = best_and_worst(rows, 'setting', title.lower())
+    return Section(name, title, '\n\n'.join(filter(None, [found, f'{text} {BAND_TEXT}'])), rows,
+                   columns(at=xlabel), figures)
+
+
+def _rows(group: Group, metric, members, labels, key, x) -> List[dict]:
+    return [row(group, cell, metric, label, setting=str(cell.settings[key]), at=x(cell))
+            for label, cells in zip(labels, members) for cell in cells]

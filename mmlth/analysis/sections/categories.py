@@ -1,0 +1,174 @@
+"""Change of AP from the dense model by category: rare and frequent, easy and hard (Fig. 5)."""
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from scipy.stats import spearmanr
+
+from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section, Series
+
+from ..compare.changes import (change, dense_of, kinds_of, missing_text, protocol_of, tickets_of,
+                               values)
+from ..compare.families import main_direct
+from ..compare.groups import Cell, group_runs
+from ..compare.rows import slug
+from ..found.run import Run
+from ..measure.evaluate import TASKS, Evaluations
+
+_WANTED = (80, 90)      # the paper's sparsities in percent; the nearest are taken
+Row = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One way to sort categories.
+
+    Args:
+        key, title, paper: Of the section.
+        of: What a row is sorted by, the highest first; rows without it are left out.
+        measure: What that is.
+        text: The order in words.
+        caution: What to mind. Default: nothing.
+        kinds: How many of boxes, masks and keypoints have a figure. Default: all.
+    """
+    key: str
+    title: str
+    paper: str
+    of: Callable[[Row], Optional[float]]
+    measure: str
+    text: str
+    caution: str = ''
+    kinds: Optional[int] = None
+
+
+_FREQUENCY = _Order(
+    'frequency', 'Rare and frequent categories', 'Fig. 5a',
+    lambda row: row['training_annotations'], 'number of training annotations',
+    'Categories from the one most frequent in the training data to the rarest.', kinds=1)
+_DIFFICULTY = _Order(
+    'difficulty', 'Easy and hard categories', 'Figs. 5b and 5c',
+    lambda row: row['dense'], 'AP of the dense model',
+    'Categories from the one that the dense model finds easiest (highest AP) to the hardest.',
+    ' The dense AP is also what the change is divided by: chance alone makes a category that '
+    'the dense model happened to find hard look as if it gained.')
+
+
+def frequency_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+    """Categories by the number of training annotations, of boxes or what there is (Fig. 5a).
+
+    Raises:
+        UserError: No model with several categories was evaluated, or the training data
+            were not there to be counted.
+    """
+    return _section(runs, evaluations, _FREQUENCY)
+
+
+def difficulty_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+    """Categories by the dense model's AP, of boxes and of masks (Figs. 5b and c).
+
+    Raises:
+        UserError: No model with several categories was evaluated.
+    """
+    return _section(runs, evaluations, _DIFFICULTY)
+
+
+def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Section:
+    figures, rows, notes = [], [], []
+    for group in group_runs(runs):
+        dense = dense_of(group, evaluations)
+        cells = [(cell, tickets_of(cell, evaluations)) for cell in _cells(main_direct(group))]
+        for kind in kinds_of(dense)[:order.kinds]:
+            own, left_out = _rows(dense, cells, kind)
+            own = [row for row in own if order.of(row) is not None]
+            if len({row['category'] for row in own}) < 2:
+                continue
+            own.sort(key=lambda row: (-order.of(row), row['category']))
+            name = f'{group.label}, {TASKS[kind]}'
+            figures.append(Figure(
+                slug(order.key, group.label, TASKS[kind]), 'bars',
+                f'{name}: change of AP per category, mean over seeds. {order.text}', 'category',
+                f'change of {TASKS[kind]} AP (% of dense)', _series(own)))
+            notes.append(f'{name} ({protocol_of(dense, kind)}): '
+                         f'{_correlations(own, order)}{left_out}')
+            rows += [dict(group=group.label, task=TASKS[kind], **row) for row in own]
+    if not figures:
+        raise UserError('no model with two categories that the dense model finds was evaluated'
+                        + (', or its training data are not there to be counted'
+                           if order is _FREQUENCY else '')
+                        + f'. {missing_text(evaluations)}'.rstrip())
+    return Section(
+        order.key, order.title, '\n\n'.join([
+            f'{order.text} A bar is the AP of the ticket less that of the dense model of the same '
+            'seed, in percent of the dense mean, mean over seeds; categories with few objects '
+            f'in the evaluation data move by chance.{order.caution}', *notes]),
+        rows, figures=figures, paper=order.paper)
+
+
+def _cells(cells: Sequence[Cell]) -> List[Cell]:
+    """Of the sparsities that exist the two nearest to the paper's."""
+    chosen: List[Cell] = []
+    for wanted in _WANTED:
+        rest = [cell for cell in cells if cell not in chosen]
+        if rest:
+            chosen.append(min(rest, key=lambda cell: abs(cell.scope_sparsity - wanted)))
+    return sorted(chosen, key=lambda cell: cell.scope_sparsity)
+
+
+def _rows(dense, cells, kind: str) -> Tuple[List[Row], str]:
+    """One per category and ticket; and in words which categories are left out."""
+    names = list(next(iter(dense.values()))['precision'][kind]['categories'])
+    counts = next(iter(dense.values()))['training_counts'] or {}
+    rows, absent, unfound = [], [], []
+    for name in names:
+        pick = (lambda precision: precision['categories'].get(name))
+        before = values(dense, kind, pick)
+        if not before:
+            absent.append(name)
+        elif not any(before.values()):
+            unfound.append(name)
+        else:
+            rows += [_row(name, counts.get(name), before, values(tickets, kind, pick), cell)
+                     for cell, tickets in cells if values(tickets, kind, pick)]
+    text = ''
+    if unfound:
+        text += f' Left out, for the dense AP is 0: {", ".join(unfound)}.'
+    if absent:
+        text += f' Not in the evaluation data: {", ".join(absent)}.'
+    return rows, text
+
+
+def _row(name: str, count: Optional[int], before, after, cell: Cell) -> Row:
+    moved = change(before, after)
+    return dict(
+        category=name, training_annotations=count, dense=100 * fmean(before.values()),
+        ticket=100 * fmean(after.values()), change=moved.mean, std=moved.std,
+        seeds=len(after), scope_sparsity=cell.scope_sparsity,
+        network_sparsity=cell.network_sparsity)
+
+
+def _series(rows: List[Row]) -> List[Series]:
+    return [Series(_label(sparsity), [r['category'] for r in own], [r['change'] for r in own])
+            for sparsity in sorted({r['scope_sparsity'] for r in rows})
+            for own in [[r for r in rows if r['scope_sparsity'] == sparsity]]]
+
+
+def _correlations(rows: List[Row], order: _Order) -> str:
+    """How the change goes with the order of the categories."""
+    parts = []
+    for sparsity in sorted({r['scope_sparsity'] for r in rows}):
+        own = [r for r in rows if r['scope_sparsity'] == sparsity]
+        test = spearmanr([order.of(r) for r in own], [r['change'] for r in own]) if (
+            len(own) > 2 and len({order.of(r) for r in own}) > 1
+            and len({r['change'] for r in own}) > 1) else None
+        worst, losing = min(own, key=lambda r: r['change']), sum(r['change'] < 0 for r in own)
+        most = f', most {worst["category"]} ({worst["change"]:+.1f} %)' if losing else ''
+        parts.append(
+            f'at {_label(sparsity)}, {losing} of {len(own)} categories lose{most}' + (
+                '' if test is None else '; rank correlation of the change with the '
+                f'{order.measure} {test.statistic:+.2f} (p = {test.pvalue:.2g})'))
+    return '; '.join(parts) + '.'
+
+
+def _label(sparsity: float) -> str:
+    return f'{sparsity:.0f} % scope sparsity'

@@ -1,0 +1,92 @@
+"""Performance against sparsity, direct against transferred, by backbone (Figs. 1, 2a and 3)."""
+from typing import Dict, List, Sequence, Tuple
+
+from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
+from mmlth.report import Figure, Section, Series
+
+from ..compare.families import curves_of, main_direct
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from ..found.run import Run
+
+
+def sparsity_section(runs: Sequence[Run]) -> Section:
+    """A figure per model, data set and task.
+
+    Raises:
+        UserError: No model has tickets of two sparsities, or of two origins.
+    """
+    figures, rows = [], []
+    for group in group_runs(runs):
+        labelled = curves_of(group)
+        for metric in group.metrics:
+            series = [line(label, cells, _network_sparsity, ticket_spread(metric))
+                      for label, cells in labelled]
+            series = [s for s in series if s.x]
+            if sum(len(s.x) for s in series) < 2:
+                continue
+            figures.append(Figure(
+                slug('sparsity', group.label, metric.task), 'lines',
+                f'{group.label}: {metric.axis} against sparsity. {BAND_TEXT}',
+                'network sparsity (%)', metric.axis, series, dense_line(group, metric)))
+            rows += [row(group, cell, metric, label) for label, cells in labelled
+                     for cell in cells]
+    if not figures:
+        raise UserError('no model has tickets of two sparsities or of two origins')
+    return Section(
+        'sparsity', 'Performance against sparsity',
+        'What tickets reach at each sparsity, those drawn of the task itself (direct) and, '
+        'where there are any, those transferred from another. Network sparsity counts all '
+        f'parameters. {BAND_TEXT} The horizontal line is the dense mean, its band one standard '
+        'deviation. Change: ticket less dense, over shared seeds where there are any.',
+        rows, columns(), figures, paper='Figs. 1 and 2a')
+
+
+def backbone_section(runs: Sequence[Run]) -> Section:
+    """Change from dense against sparsity, a line per model (Fig. 3).
+
+    Raises:
+        UserError: No data set has two models with direct tickets.
+    """
+    figures, rows = [], []
+    for (data, _), members in _by_data(group_runs(runs)).items():
+        series = []
+        for group, metric, cells in members:
+            series.append(_change_line(group, metric, cells))
+            rows += [row(group, cell, metric) for cell in cells]
+        metric = members[0][1]
+        figures.append(Figure(
+            slug('backbones', data, metric.task), 'lines',
+            f'{data}: change of {metric.axis} from each dense model. {BAND_TEXT}',
+            'network sparsity (%)', metric.change_axis, series))
+    if not figures:
+        raise UserError('no data set has direct tickets of two models')
+    return Section(
+        'backbones', 'Tickets of different models',
+        'Change from the dense model against sparsity, direct tickets, one line per model. '
+        f'{BAND_TEXT} Where dense model and ticket share seeds, the change is that of each seed.',
+        rows, columns(), figures, paper='Fig. 3')
+
+
+def _by_data(groups: Sequence[Group]) -> Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]]:
+    """Data set and task -> groups with direct tickets, where there are two or more."""
+    found: Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]] = {}
+    for group in groups:
+        for metric in group.metrics:
+            cells = [c for c in main_direct(group) if group.compare(c, metric)]
+            if cells:
+                found.setdefault((group.data, metric.task), []).append((group, metric, cells))
+    return {key: members for key, members in found.items() if len(members) > 1}
+
+
+def _change_line(group: Group, metric: Metric, cells: Sequence[Cell]) -> Series:
+    points = [(cell.network_sparsity, group.compare(cell, metric))
+              for cell in sorted(cells, key=_network_sparsity)]
+    label = group.model if group.label == f'{group.model}, {group.data}' else group.label
+    return Series(label, [at for at, _ in points], [c.difference for _, c in points],
+                  [None if c.std is None else BAND * c.std for _, c in points])
+
+
+def _network_sparsity(cell: Cell) -> float:
+    return cell.network_sparsity

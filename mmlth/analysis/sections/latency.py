@@ -1,0 +1,52 @@
+"""Performance against the latency that lotteries have measured of their tickets."""
+from typing import Optional, Sequence
+
+from mmlth.core.errors import UserError
+from mmlth.report import Figure, Section
+
+from ..compare.families import families, family_labels
+from ..compare.groups import Cell, group_runs
+from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
+from ..found.run import Run
+
+
+def latency_section(runs: Sequence[Run]) -> Section:
+    """A figure per model, data set and task: a point a ticket, a line per method.
+
+    Raises:
+        UserError: No lottery has measured latency.
+    """
+    figures, rows = [], []
+    for group in group_runs(runs):
+        known = families([c for c in group.cells if _latency(c, 'sparse_ms') is not None],
+                         'sparsity')
+        labels = family_labels(known, ['sparsity'])
+        for metric in group.metrics:
+            series = [line(label, cells, lambda c: _latency(c, 'sparse_ms'), ticket_spread(metric))
+                      for label, cells in zip(labels, known)]
+            series = [s for s in series if s.x]
+            if not series:
+                continue
+            figures.append(Figure(
+                slug('latency', group.label, metric.task), 'lines',
+                f'{group.label}: {metric.axis} against the latency of sparse inference. '
+                f'{BAND_TEXT}',
+                'latency of one image (ms)', metric.axis, series))
+            rows += [row(group, cell, metric, label, **{
+                key: _latency(cell, key) for key in ('dense_ms', 'sparse_ms', 'speedup')})
+                for label, cells in zip(labels, known) for cell in cells]
+    if not figures:
+        raise UserError('no lottery has measured the latency of its tickets')
+    return Section(
+        'latency', 'Performance against latency',
+        'Latency is what each lottery has measured at its end: one image of its validation data, '
+        'with one thread of the CPU of the machine that it ran on, the ticket computing with its '
+        'surviving weights alone; means over seeds. Tickets of different machines cannot be '
+        f'compared. {BAND_TEXT}',
+        rows, columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)', speedup='speed-up'), figures)
+
+
+def _latency(cell: Cell, key: str) -> Optional[float]:
+    """Mean over seeds; None if one is not known."""
+    found = [(run.ticket.latency or {}).get(key) for run in cell.runs]
+    return None if None in found else sum(found) / len(found)

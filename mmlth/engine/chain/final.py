@@ -1,0 +1,126 @@
+"""What a finished round leaves: its metrics and ``final.pth``."""
+import math
+from typing import Any, Callable, Dict, Mapping, Optional
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner.checkpoint import weights_to_cpu
+
+from mmlth.core.files import whole_file
+
+from ..checkpoints import checkpoint_entry
+from ..runners import bare_model, check_mask_aware
+
+
+class MetricsHook(Hook):
+    """Keep the metrics of the last validation, and see that no validation is left out.
+
+    mmengine saves a checkpoint before the validation that belongs to it. A training that was
+    killed in between goes on without: a scheduler that follows a metric misses a step, a best
+    checkpoint is not written. Such a validation is made up for before the first iteration. One
+    that ends where no validation is due, by an early stop for one, is validated at its end, while
+    the backends that log it are still open.
+
+    Args:
+        on_checkpoint: Called whenever a checkpoint is saved.
+        metrics: Of a dense training that was run elsewhere: none is validated. Default: None.
+
+    Note:
+        LOWEST priority: all else is in place when a resumed training validates, and hooks
+        that change weights at the end come first.
+    """
+    priority = 'LOWEST'
+
+    def __init__(self, on_checkpoint: Callable[[], None],
+                 metrics: Optional[Mapping[str, float]] = None):
+        self.metrics: Dict[str, float] = dict(metrics or {})
+        self.known = bool(metrics)
+        self.iteration: Optional[int] = None        # the one the metrics belong to
+        self.validated: Optional[int] = 0           # the last; None if a checkpoint noted none
+        self._on_checkpoint = on_checkpoint
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Read which validation was the last."""
+        if runner._resume:
+            self.validated = checkpoint.get('mmlth', {}).get('validated')
+
+    def before_train(self, runner) -> None:
+        """Tell in round 0 what would stop round 1; make up for a validation."""
+        check_mask_aware(runner.optim_wrapper)      # a constructor may build any wrapper
+        missed = self.validated not in (None, runner.iter)
+        if missed and not self.known and is_validation_due(runner):
+            runner.val_loop.run()
+
+    def before_val(self, runner) -> None:
+        """Note it now: a best checkpoint is saved within, behind the schedulers' step."""
+        self.validated = runner.iter
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        """Keep the metrics."""
+        self.metrics, self.iteration = numbers(metrics or {}), runner.iter
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Note the last validation."""
+        checkpoint.setdefault('mmlth', {})['validated'] = self.validated
+        self._on_checkpoint()
+
+    def after_train(self, runner) -> None:
+        """Validate the trained weights if the loop did not, and if there are any."""
+        validated = self.known or self.iteration == runner.iter
+        if runner.val_loop is not None and runner.iter > 0 and not validated:
+            runner.val_loop.run()
+
+
+def is_validation_due(runner: Runner) -> bool:
+    """Whether the train loop validates where the training stands."""
+    loop = runner.train_loop
+    done, end = ((loop.epoch, loop.max_epochs) if isinstance(loop, EpochBasedTrainLoop)
+                 else (loop.iter, loop.max_iters))
+    if runner.val_loop is None or not 0 < done or done < loop.val_begin:
+        return False
+    loop._decide_current_val_interval()
+    return done % loop.val_interval == 0 or done == end
+
+
+def numbers(metrics: Mapping[str, Any]) -> Dict[str, float]:
+    """The metrics that are one number each, in whatever tensor, array or type it comes."""
+    found = {}
+    for name, value in metrics.items():
+        if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
+            value = value.item() if math.prod(value.shape) == 1 else None
+        if isinstance(value, (int, float)):
+            found[name] = float(value)
+    return found
+
+
+def save_final(runner: Runner, path, mask) -> None:
+    """Write weights, plain meta and masks: what any tool can load without mmlth.
+
+    With an EMAHook the weights are the averaged ones, those that were evaluated.
+    """
+    checkpoint: Dict[str, Any] = dict(
+        meta=dict(iter=runner.iter, epoch=runner.epoch),
+        state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    meta = dict(
+        iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
+        experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
+    dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
+    if dataset_meta is not None:
+        meta['dataset_meta'] = plain(dataset_meta)
+    with whole_file(path) as part, open(part, 'wb') as file:
+        torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
+                        mmlth=checkpoint_entry(mask)), file)
+
+
+def plain(value):
+    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

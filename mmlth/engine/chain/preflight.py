@@ -1,0 +1,171 @@
+"""What can be found wrong before anything is built or written."""
+import copy
+import os
+from pathlib import Path
+from typing import List
+
+from mmengine.config import Config
+from mmengine.model import MMSeparateDistributedDataParallel
+from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
+from torch.nn.parallel import DistributedDataParallel
+
+from mmlth.core.errors import UserError
+from mmlth.core.steps import rewind_iteration
+
+from ..afresh import check_afresh
+from ..hook_configs import build_hook
+from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..masked_optim_wrapper import MaskAware
+from ..optimizer_check import check_configured
+from ..preview import build_model
+from ..types import class_of_type, name_of
+from .data_check.first_look import check_annotation_files
+from .data_paths import data_paths
+from .rounds import shorten
+
+_MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
+           '(tools/train.py --amp sets it)')
+# Some are registered only where their library is installed.
+_REFUSED = dict(
+    OptimWrapperDict='a ticket is trained with one optimizer',
+    ApexOptimWrapper="Apex's mixed precision changes the optimizer; PyTorch's own is supported",
+    DeepSpeedOptimWrapper='DeepSpeed partitions the weights, which masks do not follow',
+    ColossalAIOptimWrapper='ColossalAI partitions the weights, which masks do not follow')
+
+
+def check_config(cfg: Config) -> None:
+    """Raise a UserError for what a lottery cannot be run with, missing data included."""
+    check_settings(cfg)
+    check_data(cfg)
+
+
+def check_settings(cfg: Config) -> None:
+    """Raise a UserError for settings that a lottery cannot be run with."""
+    prune = _needed_hook(cfg, PruneHook, 'to draw tickets')
+    rewind = _needed_hook(cfg, RewindHook, 'to save what they are rewound to')
+    build_hook(cfg, PruneHook, round=0, rewind=None, out=None)      # a subclass must take these
+    check_transfer(cfg)
+    if prune.control == 'fresh_weights':
+        check_afresh(cfg, build_model)
+    if not prune.dense and rewind.mode == 'weights' and rewind_iteration(rewind.to, 2**62, 1) > 0:
+        raise UserError(
+            f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
+            f"{rewind.to!r}: set RewindHook(to='0it')")
+    check_optim_wrapper(cfg)
+    check_training(cfg)
+    if rewind.mode == 'finetune':
+        shorten(copy.deepcopy(cfg), rewind.length)
+    check_parallel(cfg)
+
+
+def _needed_hook(cfg: Config, kind: type, why: str):
+    hook = build_hook(cfg, kind)
+    if hook is None:
+        raise UserError(
+            f"LotteryRunner needs a {kind.__name__} {why}; add "
+            f"dict(type='mmlth.{kind.__name__}', ...) to default_hooks")
+    return hook
+
+
+def check_training(cfg: Config) -> None:
+    """A lottery trains: mmengine wants all three of these, and the optimizer too."""
+    missing = [key for key in ('train_cfg', 'train_dataloader') if not cfg.get(key)]
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    if not optim_wrapper.get('optimizer') and not wrappers_of(optim_wrapper):
+        missing.append('optim_wrapper.optimizer')
+    if missing:
+        raise UserError(
+            f'this config has no training: {", ".join(missing)} is not set, so there is nothing '
+            'to draw a ticket from. Some configs only evaluate what others train: use the '
+            'config of that training.')
+
+
+def wrappers_of(optim_wrapper) -> List[str]:
+    """The keys of an ``optim_wrapper`` that are optim wrappers themselves, if there are any."""
+    return [key for key, value in optim_wrapper.items()
+            if key not in ('optimizer', 'clip_grad', 'paramwise_cfg')
+            and isinstance(value, dict) and {'type', 'optimizer'} & set(value)]
+
+
+def check_transfer(cfg: Config) -> None:
+    """The file that a ticket is to come from must exist before the first round begins."""
+    early_bird, transfer = build_hook(cfg, EarlyBirdHook), build_hook(cfg, PruneHook).transfer
+    if transfer is None:
+        return
+    if early_bird is not None:
+        raise UserError('EarlyBirdHook watches a mask that is drawn of the weights, but '
+                        'PruneHook(transfer=...) takes one that is there: leave the hook out')
+    # A lottery that is resumed has kept what it needs.
+    if not cfg.get('resume') and not Path(transfer.source).is_file():
+        raise UserError(
+            f'PruneHook: there is no ticket or checkpoint {transfer.source} to transfer '
+            f'(current folder: {os.getcwd()}). Train the model that it is of first, or name '
+            'another file with --cfg-options default_hooks.prune.transfer.source=...')
+
+
+def count_rounds(cfg: Config) -> int:
+    """Number of the last round."""
+    return len(build_hook(cfg, PruneHook).sparsities) - 1
+
+
+def check_optim_wrapper(cfg: Config) -> None:
+    """Round 1 would fail after hours, or bring pruned weights back: tell before round 0."""
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    several = wrappers_of(optim_wrapper)
+    kind = optim_wrapper.get('type', 'OptimWrapper')
+    name = 'OptimWrapperDict' if several else name_of(kind)
+    if name in _REFUSED:
+        what = (f'{", ".join(several)} of optim_wrapper make an OptimWrapperDict' if several
+                else f'optim_wrapper.type is {name!r}')
+        raise UserError(f'{what}: {_REFUSED[name]}. Use {_MASKED}.')
+    wrapper = class_of_type(OPTIM_WRAPPERS, kind, cfg.get('default_scope'))
+    if wrapper is None:
+        raise UserError(f'optim_wrapper.type is {kind!r}, a name that is not registered: '
+                        f'mistyped, or missing from custom_imports. Use {_MASKED}.')
+    if not issubclass(wrapper, MaskAware):
+        raise UserError(f'optim_wrapper.type is {name!r}, which is not mask-aware: it would '
+                        f'bring pruned weights back. Use {_MASKED}.')
+    optimizer = optim_wrapper.get('optimizer') or {}
+    if name_of(optimizer.get('type')) == 'ZeroRedundancyOptimizer':
+        raise UserError(
+            'optim_wrapper.optimizer.type is ZeroRedundancyOptimizer, which updates by an '
+            'optimizer of its own and would bring pruned weights back. Use what it wraps, '
+            f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
+            'pruning the state takes density times the memory anyway.')
+    if optimizer:
+        check_configured(cfg, moved=build_hook(cfg, RewindHook).schedule == 'resume')
+
+
+def check_parallel(cfg: Config) -> None:
+    """Masks are kept on one device and under DistributedDataParallel."""
+    use = ('masks are kept on one device or under MMDistributedDataParallel only. Leave '
+           '{} out: with --launcher MMDistributedDataParallel is used by itself.')
+    strategy = cfg.get('strategy')
+    if strategy:
+        name = name_of(strategy.get('type')) if isinstance(strategy, dict) else strategy
+        raise UserError(f"strategy is {name!r}, one of FlexibleRunner's: "
+                        + use.format('strategy'))
+    kind = (cfg.get('model_wrapper_cfg') or {}).get('type', 'MMDistributedDataParallel')
+    wrapper = class_of_type(MODEL_WRAPPERS, kind, cfg.get('default_scope'))
+    if wrapper is None:
+        raise UserError(f'model_wrapper_cfg.type is {kind!r}, a name that is not registered; '
+                        + use.format('it'))
+    if (not issubclass(wrapper, DistributedDataParallel)
+            or issubclass(wrapper, MMSeparateDistributedDataParallel)):
+        raise UserError(f'model_wrapper_cfg.type is {name_of(kind)!r}; ' + use.format('it'))
+
+
+def check_data(cfg: Config) -> None:
+    """The local annotation files and image folders that the config names must exist, and the
+    files be whole and know its classes."""
+    for loader in ('train_dataloader', 'val_dataloader'):
+        dataset = (cfg.get(loader) or {}).get('dataset')
+        for path in data_paths(dataset):
+            if not Path(path).exists():
+                raise UserError(
+                    f'{loader}: the data set is not there: {path} does not exist (current '
+                    f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
+                    'belongs where; another place is set with --cfg-options '
+                    f'{loader}.dataset.data_root=...')
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            check_annotation_files(loader, dataset)

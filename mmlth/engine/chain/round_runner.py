@@ -1,0 +1,103 @@
+"""The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
+from pathlib import Path
+from typing import Callable, Optional, Sequence, Tuple, Union
+
+from mmengine.dist import master_only
+from mmengine.runner import BaseLoop, Runner
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
+
+from mmlth.core import paths
+from mmlth.core import state as states
+from mmlth.core.files import link, whole_file
+
+from ..reading import check_written, drop_unreadable, read_checkpoint
+from ..runners import bare_model
+
+
+class RoundRunner(Runner):
+    """An ordinary ``Runner`` that writes checkpoints whole or not at all.
+
+    mmengine writes them in place, and with ``max_keep_ckpts`` removes the last one before
+    the next is there: a kill in that moment costs the training. Here the newest one from which a
+    training can go on is also kept as ``resume.pth``, a hard link, which takes no space.
+
+    It notes in ``ended_by`` the class of the hook that has ended the training before its
+    schedule does (``stop_training``), and leaves a ``resume.pth`` of that end: resumed, the
+    training is at its end again, whatever that hook has kept of it.
+
+    It reads checkpoints as data (:mod:`mmlth.core.checkpoint_file`), the first one that it has
+    written at once, so that what cannot be read is known before hours are spent.
+    """
+    ended_by: Optional[str] = None
+    checked = False
+
+    def call_hook(self, fn_name: str, **kwargs) -> None:
+        """As ``Runner.call_hook``."""
+        if fn_name == 'before_train' and self.ended_by:
+            self.train_loop.stop_training = True
+        if fn_name == 'after_train' and self.ended_by and 0 < self.iter < self.max_iters:
+            self._save_end()
+        for hook in self.hooks:
+            if hasattr(hook, fn_name):
+                going_on = not self._stops
+                try:
+                    getattr(hook, fn_name)(self, **kwargs)
+                except TypeError as error:
+                    raise TypeError(f'{error} in {hook}') from None
+                if going_on and self._stops:    # by a hook in a validation that this one runs
+                    self.ended_by = self.ended_by or type(hook).__name__
+        if fn_name == 'before_save_checkpoint' and self.ended_by:
+            kwargs['checkpoint'].setdefault('mmlth', {})['ended_by'] = self.ended_by
+        if fn_name == 'after_load_checkpoint' and self._resume:
+            checkpoint = kwargs['checkpoint']
+            if not checkpoint.get('meta', {}).get('rewind_point'):
+                self.ended_by = checkpoint.get('mmlth', {}).get('ended_by')
+
+    @property
+    def _stops(self) -> bool:
+        """Whether the loop has been told to end; not every loop can be."""
+        loop = self._train_loop     # a dict until it is built
+        return isinstance(loop, BaseLoop) and getattr(loop, 'stop_training', False)
+
+    @master_only
+    def _save_end(self) -> None:
+        """mmengine writes no checkpoint where a hook ends a training."""
+        with whole_file(Path(self.work_dir) / paths.RESUME) as part:
+            super().save_checkpoint(
+                str(part.parent), part.name, meta=dict(iter=self.iter, epoch=self.epoch))
+
+    def load_checkpoint(self, filename: str, map_location: Union[str, Callable] = 'cpu',
+                        strict: bool = False,
+                        revise_keys: Sequence[Tuple[str, str]] = ((r'^module\.', ''),)) -> dict:
+        """As ``Runner.load_checkpoint``; a resumed model gets buffers as they were, too."""
+        checkpoint = read_checkpoint(filename, map_location)
+        lost = drop_unreadable(checkpoint)
+        if self._resume:
+            checkpoint.get('meta', {}).pop('config', None)      # Runner.resume would execute it
+            if lost:
+                self.logger.warning(f'{filename} has objects of unknown classes; the training '
+                                    f'goes on without {", ".join(lost)}.')
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = bare_model(self.model)
+        if self._resume:
+            states.fit_buffers(model, checkpoint['state_dict'])
+        _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=list(revise_keys))
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    @master_only
+    def save_checkpoint(self, out_dir, filename, *args, **kwargs) -> None:
+        """As ``Runner.save_checkpoint``."""
+        if '://' in str(out_dir):       # remote storage writes whole objects by itself
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        path = Path(out_dir) / filename
+        with whole_file(path) as part:
+            super().save_checkpoint(str(part.parent), part.name, *args, **kwargs)
+            rewind_point = (kwargs.get('meta') or {}).get('rewind_point')
+            if not self.checked and not rewind_point:   # the RewindHook looks at its own
+                check_written(part, filename, self.logger)
+                self.checked = True
+        if kwargs.get('save_optimizer', True) and not rewind_point:
+            link(path, Path(self.work_dir) / paths.RESUME)

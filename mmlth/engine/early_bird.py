@@ -1,0 +1,57 @@
+"""Early-bird masks of a training: where they are, when it stops for one, how they agree."""
+from pathlib import Path
+from typing import Any, Dict, Mapping, Sequence
+
+from mmlth.core import early_bird, paths
+from mmlth.core.errors import UserError
+from mmlth.core.steps import rewind_iteration
+from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
+from mmlth.report import Figure, Series
+
+
+def check_stop(stop: Mapping[str, Any]) -> None:
+    """Raise a UserError unless ``stop`` has one of its two forms."""
+    if set(stop) == {'at'}:
+        rewind_iteration(stop['at'], 2**62, 1, what='EarlyBirdHook: stop at')     # its form
+    elif (set(stop) - {'of'} != {'iou', 'patience'} or not 0 < stop['iou'] <= 1
+          or stop['patience'] < 1 or stop.get('of', 'survivors') not in MEASURED):
+        raise UserError(
+            'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
+            "and patience at least 1, with of='survivors' or of='pruned', or dict(at='25%'), "
+            f'got {dict(stop)}')
+
+
+def folder_of(runner) -> Path:
+    """Where a training's candidates are kept."""
+    return Path(runner.work_dir) / paths.EARLY_BIRD
+
+
+def scalars_of(mask, previous) -> Dict[str, float]:
+    """What the visualizer gets of two candidates in a row."""
+    scalars = {}
+    for of in MEASURED:
+        end = early_bird.suffix(of)
+        scalars.update({
+            f'early_bird/iou_previous{end}': iou(mask, previous, of),
+            f'early_bird/chance{end}': chance_iou(mask, previous, of),
+            **{f'early_bird/iou_previous{end}/{group}': value
+               for group, value in group_iou(mask, previous, of).items()}})
+    return scalars
+
+
+def early_bird_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """The agreement of early masks with the final one (the paper, Fig. 2f).
+
+    Args:
+        rows: From :func:`mmlth.core.early_bird.curve`; those that an older version wrote have
+            nothing of the pruned.
+    """
+    at = [row['iteration'] for row in rows]
+    lines = {f'{of}, {label}': f'{key}{early_bird.suffix(of)}' for of in MEASURED
+             for label, key in (('with the final mask', 'iou_final'),
+                                ('with the mask before', 'iou_previous'),
+                                ('chance, random masks', 'chance'))}
+    return Figure(
+        'early_bird', 'lines', 'Masks drawn in round 0.', 'iteration', 'IoU',
+        [Series(label, at, [row[key] for row in rows]) for label, key in lines.items()
+         if key in rows[0]])
