@@ -80,7 +80,7 @@ class LotterySpec:
             raise UserError(
                 'EarlyBirdHook watches a mask that is drawn of the weights as they train, but '
                 'that of this PruneHook is there before them (transfer=..., or a mask drawn at the '
-                "start): draw it at='end', or leave the EarlyBirdHook out")
+                "start): draw it at='end', or leave the hook out")
         source.check(cfg)
         for round in {1, self.rounds}:
             self.start(round).check(cfg, rewind)

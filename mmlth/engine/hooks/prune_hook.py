@@ -133,7 +133,8 @@ class PruneHook(Hook):
         source = self.spec.source(self.round, found_early(runner))
         drawn, start = source.ticket(training), self.start(runner)
         with together():
-            point = self.point(runner) if start.rewinds else None
+            needed = start.rewinds and not start.initialises
+            point = self.point(runner) if needed else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
                           self.round + 1, self.path(runner))
         warn_of_layers(self.spec, training, drawn.mask)
