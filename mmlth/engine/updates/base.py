@@ -1,12 +1,16 @@
 """What every mask update is: when it happens, and what it sees."""
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
+from mmlth.core.drawing.pattern import parse
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.steps import rewind_iteration
+
+if TYPE_CHECKING:
+    from ..specs import PruneSpec
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class MaskUpdate:
         UserError: ``interval`` is no whole number of at least 1, or the two others have no such
             form.
     """
+    words = ''                  # as in "The mask changes within the training: WORDS"
+    label = ''                  # what analyses call such trainings
     grows = False               # weights come back
     begins_dense = False        # the ticket that the training starts with prunes nothing
     replaces_step = False       # where the mask changes, no optimizer step is taken
@@ -79,11 +85,21 @@ class MaskUpdate:
                             'later')
         return (*range(begin, end, self.interval), end)
 
-    def check(self, prune) -> None:
-        """Raise a UserError for a PruneHook with which this update cannot be right."""
+    def check(self, prune: 'PruneSpec') -> None:
+        """Raise a UserError for settings of a PruneHook with which this update cannot be right."""
+        where = 'PruneHook: the mask changes within one training (update)'
+        if prune.rounds > 1:
+            raise UserError(f'{where}, which is round 1; got {prune.rounds} rounds: set rounds=1')
+        for key in ('control', 'transfer'):
+            if getattr(prune, key) is not None:
+                raise UserError(f'{where}, so that {key} would not be what is trained: leave '
+                                f'{key} or update out')
+        if parse(prune.allocation) is not None:
+            raise UserError(f'{where}, which breaks the pattern {prune.allocation}: take another '
+                            'allocation, or leave update out')
 
-    def arguments(self, prune) -> Dict[str, Any]:
-        """Further arguments of this update, from the PruneHook that it stands in."""
+    def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
+        """Further arguments of this update, those that are the PruneHook's own settings."""
         return {}
 
     def target(self, iteration: int, times: Tuple[int, ...]) -> Optional[Dict[str, Any]]:
