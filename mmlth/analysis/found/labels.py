@@ -6,6 +6,7 @@ from typing import Any, Mapping, Optional
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
+from mmlth.engine.updates import label_of
 
 DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
@@ -45,6 +46,8 @@ def method_label(settings: Mapping[str, Any]) -> str:
     if settings.get('control'):
         return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
     transfer, parts = settings.get('transfer'), []
+    if settings.get('update'):
+        parts.append(label_of(settings['update']))
     if transfer:
         parts.append(transfer.get('label') or source_label(transfer))
     if settings.get('allocation', 'global') != 'global':

@@ -85,6 +85,27 @@ class MaskUpdate:
                             'later')
         return (*range(begin, end, self.interval), end)
 
+    def text(self) -> str:
+        """What it does, and when."""
+        return (f'{self.words or type(self).__name__}, every {self.interval} iterations from '
+                f'{self.begin} to {self.end}')
+
+    def check_length(self, loop: Mapping[str, Any]) -> None:
+        """Raise a UserError as :meth:`times`, as far as a config tells.
+
+        Args:
+            loop: Its ``train_cfg``. Iterations are not compared with epochs, whose length depends
+                on the data.
+        """
+        length, unit = ((loop.get('max_epochs'), 'ep') if loop.get('max_epochs')
+                        else (loop.get('max_iters'), 'it'))
+        given = [f'{value}it' if isinstance(value, int) else value
+                 for value in (self.begin, self.end)]
+        if length and all(value.strip().endswith((unit, '%')) for value in given):
+            # Of an epoch's iterations, so many that no percentage is rounded away.
+            inner = 1000 if unit == 'ep' else 1
+            self.times(length * inner, inner)
+
     def check(self, prune: 'PruneSpec') -> None:
         """Raise a UserError for settings of a PruneHook with which this update cannot be right."""
         where = 'PruneHook: the mask changes within one training (update)'
