@@ -6,6 +6,9 @@ import torch
 
 from . import build
 
+# Every PyTorch asks here, `register_fake` is from 2.4 on; the shapes hold while this lives.
+_shapes = torch.library.Library('mmlth', 'IMPL', 'Meta')
+
 
 class Vectors(NamedTuple):
     """What the kernels in use compute with."""
@@ -18,14 +21,10 @@ def unavailable() -> Optional[str]:
     """None when the operators are there, else the sentence that says why not."""
     reason = build.unavailable()
     if reason is None:
-        # Before PyTorch 2.4 it had another name, before 2.1 none.
-        register = getattr(torch.library, 'register_fake',
-                           getattr(torch.library, 'impl_abstract', None))
-        if register is not None:
-            register('mmlth::sparse_conv2d', _conv2d_shape)
-            register('mmlth::sparse_linear', _linear_shape)
-            register('mmlth::roi_align', _align_shape)
-            register('mmlth::max_pool2d', _pool_shape)
+        _shapes.impl('sparse_conv2d', _conv2d_shape)
+        _shapes.impl('sparse_linear', _linear_shape)
+        _shapes.impl('roi_align', _align_shape)
+        _shapes.impl('max_pool2d', _pool_shape)
     return reason
 
 

@@ -165,8 +165,8 @@ def test_rows_of_tickets_and_controls(tmp_path):
     assert section.rows[0]['test'] == 'paired' and section.rows[0]['n'] == 3
     assert section.text.startswith(
         "Of 2 tickets with a verdict 1 are winning tickets by the paper's rule, and of 1 controls "
-        '0 would be. The 95 % confidence interval of the difference lies wholly below 0 for 1 '
-        'of the tickets; of these 0 win by the rule. The sparsest direct winning ticket: 70.0 %')
+        '0 would be. The 95 % confidence interval of the difference lies wholly on the worse side '
+        'of 0 for 1 of the tickets; of these 0 win by the rule. The sparsest direct winning ticket: 70.0 %')
 
 
 def test_one_seed_is_said(tmp_path):
@@ -202,3 +202,16 @@ def test_dense_models_of_all_runs_with_that_training_count(tmp_path):
                if r['method'] == 'direct, rounds 3')
     assert row['dense_seeds'] == 3 and row['ticket_seeds'] == 1
     assert row['verdict'] == 'no verdict (one seed)'
+
+
+def test_of_an_error_the_smaller_wins(tmp_path):
+    """NME is an error of keypoints: a ticket that has more of it is worse, not better."""
+    for seed, (dense, worse, better) in enumerate([(0.04, 0.06, 0.03), (0.05, 0.0702, 0.0401),
+                                                   (0.06, 0.08, 0.05)]):
+        for sparsity, value in ((0.8, worse), (0.9, better)):
+            write_lottery(tmp_path / f'{sparsity}_{seed}', {'NME': dense}, {'NME': value},
+                          seed=seed, sparsity=sparsity, scope=sparsity)
+    section = verdict_section(find_runs(sorted(tmp_path.iterdir())).runs)
+    assert [(row['verdict'], row['worse']) for row in section.rows] == [
+        ('no', True), ('yes', False)]
+    assert 'lies wholly on the worse side of 0 for 1 of the tickets; of these 0' in section.text

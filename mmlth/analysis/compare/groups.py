@@ -3,7 +3,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from mmlth.metrics import Metric, main_metrics
+from mmlth.metrics import Metric, chosen_metrics, main_metrics
 
 from ..found.labels import DIRECT
 from ..found.run import Run
@@ -81,7 +81,8 @@ class Group:
     @property
     def metrics(self) -> List[Metric]:
         """One per task."""
-        return main_metrics(m.name for run in self.runs for m in run.metrics)
+        chosen = dict.fromkeys(name for run in self.runs for name in chosen_metrics(run.cfg))
+        return main_metrics((m.name for run in self.runs for m in run.metrics), chosen)
 
     def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the dense model's metric; of dense trainings that ran to their end."""
@@ -100,7 +101,7 @@ class Group:
 
     def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
         """The cell's tickets against the dense model; None if either was not measured."""
-        return compare(self.dense(metric), cell.values(metric))
+        return compare(self.dense(metric), cell.values(metric), metric.greater)
 
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
-from mmlth.metrics import Metric, main_metrics
+from mmlth.metrics import Metric, chosen_metrics, main_metrics
 
 
 @dataclass
@@ -60,6 +60,14 @@ class Round:
     def trained_fully(self) -> bool:
         """Whether it ran as long as its schedule says: only then is round 0 the dense model."""
         return 0 < self.iterations >= self.planned_iterations
+
+    @property
+    def masks(self) -> Optional[Path]:
+        """The file of the masks that it has ended with; None if there is none."""
+        if self.ticket is None:
+            return None
+        moved = self.ticket.with_name(paths.FINAL_MASK)
+        return next((path for path in (moved, self.ticket) if path.is_file()), None)
 
 
 @dataclass
@@ -115,8 +123,9 @@ class Run:
 
     @property
     def metrics(self) -> List[Metric]:
-        """The main metric of each task that it was evaluated on."""
-        return main_metrics(name for r in self.rounds for name in r.metrics)
+        """The main metric of each task that it was evaluated on; ``save_best`` says which."""
+        return main_metrics((name for r in self.rounds for name in r.metrics),
+                            chosen_metrics(self.cfg))
 
     @property
     def own_settings(self) -> Dict[str, Any]:

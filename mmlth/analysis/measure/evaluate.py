@@ -86,7 +86,8 @@ class Evaluations:
         for metric in main_metrics(part.metrics):
             noted = metric.of(part.metrics)
             found = [100 * precision[kind]['AP'] for kind, task in TASKS.items()
-                     if task == metric.task and (precision.get(kind) or {}).get('AP') is not None]
+                     if metric.at_50 and task == metric.task
+                     and (precision.get(kind) or {}).get('AP') is not None]
             if noted is not None and found and abs(found[0] - noted) > _ALIKE:
                 self.doubts[run.name] = (
                     f'round {part.index} has {metric.axis} {found[0]:.1f}, its training noted '

@@ -48,7 +48,7 @@ def verdict_section(runs: Sequence[Run]) -> Section:
 
 _RULE = (
     'The paper\'s rule: a winning ticket is within one standard deviation of the dense model or '
-    'above, that is, its mean over seeds is not below the dense mean less one sample standard '
+    'better: its mean over seeds is not worse than the dense mean by more than one sample standard '
     'deviation of the dense model. That rule asks for no proof: with a wide spread it is easily '
     'passed. So a two-sided t test of the difference stands beside it, paired where ticket and '
     'dense model share seeds, else Welch\'s, with the 95 % confidence interval of the '
@@ -70,8 +70,8 @@ def _figure(group: Group, metric: Metric, compared) -> Figure:
     return Figure(
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
-        'deviation of the difference; band: one of the dense model, below which no ticket wins '
-        '(neither with one seed).', '', metric.change_axis, list(series.values()),
+        'deviation of the difference; band: one of the dense model; a ticket wins within it '
+        'or on its better side (none with one seed).', '', metric.change_axis, list(series.values()),
         [Reference('dense', 0, dense.std)])
 
 
@@ -96,7 +96,7 @@ def _row(group: Group, cell: Cell, metric: Metric, label: str,
         dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
         ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
         ticket_seeds=found.ticket.n, difference=found.difference,
-        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high,
+        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high, worse=found.worse,
         p=None if found.p is None else float(f'{found.p:.2g}'), test=_test(found), n=found.n,
         verdict=verdict(found))
 
@@ -129,11 +129,12 @@ def _text(rows: List[Dict[str, Any]]) -> str:
             'the paper\'s rule')
     text += (f', and of {len(controls)} controls {_winning(controls)} would be.' if controls
              else '.')
-    clear = [row for row in tickets if row['high'] is not None and row['high'] < 0]
+    clear = [row for row in tickets if row['worse']]
     text += (
-        ' The 95 % confidence interval of the difference lies wholly below 0 for '
+        ' The 95 % confidence interval of the difference lies wholly on the worse side of 0 for '
         f'{len(clear)} of the tickets; of these {_winning(clear)} win by the rule.' if clear else
-        ' No ticket has a 95 % confidence interval of the difference wholly below 0.')
+        ' No ticket has a 95 % confidence interval of the difference wholly on the worse side of 0.'
+        )
     best = best_direct(judged)
     if best:
         text += (f' The sparsest direct winning ticket: {best["network_sparsity"]:.1f} % network '
