@@ -11,6 +11,7 @@ from ..compare.pairs import ALL, MaskComparison, find_comparisons
 from ..compare.rows import slug
 from ..compare.wording import first_text
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
@@ -24,7 +25,7 @@ _SHOWN = 3      # comparisons in a figure
 _FIGURES = 4    # of each kind
 
 
-def overlap_sections(runs: Sequence[Run]) -> List[Section]:
+def overlap_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """The overlap by group of layers, and layer by layer.
 
     Raises:
