@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from mmengine.config import config as mmengine_config
 
 # The models here are small: threads would only wait for each other.
@@ -16,7 +16,8 @@ torch.set_num_threads(1)
 mmengine_config.FormatCode = lambda text, **kwargs: (text, False)
 
 # A busy machine is no failure.
-settings.register_profile('untimed', settings.default)
+settings.register_profile('untimed', deadline=None,
+                          suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('untimed')
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -59,7 +59,7 @@ write_wanted() { # the pinned packages, or what takes their place in another env
         # Many pins have no wheel for an older Python: take the newest that it has, but
         # for those that other packages are compiled against.
         edits+=(-e '/^(mm|numpy|opencv|xtcocotools|setuptools|importlib)/! s/==.*//'
-                -e '$ a exceptiongroup\nimportlib-resources\ntomli')
+                -e '$ a attrs\nexceptiongroup\nimportlib-resources\ntomli')
     fi
     sed -E "${edits[@]}" requirements.txt >"$WANTED"
 }

@@ -20,7 +20,8 @@ class SparseReport:
     """All of them."""
     layers: List[LayerReport]
     folded: int                         # batch norms
-    pools: int                          # max poolings that run in channels_last
+    pools: int                          # max poolings that run on our kernel
+    aligns: int                         # RoIAligns likewise
     threads: int                        # that the times were measured with
     unavailable: Optional[str]          # why there are no sparse kernels; None: there are
 
@@ -45,5 +46,5 @@ class SparseReport:
             return self.unavailable
         sparse = sum(layer.chosen == 'sparse' for layer in self.layers)
         return (f'{sparse} of {len(self.layers)} layers run sparse, {self.folded} batch norms are '
-                f'folded, {self.pools} max poolings run in channels_last ({self.threads} '
-                f'thread{"s" * (self.threads != 1)})')
+                f'folded, {self.pools} max poolings and {self.aligns} RoIAligns have faster '
+                f'kernels ({self.threads} thread{"s" * (self.threads != 1)})')

@@ -66,9 +66,9 @@ def test_tickets_that_were_trained_longer_are_marked(tmp_path):
     assert '1 of the tickets were trained longer than the dense model' in section.text
     assert 'up to 1.90 times as long' in section.text
     assert section.columns['from_start'] == 'iterations from start'
-    one = rows[200]
+    first = rows[200]
     row = row_of(*cell_of(runs, 'restart'))
-    assert (row['from_start'], row['chain']) == (one['from_start'], one['chain'])
+    assert (row['from_start'], row['chain']) == (first['from_start'], first['chain'])
     assert {'from_start', 'chain'} <= set(columns())
 
 

@@ -51,6 +51,13 @@ def test_seeds(tmp_path):
             'Mask R-CNN R18, COCO, 80 % sparsity).') in parts.text
 
 
+def test_masks_that_have_moved_are_compared_as_they_are_at_the_end(tmp_path):
+    runs = [write(tmp_path / str(seed), {STEM: bits('1100')}, seed=seed) for seed in (0, 1)]
+    Ticket({STEM: bits('0110')}).save(tmp_path / '1/round_1' / paths.FINAL_MASK)
+    whole = row_of(overlap_sections(runs)[0], 'seeds', part='all shared layers')
+    assert whole['iou'] == pytest.approx(1 / 3)
+
+
 def test_rounds(tmp_path):
     runs = [write(tmp_path / 'once', {STEM: bits('1100')}, rounds=1),
             write(tmp_path / 'thrice', {STEM: bits('0101')}, rounds=3)]

@@ -14,7 +14,7 @@ PROGRAM = '''
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(*(m for m in sys.modules if m.startswith('mm') and m not in sys.stdlib_module_names))
+print(*(m for m in sys.modules if m.startswith('mm') and m != 'mmap'))
 '''
 
 

@@ -11,6 +11,9 @@ from mmlth.core import Ticket, checkpoint_file
 from mmlth.core.errors import UserError
 from mmlth.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
 
+scales_on_cpu = pytest.mark.skipif(not hasattr(torch.amp, 'GradScaler'),
+                                   reason='PyTorch scales gradients on a CPU from 2.3 on')
+
 
 def train(cfg):
     runner = Runner.from_cfg(cfg)
@@ -119,8 +122,7 @@ def test_dense_training_is_as_with_the_stock_wrapper(tmp_path):
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.skipif(not hasattr(torch.amp, 'GradScaler'),
-                    reason='PyTorch scales gradients on a CPU from 2.3 on')
+@scales_on_cpu
 def test_amp_with_skipped_steps(tmp_path, monkeypatch):
     """A real GradScaler: an overflow skips the step, the next ones are taken."""
     from mmengine.optim.optimizer import amp_optimizer_wrapper

@@ -61,6 +61,14 @@ class Round:
         """Whether it ran as long as its schedule says: only then is round 0 the dense model."""
         return 0 < self.iterations >= self.planned_iterations
 
+    @property
+    def masks(self) -> Optional[Path]:
+        """The file of the masks that it has ended with; None if there is none."""
+        if self.ticket is None:
+            return None
+        moved = self.ticket.with_name(paths.FINAL_MASK)
+        return next((path for path in (moved, self.ticket) if path.is_file()), None)
+
 
 @dataclass
 class Run:

@@ -1,5 +1,7 @@
 """What a finished round leaves: its metrics and ``final.pth``."""
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
 import numpy as np
@@ -8,6 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 
+from mmlth.core import Ticket
+from mmlth.core import mask as masks
+from mmlth.core import paths
 from mmlth.core.files import whole_file
 
 from ..checkpoints import checkpoint_entry
@@ -95,15 +100,26 @@ def numbers(metrics: Mapping[str, Any]) -> Dict[str, float]:
     return found
 
 
+def trained_ticket(runner: Runner, ticket: Ticket, folder) -> Ticket:
+    """The ticket with the masks that it has now; they are kept in ``folder`` if they have moved."""
+    trained = replace(ticket, mask=runner.optim_wrapper.mask)
+    if masks.digest(trained.mask) != masks.digest(ticket.mask):
+        meta = {key: value for key, value in ticket.meta.items() if key != 'sparsity'}
+        Ticket(trained.mask, {}, meta).save(Path(folder) / paths.FINAL_MASK)
+    return trained
+
+
 def save_final(runner: Runner, path, mask) -> None:
     """Write weights, plain meta and masks: what any tool can load without mmlth.
 
-    With an EMAHook the weights are the averaged ones, those that were evaluated.
+    With an EMAHook the weights are the averaged ones, those that were evaluated. Masks that were
+    changed within the training come with what checkpoints note of that.
     """
     checkpoint: Dict[str, Any] = dict(
         meta=dict(iter=runner.iter, epoch=runner.epoch),
         state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
     meta = dict(
         iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
         experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
@@ -112,7 +128,7 @@ def save_final(runner: Runner, path, mask) -> None:
         meta['dataset_meta'] = plain(dataset_meta)
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
-                        mmlth=checkpoint_entry(mask)), file)
+                        mmlth={**checkpoint_entry(mask), **noted}), file)
 
 
 def plain(value):

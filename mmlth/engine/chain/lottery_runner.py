@@ -27,7 +27,7 @@ from ..runners import bare_model
 from . import report
 from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
-from .final import MetricsHook, save_final
+from .final import MetricsHook, save_final, trained_ticket
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
 from .preflight import check_config, count_rounds
 from .round_runner import RoundRunner
@@ -209,7 +209,7 @@ class LotteryRunner:
         """Write ``final.pth`` and the round's sparsity; return what the chain notes."""
         folder = paths.round_dir(self.work_dir, index)
         ticket = folder / paths.TICKET if index else None
-        trained = Ticket.load(ticket) if index else None
+        trained = trained_ticket(runner, Ticket.load(ticket), folder) if index else None
         mask = trained.mask if trained else {}
         save_final(runner, folder / paths.FINAL, mask)
         guard = Guard(self._say)

@@ -1,5 +1,5 @@
 """Train a ticket."""
-from typing import Optional, Sequence, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
 import torch
 from mmengine.hooks import Hook
@@ -9,17 +9,19 @@ from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.state import late_schedulers
-from mmlth.registry import HOOKS
+from mmlth.registry import HOOKS, UPDATES, find
 from mmlth.transfer import Source, read_source, transfer
 
 from ..averages import rewound_average
-from ..checkpoints import checkpoint_entry
+from ..checkpoints import checkpoint_entry, masks_of
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
+from ..updater import Updater
+from ..updates import MaskUpdate
 
 
 @HOOKS.register_module()
@@ -46,6 +48,9 @@ class TicketHook(Hook):
         strict: The ticket must hold start weights for the whole model, or none; with a
             mapping, for the whole of those parts that it has any for, and all shapes must
             agree. ``False`` leaves what it lacks as it was initialised. Default: True.
+        update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
+            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
+            None, the mask is static.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
@@ -53,7 +58,8 @@ class TicketHook(Hook):
     priority = 'HIGH'
 
     def __init__(self, ticket: str, last_learning_rate: bool = False,
-                 mapping: Union[None, str, Sequence] = None, strict: bool = True):
+                 mapping: Union[None, str, Sequence] = None, strict: bool = True,
+                 update: Union[None, str, Mapping[str, Any], Callable] = None):
         self.path = str(ticket)
         self.mapping = mapping
         self.strict = strict
@@ -63,7 +69,10 @@ class TicketHook(Hook):
         self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
         self.rewound = False    # the schedule goes on from a rewind point
-        self.resumed_digest: Optional[str] = None
+        self.entry: Dict[str, Any] = {}     # of the checkpoint that the training goes on from
+        self.update: Optional[MaskUpdate] = update and find(
+            UPDATES, dict(type=update) if not isinstance(update, Mapping) else update)
+        self.updater: Optional[Updater] = None      # once it has the masks
 
     @property
     def ticket(self) -> Optional[Ticket]:
@@ -96,12 +105,12 @@ class TicketHook(Hook):
                     'behind those of the dense training.')
         else:
             self.resumed = runner._resume
-            self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
+            self.entry = checkpoint.get('mmlth', {}) if self.resumed else {}
 
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
-        check_built(runner.optim_wrapper.optimizer)
+        check_built(runner.optim_wrapper.optimizer, bool(self.update and self.update.grows))
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         if self.mapping is not None:
@@ -109,8 +118,8 @@ class TicketHook(Hook):
             runner.logger.info(f'{self.path} is transferred; {report.to_text()}')
             self.source = None
         ticket, mask = self._loaded, self._loaded.mask
-        digest = masks.digest(mask)
-        if self.resumed_digest not in (None, digest):
+        digest, changed = masks.digest(mask), self.entry.get('update') or {}
+        if changed.get('ticket', self.entry.get('digest')) not in (None, digest):
             raise UserError(
                 f'{self.path} is not the ticket that this training began with: its masks '
                 'differ from those in the checkpoint. Put the old ticket back, or start '
@@ -118,6 +127,17 @@ class TicketHook(Hook):
         check_same_on_all_ranks(digest)
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
+        if self.update is not None and self.update.begins_dense and masks.pruned(mask):
+            raise UserError(
+                f'{self.path} prunes {masks.pruned(mask):,} of {masks.size(mask):,} weights, but '
+                f'{type(self.update).__name__} begins with all of them: train a model without '
+                'a ticket, TicketHook(draw=..., update=...)')
+        if changed:
+            if self.update is None:
+                raise UserError(
+                    'by the checkpoint the masks of this training change; to go on with it, set '
+                    'TicketHook(update=...) as it was')
+            mask = masks_of(self.entry)
         copies = ema_copies(runner)
         if not self.resumed:
             for model in [bare, *copies]:
@@ -137,10 +157,15 @@ class TicketHook(Hook):
             set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
         warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
+        if self.update is not None:
+            self.updater = runner.optim_wrapper.before_step = Updater(
+                self.update, runner, digest, changed.get('done', runner.iter),
+                changed.get('target'))
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
+        self.entry = {}
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
@@ -151,6 +176,8 @@ class TicketHook(Hook):
         entry = checkpoint_entry(self.ticket.mask)
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
+        if self.updater is not None:
+            entry['update'] = self.updater.entry
         checkpoint.setdefault('mmlth', {}).update(entry)
 
 

@@ -28,7 +28,7 @@ public:
         if (vectors > size_) {
             std::free(memory_);
             size_ = 0;
-            memory_ = std::aligned_alloc(64, (vectors * sizeof(Vec) + 63) / 64 * 64);
+            memory_ = ::aligned_alloc(64, (vectors * sizeof(Vec) + 63) / 64 * 64);
             if (!memory_) std::abort();
             size_ = vectors;
         }

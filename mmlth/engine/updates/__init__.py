@@ -1,0 +1,6 @@
+"""How the mask changes while a ticket trains; without an update it is static."""
+from .base import MaskUpdate, Moment
+from .dynamic import SET, RigL
+from .gradual import Gradual
+
+__all__ = ['Gradual', 'MaskUpdate', 'Moment', 'RigL', 'SET']
