@@ -90,7 +90,7 @@ def band(value: Spread) -> Optional[float]:
 
 
 def ticket_spread(metric: Metric) -> Callable[[Cell], Optional[Spread]]:
-    """What :func:`line` draws of a metric."""
+    """What :func:`line` plots of a metric."""
     def of(cell: Cell) -> Optional[Spread]:
         values = cell.values(metric)
         return spread(values.values()) if values else None

@@ -63,7 +63,7 @@ def _rows(found: Sequence[MaskComparison], level: str) -> List[Dict[str, Any]]:
 def _figures(found: Sequence[MaskComparison], level: str) -> List[Figure]:
     """One per kind and model; each comparison with its chance level beside it."""
     figures, layers = [], level == 'layers'
-    for kind, group in _drawn(found):
+    for kind, group in _plotted(found):
         own = [c for c in found if (c.kind, c.group) == (kind, group)]
         series = []
         for comparison in own[-_SHOWN:]:    # the sparsest, where chance is low
@@ -81,7 +81,7 @@ def _figures(found: Sequence[MaskComparison], level: str) -> List[Figure]:
     return figures
 
 
-def _drawn(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
+def _plotted(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
     """Kind and model of the figures: of each kind those farthest above chance."""
     chosen: List[Tuple[str, str]] = []
     for kind in _KINDS:
