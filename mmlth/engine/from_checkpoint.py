@@ -17,7 +17,7 @@ from .costs import count_costs, first_validation_batch
 from .example import example
 from .hook_configs import build_hook, find_hook
 from .hooks import PruneHook
-from .preview import build_model
+from .model import build_model
 from .reading import read_checkpoint
 
 
@@ -52,10 +52,11 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
+    prune = hook.spec
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
-    settings = dict(score=hook.score, allocation=hook.allocation, floor=hook.floor)
-    scope, frozen, notes = hook.scope, hook.frozen, {}
+    settings = dict(score=prune.score, allocation=prune.allocation, floor=prune.floor)
+    scope, frozen, notes = prune.scope, prune.frozen, {}
     if candidate is not None or given and sparsity is None:
         mask = given if candidate is None else Ticket.load(candidate).mask
         masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
@@ -63,10 +64,10 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
         if sparsity is None:
             if isinstance(hook.given['sparsity'], (list, tuple)):
                 raise UserError('the config has sparsities of several rounds, '
-                                f'{hook.sparsities[1:]}: say which one with --sparsity')
-            sparsity = hook.sparsities[-1]
+                                f'{list(prune.sparsities[1:])}: say which one with --sparsity')
+            sparsity = prune.sparsities[-1]
         weights = select(model, scope, frozen)
-        if hook.allocation == 'compute':
+        if prune.allocation == 'compute':
             batch = example(cfg, image) if image else first_validation_batch(cfg)
             costs = count_costs(model, batch)
             notes['costs'] = {name: costs[name] for name in weights}

@@ -45,7 +45,7 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
 
 def _row(run: Run, part: str, metric: str, dense: Dict[str, float],
          rounds: List[Dict[str, Any]]) -> Dict[str, Any]:
-    later, measured = rounds[1:], lengths(rounds, run.cfg)
+    later, measured = rounds[1:], lengths(rounds, run.spec.settings, run.cfg)
     before, after = dense.get(metric), later[-1]['metrics'].get(metric)
     own = [length.own for length in measured[1:]]
     return dict(

@@ -8,8 +8,9 @@ from written import COCO, KEYPOINT, MAP, MASK, lottery_cfg, write_lottery
 
 from mmlth.analysis.found.labels import class_names, data_label, method_label, model_label
 from mmlth.analysis.found.runs import find_runs, read_run
-from mmlth.analysis.found.trainings import read_settings, training_hash
+from mmlth.analysis.found.trainings import training_hash
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.lottery_spec import settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,7 +142,7 @@ def test_data_behind_wrappers():
     (dict(early_bird=dict(interval=5)), 'direct'),
     (dict(early_bird=dict(interval=5, stop=dict(iou=0.9, patience=1))), 'early-bird')])
 def test_methods(settings, label):
-    assert method_label(read_settings(lottery_cfg(**settings))) == label
+    assert method_label(settings_of(dict(config=lottery_cfg(**settings).to_dict()))) == label
 
 
 def test_the_source_of_a_transfer_is_named_by_its_own_lottery(tmp_path):

@@ -3,17 +3,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from mmengine.config import Config
-
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.lengths import (Length, ended_by, ended_by_early_bird, ended_early,
                                         lengths, rewound_to)
+from mmlth.engine.chain.lottery_spec import settings_of
 from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label
 from .run import Round, Run
-from .trainings import read_config, read_settings, training_hash
+from .trainings import read_config, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 
@@ -115,20 +114,21 @@ def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
     waiting = [e['round'] for e in lottery['rounds'] if e['status'] != 'done']
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
-    cfg = read_config(lottery)
-    settings = read_settings(cfg)
+    cfg, settings = read_config(lottery), settings_of(lottery)
+    told = settings, lottery.get('hooks') or {}
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
         settings=settings, training=training_hash(cfg),
-        rounds=[_round(folder, entry, length, cfg) for entry, length in zip(
-            lottery['rounds'], lengths(lottery['rounds'], cfg))],
-        cfg=cfg, rewound_to=rewound_to(lottery['rounds'], cfg), study=study)
+        rounds=[_round(folder, entry, length, *told) for entry, length in zip(
+            lottery['rounds'], lengths(lottery['rounds'], settings, cfg))],
+        cfg=cfg, rewound_to=rewound_to(lottery['rounds'], settings, cfg), study=study)
 
 
-def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) -> Round:
+def _round(folder: Path, entry: Mapping[str, Any], length: Length, settings: Mapping[str, Any],
+           classes: Mapping[str, str]) -> Round:
     ticket = entry.get('ticket')
     return Round(
         index=entry['round'], folder=paths.round_dir(folder, entry['round']),
@@ -138,7 +138,7 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) 
         compute_sparsity=entry.get('compute_sparsity'), latency=entry.get('latency'),
         iterations=entry.get('iterations', 0),
         planned_iterations=entry.get('planned_iterations', 0), length=length,
-        ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
-        found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),
-        seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
-        ticket_bytes=entry.get('ticket_bytes'))
+        ended_by=ended_by(entry, settings, classes) if ended_early(entry) else None,
+        found_early=ended_by_early_bird(entry, settings, classes),
+        processes=entry.get('processes'), seconds=entry.get('seconds', 0.0),
+        checkpoint_bytes=entry.get('checkpoint_bytes'), ticket_bytes=entry.get('ticket_bytes'))

@@ -2,16 +2,12 @@
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from mmengine.config import Config
-
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
 
-from ..hook_configs import build_hook, class_of, find_hook
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..specs import start_kinds
 
-# Settings of a RewindHook under which a ticket goes on from its trained weights.
-_GOES_ON = ('lr', 'finetune')
+_EARLY_BIRD = 'EarlyBirdHook'
 
 
 @dataclass(frozen=True)
@@ -30,33 +26,30 @@ class Length:
     chain: Optional[int]
 
 
-def lengths(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> List[Length]:
+def lengths(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
+            cfg: Mapping[str, Any]) -> List[Length]:
     """How long each round was trained.
 
     Args:
         rounds: Of a ``lottery.json``, finished.
+        settings: The lottery's, :func:`~mmlth.engine.chain.lottery_spec.settings_of`.
         cfg: The lottery's config.
     """
-    prune, rewind = (build_hook(cfg, kind) or kind() for kind in (PruneHook, RewindHook))
-    point, mode, control = rewound_to(rounds, cfg), rewind.mode, prune.given['control']
-    resumes = rewind.schedule == 'resume' and mode != 'finetune'
+    point, start = rewound_to(rounds, settings, cfg), 0
     found: List[Length] = []
     for entry in rounds:
         index, own = entry['round'], entry.get('iterations', 0)
-        afresh = control == 'fresh_weights' and index == len(rounds) - 1
-        if index == 0 or afresh:
-            start: Optional[int] = 0
-        elif mode in _GOES_ON or control == 'dense':
-            start = found[-1].from_start
-        else:
-            start = point
-        if index > 0 and resumes and not afresh:
-            own = None if point is None else max(0, own - point)
+        if index > 0:
+            kinds = start_kinds(settings['mode'], settings['control'], index, len(rounds) - 1)
+            start = kinds[-1].trained_before(point, found[-1].from_start)
+            if settings['schedule'] == 'resume' and all(kind.resumes for kind in kinds):
+                own = None if point is None else max(0, own - point)
         found.append(Length(own, _sum(start, own), _sum(found[-1].chain if found else 0, own)))
     return found
 
 
-def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int]:
+def rewound_to(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
+               cfg: Mapping[str, Any]) -> Optional[int]:
     """The iteration of the rewind point.
 
     None where an older version has not noted it and it is a number of epochs in an
@@ -65,7 +58,7 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int
     noted = rounds[0].get('rewind_iteration')
     if noted is not None:
         return noted
-    to = str((build_hook(cfg, RewindHook) or RewindHook()).to).strip()
+    to = str(settings['to']).strip()
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     total = rounds[0].get('planned_iterations', 0)
     if to.endswith('ep') and not epochs:
@@ -81,20 +74,26 @@ def ended_early(entry: Mapping[str, Any]) -> bool:
     return 0 < entry.get('iterations', 0) < entry.get('planned_iterations', 0)
 
 
-def ended_by(entry: Mapping[str, Any], cfg: Config) -> str:
+def ended_by(entry: Mapping[str, Any], settings: Mapping[str, Any],
+             classes: Mapping[str, str]) -> str:
     """What has ended a round early, in words: a hook's class, as far as it is known."""
-    return entry.get('ended_by') or (
-        'EarlyBirdHook' if ended_by_early_bird(entry, cfg) else 'a hook that was not noted')
+    found = ended_by_early_bird(entry, settings, classes)
+    return entry.get('ended_by') or (_EARLY_BIRD if found else 'a hook that was not noted')
 
 
-def ended_by_early_bird(entry: Mapping[str, Any], cfg: Config) -> bool:
-    """Whether a round was ended with the mask of an early-bird ticket."""
-    hook = build_hook(cfg, EarlyBirdHook)
-    if not ended_early(entry) or hook is None or not hook.stop:
-        return False
-    name = class_of(cfg, find_hook(cfg, EarlyBirdHook)).__name__
+def ended_by_early_bird(entry: Mapping[str, Any], settings: Mapping[str, Any],
+                        classes: Mapping[str, str]) -> bool:
+    """Whether a round was ended with the mask of an early-bird ticket.
+
+    Args:
+        entry: Of the round.
+        settings: The lottery's.
+        classes: Of its hooks that are subclasses of ours: the name -> ours.
+    """
+    stop, name = (settings['early_bird'] or {}).get('stop'), entry.get('ended_by')
     # Older versions noted none; there it is the hook that was told to.
-    return entry.get('ended_by') in (None, name)
+    return bool(stop) and ended_early(entry) and (
+        name is None or classes.get(name, name) == _EARLY_BIRD)
 
 
 def name_of(entry: Dict[str, Any]) -> str:

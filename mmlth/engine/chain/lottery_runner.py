@@ -29,7 +29,8 @@ from .curves import CurvesHook, keep_curves
 from .data_check import FirstLookHook
 from .final import MetricsHook, save_final, trained_ticket
 from .going_on import check_files, check_processes, is_done, set_aside, ticket_digest
-from .preflight import check_config, count_rounds
+from .lottery_spec import LotterySpec
+from .preflight import check_config
 from .round_runner import RoundRunner
 from .rounds import evaluation_config, round_config
 from .samples import keep_samples
@@ -67,23 +68,22 @@ class LotteryRunner:
 
     def train(self) -> Optional[torch.nn.Module]:
         """Run all rounds that are not finished; return the last round's model."""
-        check_config(self.cfg)
+        spec = check_config(self.cfg)
         self._init_dist()
-        rounds = count_rounds(self.cfg)
         self._fix_seed()
-        state = self._open_state(rounds)
+        state = self._open_state(spec)
         model = None
         for entry in state.rounds:
             self._drop_stale(state, entry)
             if is_done(self.work_dir, entry):
-                self._say(f'Round {entry["round"]}/{rounds} is finished, skipped.')
+                self._say(f'Round {entry["round"]}/{spec.rounds} is finished, skipped.')
                 continue
             model = None    # a round has the memory to itself
             free_memory()
-            model = self._run_round(state, entry, rounds)
+            model = self._run_round(state, entry, spec)
         free_memory()
         self._measure(state)
-        self._report(state)
+        self._report(state, spec)
         return model
 
     def test(self) -> Dict[str, float]:
@@ -117,12 +117,12 @@ class LotteryRunner:
                 randomness['seed'] = sync_random_seed()
             self.cfg.randomness = randomness
 
-    def _open_state(self, rounds: int) -> LotteryState:
+    def _open_state(self, spec: LotterySpec) -> LotteryState:
         """The chain as it stands, the same on every rank."""
-        state, problem = LotteryState(self.work_dir, self.cfg, rounds), None
+        state, problem = LotteryState(self.work_dir, self.cfg, spec), None
         try:
             if self.cfg.get('resume') and state.path.exists():
-                self._resume(state)
+                self._resume(state, spec)
             elif holds_results(self.work_dir):
                 raise UserError(
                     f'{self.work_dir} already holds a lottery. Continue it with --resume, '
@@ -141,12 +141,13 @@ class LotteryRunner:
                 state.save()
         return state
 
-    def _resume(self, state: LotteryState) -> None:
+    def _resume(self, state: LotteryState, spec: LotterySpec) -> None:
         """Take over where the chain stands, and say what is other than it was."""
         for text in state.resume():
             self._say(f'Goes on with another config, which trains the same: {text}')
         self.cfg.load_from = state.config.get('load_from')
-        others = check_processes(state.rounds, self.work_dir, self.cfg, get_world_size())
+        others = check_processes(state.rounds, self.work_dir, self.cfg, spec,
+                                 get_world_size())
         if others:
             self._say(f'Rounds {others} were trained by another number of processes than the '
                       f'{get_world_size()} now; auto_scale_lr scales the learning rates.')
@@ -169,10 +170,10 @@ class LotteryRunner:
         if moved[0] is not None:
             entry.update(state.waiting(index))
 
-    def _run_round(self, state: LotteryState, entry: Dict[str, Any], rounds: int):
+    def _run_round(self, state: LotteryState, entry: Dict[str, Any], spec: LotterySpec):
         index, began = entry['round'], time.time()
         before = entry['seconds']
-        self._say(f'Round {index}/{rounds} begins: '
+        self._say(f'Round {index}/{spec.rounds} begins: '
                   f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
         if entry['status'] == 'done':       # its weights are gone, and what was measured of them
             entry['metrics'] = {}
@@ -180,7 +181,7 @@ class LotteryRunner:
                      ticket_digest=ticket_digest(self.work_dir, index) if index else None)
         if is_main_process():
             state.save()
-        cfg = round_config(self.cfg, self.work_dir, index, rounds, self.cfg.randomness.seed)
+        cfg = round_config(self.cfg, spec, self.work_dir, index, self.cfg.randomness.seed)
         check_files(cfg, paths.round_dir(self.work_dir, index), index)
         runner = RoundRunner.from_cfg(cfg)
         metrics = MetricsHook(
@@ -195,7 +196,7 @@ class LotteryRunner:
                              seconds=round(before + time.time() - began, 1))
                 state.save()
                 (paths.round_dir(self.work_dir, index) / paths.RESUME).unlink(missing_ok=True)
-                self._say(f'Round {index}/{rounds} done in {entry["seconds"]:.0f} s: '
+                self._say(f'Round {index}/{spec.rounds} done in {entry["seconds"]:.0f} s: '
                           f'{one_line(entry, cfg)}')
         return runner.model
 
@@ -240,12 +241,12 @@ class LotteryRunner:
         state.save()
 
     @on_rank_0
-    def _report(self, state: LotteryState) -> None:
+    def _report(self, state: LotteryState, spec: LotterySpec) -> None:
         # The table does not depend on the page: hours are over, and lottery.json has it all.
         guard = Guard(self._say)
         guard.run('report', lambda: report.write(
-            self.work_dir, state.rounds, self.cfg, guard))
-        self._say(report.summary(state.rounds, self.work_dir, self.cfg))
+            self.work_dir, state.rounds, self.cfg, spec, guard))
+        self._say(report.summary(state.rounds, self.work_dir, self.cfg, spec))
         if 'report' in guard.skipped:
             self._say(f'No report: {guard.skipped["report"]}')
 

@@ -9,7 +9,7 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from .lottery_spec import lottery_settings, own_classes
+from .lottery_spec import LotterySpec
 from .same_training import differences, plain_config
 from .schema import check_lottery
 
@@ -21,7 +21,7 @@ class LotteryState:
     """The content of ``lottery.json``, saved after each change.
 
     ``config`` is the whole config in plain values, ``spec`` what its hooks make of it
-    (:func:`~mmlth.engine.chain.lottery_spec.lottery_settings`), and ``hooks`` says which of them
+    (:class:`~mmlth.engine.chain.lottery_spec.LotterySpec`), and ``hooks`` says which of them
     are subclasses of ours; older files have neither of the two.
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
@@ -39,11 +39,11 @@ class LotteryState:
     ``compute_sparsity`` and ``latency`` are None.
     """
 
-    def __init__(self, work_dir, cfg: Config, rounds: int):
+    def __init__(self, work_dir, cfg: Config, spec: LotterySpec):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
-        self.spec, self.hooks = plain_config(Config(lottery_settings(cfg))), own_classes(cfg)
-        self.rounds = [self.waiting(r) for r in range(rounds + 1)]
+        self.spec, self.hooks = dict(spec.settings), dict(spec.classes)
+        self.rounds = [self.waiting(r) for r in range(spec.rounds + 1)]
 
     @staticmethod
     def waiting(index: int) -> Dict[str, Any]:

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmlth.metrics import chosen_metrics, worth_a_column
 
 from .lengths import Length, ended_early, lengths, name_of
+from .lottery_spec import LotterySpec
 
 
 def columns(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
@@ -23,10 +24,10 @@ def one_line(entry: Dict[str, Any], cfg: Config) -> str:
             f'{metrics or "not evaluated"}')
 
 
-def table(rounds: Sequence[Dict[str, Any]], cfg: Config) -> str:
+def table(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> str:
     """The finished rounds as a table for the terminal."""
     names = headings(rounds, cfg)
-    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds, cfg))]
+    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds, cfg, spec))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
     lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
@@ -43,13 +44,14 @@ def headings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> Dict[str, str]:
     return {name: 'change' if name.endswith(' change') else name for name in names}
 
 
-def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, str]]:
+def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config,
+               spec: LotterySpec) -> List[Dict[str, str]]:
     """Per finished round: the sparsities, metrics with their change from dense, sizes, time.
 
     A round 0 that ended early is not the dense model: no change from it is given.
     """
     rows = []
-    for entry, length in zip(rounds, lengths(rounds, cfg)):
+    for entry, length in zip(rounds, lengths(rounds, spec.settings, cfg)):
         if entry['status'] != 'done':
             continue
         row = {'round': name_of(entry),

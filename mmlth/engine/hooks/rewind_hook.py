@@ -1,6 +1,6 @@
 """Save the rewind point."""
 from pathlib import Path
-from typing import Optional, Union
+from typing import Mapping, Optional, Union
 
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
@@ -13,6 +13,7 @@ from mmlth.registry import HOOKS
 
 from ..ranks import on_rank_0
 from ..reading import check_written
+from ..specs import RewindSpec
 
 
 @HOOKS.register_module()
@@ -50,27 +51,13 @@ class RewindHook(Hook):
     """
     priority = 'VERY_LOW'
 
-    def __init__(self, to: Union[str, int] = '0it', mode: str = 'weights',
+    def __init__(self, to: Union[str, int] = '0it',
+                 mode: Union[str, Mapping, type] = 'weights',
                  schedule: str = 'restart', length: Optional[str] = None,
                  random_state: bool = True, out: str = paths.REWIND):
-        if mode not in ('weights', 'lr', 'finetune'):
-            raise UserError(
-                f"RewindHook: mode must be 'weights', 'lr' or 'finetune', got {mode!r}")
-        if (mode == 'finetune') != (length is not None):
-            raise UserError(
-                "RewindHook: mode='finetune' needs a length such as '20%', other modes take none; "
-                f'got mode={mode!r}, length={length!r}')
-        if schedule not in ('restart', 'resume'):
-            raise UserError(
-                f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
-        rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
         self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
                           random_state=random_state)
-        self.to = to
-        self.mode = mode
-        self.schedule = schedule
-        self.length = length
-        self.random_state = random_state
+        self.spec = RewindSpec.parse(self.given)
         self.out = out
         self.iteration: Optional[int] = None
         self.by_epoch = False
@@ -78,11 +65,11 @@ class RewindHook(Hook):
     def before_train(self, runner) -> None:
         """Find the iteration; save at once if it is the initialisation."""
         per_epoch = len(runner.train_dataloader)
-        self.iteration = rewind_iteration(self.to, runner.max_iters, per_epoch)
+        self.iteration = rewind_iteration(self.spec.to, runner.max_iters, per_epoch)
         self.by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-        if self.schedule == 'resume' and self.by_epoch and self.iteration % per_epoch:
+        if self.spec.schedule == 'resume' and self.by_epoch and self.iteration % per_epoch:
             raise UserError(
-                f"RewindHook: to={self.to!r} is iteration {self.iteration}, inside an "
+                f"RewindHook: to={self.spec.to!r} is iteration {self.iteration}, inside an "
                 f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
                 "training only between epochs. Choose to='1ep' or the like, "
                 "schedule='restart', or an IterBasedTrainLoop.")
@@ -90,7 +77,7 @@ class RewindHook(Hook):
         if runner.iter > self.iteration and not path.exists():
             raise UserError(
                 f'RewindHook: the training resumes at iteration {runner.iter}, after the '
-                f'rewind point ({self.to!r}, iteration {self.iteration}), but there is no '
+                f'rewind point ({self.spec.to!r}, iteration {self.iteration}), but there is no '
                 f'{path}. Start the training anew.')
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
@@ -110,6 +97,11 @@ class RewindHook(Hook):
         """Save it again behind its validation: a metric may have moved a scheduler."""
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
+
+
+def rewind_hook(runner) -> Optional[RewindHook]:
+    """The training's RewindHook, if it has one."""
+    return next((hook for hook in runner.hooks if isinstance(hook, RewindHook)), None)
 
 
 @on_rank_0

@@ -1,7 +1,6 @@
 """Train a ticket."""
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
-import torch
 from mmengine.hooks import Hook
 
 from mmlth.core import Ticket
@@ -12,7 +11,6 @@ from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS, UPDATES, find
 from mmlth.transfer import Source, read_source, transfer
 
-from ..averages import rewound_average
 from ..checkpoints import checkpoint_entry, masks_of
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
@@ -20,6 +18,7 @@ from ..optimizer_check import check_built
 from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
+from ..start_weights import complete, rewound_average
 from ..updater import Updater
 from ..updates import MaskUpdate
 
@@ -190,13 +189,6 @@ def forget_checkpoints(message_hub) -> None:
     for key in list(message_hub.runtime_info):
         if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
             message_hub.pop_info(key)
-
-
-def complete(model: torch.nn.Module, ticket: Ticket) -> None:
-    """Give a new model what its ticket has beside the weights it was built with."""
-    late = set(ticket.meta.get('late_buffers') or ())
-    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
-    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
 def set_learning_rates(optimizer, meta: dict, source: str) -> None:
