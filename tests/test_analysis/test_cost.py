@@ -9,7 +9,6 @@ from mmlth.analysis.sections.cost import network_cost_sections, training_cost_se
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.core.flops import count_flops, sparse_flops
 from mmlth.engine.chain.state import read_json
 
 
