@@ -46,6 +46,8 @@ def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Tic
     if told is not None:
         meta.update(iterations=told['iterations'], learning_rates=told['learning_rates'],
                     dense=told)
+    if weights and start.given is not None:
+        meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)
     training.logger.info(
         f'Ticket of round {round} drawn: {masks.pruned(drawn.mask):,} of '

@@ -21,8 +21,6 @@ from ..taking import check_average
 from ..types import name_of
 from .lottery_spec import LotterySpec
 
-Notes = Dict[str, Optional[Dict[str, Any]]]     # 'dense' and 'rewind', of Given.note
-
 
 def check_given(cfg: Config, spec: LotterySpec) -> None:
     """Raise a UserError unless a lottery can start from the checkpoints that it is given.
@@ -116,12 +114,22 @@ def check_order(dense: Given, point: Given) -> None:
             f'seed {seeds[0]}: give a checkpoint of the same training')
 
 
-def note_given(spec: LotterySpec) -> Optional[Notes]:
-    """What ``lottery.json`` notes of the given checkpoints; None if there are none."""
+def note_given(spec: LotterySpec) -> Optional[Dict[str, Any]]:
+    """What ``lottery.json`` notes of the given checkpoints; None if there are none.
+
+    Returns:
+        dict: ``dense`` and ``rewind``, each a :meth:`~mmlth.engine.given.Given.note`; the latter is
+        None where no point was given.
+    """
     dense, point = spec.prune.given, spec.rewind.point
     if dense is None:
         return None
     return dict(dense=read_given(dense).note(), rewind=point and read_given(point).note())
+
+
+def seed_of_given(spec: LotterySpec) -> Optional[int]:
+    """The seed that a given dense model was trained with; None if there is none, or it is silent."""
+    return read_given(spec.prune.given).count('seed') if spec.prune.given is not None else None
 
 
 def check_same_files(notes: Optional[Mapping[str, Any]]) -> None:
