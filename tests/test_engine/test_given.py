@@ -139,12 +139,13 @@ def test_of_our_own_lottery_in_two_rounds(tmp_path):
     assert run.settings['to'] == '4it' and run.settings['dense'] == 'given'
 
 
-def test_with_a_transfer_and_with_a_control(tmp_path, plain):
-    """The dense model is given to compare with; the mask is another's, or none."""
+def test_with_a_transfer_a_control_and_an_update(tmp_path, plain):
+    """The mask is another's, or none, or comes while the trained weights go on."""
     run_lottery(config(tmp_path / 'one', plain / 'epoch_3.pth', rewind=dict(mode='lr')))
     source = tmp_path / 'one' / 'round_1' / paths.TICKET
     for name, prune in (('two', dict(transfer=dict(source=str(source), mapping='same'))),
-                        ('three', dict(control='dense'))):
+                        ('three', dict(control='dense')),
+                        ('four', dict(update=dict(type='gradual', interval=2)))):
         cfg = config(tmp_path / name, plain / 'epoch_3.pth', prune=prune, rewind=dict(mode='lr'))
         if 'transfer' in prune:
             for key in ('sparsity', 'rounds'):
@@ -152,10 +153,13 @@ def test_with_a_transfer_and_with_a_control(tmp_path, plain):
         run_lottery(cfg)
         verify(tmp_path / name)
     tickets = [Ticket.load(tmp_path / name / 'round_1' / paths.TICKET)
-               for name in ('one', 'two', 'three')]
+               for name in ('one', 'two', 'three', 'four')]
     assert tickets[1].digest() == tickets[0].digest()
     trained = checkpoint_file.load(plain / 'epoch_3.pth')['state_dict']
-    assert torch.equal(tickets[2].state['head.weight'], trained['head.weight'])
+    for ticket in tickets[2:]:
+        assert torch.equal(ticket.state['head.weight'], trained['head.weight'])
+    assert read_lottery(tmp_path / 'four' / paths.LOTTERY)['rounds'][1]['scope_sparsity'] == (
+        pytest.approx(0.8, abs=1e-2))
 
 
 @HOOKS.register_module(force=True)

@@ -128,8 +128,8 @@ def note_given(spec: LotterySpec) -> Optional[Dict[str, Any]]:
 
 
 def seed_of_given(spec: LotterySpec) -> Optional[int]:
-    """The seed that a given dense model was trained with; None if there is none, or it is silent."""
-    return read_given(spec.prune.given).count('seed') if spec.prune.given is not None else None
+    """The seed that a given dense model was trained with; None if none is given, or told."""
+    return None if spec.prune.given is None else read_given(spec.prune.given).count('seed')
 
 
 def check_same_files(notes: Optional[Mapping[str, Any]]) -> None:
