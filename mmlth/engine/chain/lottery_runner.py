@@ -35,10 +35,10 @@ from .ticket_latency import ticket_latency
 class LotteryRunner:
     """Find and train a lottery ticket; every round is an ordinary ``Runner``.
 
-    Round 0 trains the dense model, each later round the ticket drawn at the end of the
-    one before. A round has its own folder ``round_k`` in the work dir, which ends with
-    ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. A round that has trained another ticket than the one before it has drawn since
+    Round 0 trains the dense model, or evaluates one that is given; each later round trains the
+    ticket drawn at the end of the one before. A round has its own folder ``round_k`` in the work
+    dir, which ends with ``final.pth``; ``lottery.json`` says where the chain stands, and
+    ``resume`` goes on from there. A round that has trained another ticket than the one before it has drawn since
     is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
