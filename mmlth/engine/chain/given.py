@@ -71,7 +71,7 @@ def check_settings(spec: LotterySpec, dense: str) -> None:
             f'rewind point, which {dense}, the end of a training, does not have. Give a checkpoint '
             "that this training has saved early (RewindHook(point=...), --rewind), or set "
             "schedule='restart', which trains the whole schedule again")
-    if any(start.rewinds for start in _starts(spec)):
+    if any(start.rewinds and not start.initialises for start in _starts(spec)):
         raise UserError(
             f'the tickets are to start from the weights of the rewind point {spec.rewind.to!r}, '
             f'but {dense} is given, and nobody has saved that point of its training. Give an early '
