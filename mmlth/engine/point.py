@@ -47,10 +47,10 @@ def check_continues(point: Given, runner) -> None:
     per_epoch = len(runner.train_dataloader)
     if isinstance(runner.train_loop, EpochBasedTrainLoop) and iteration != epoch * per_epoch:
         raise UserError(
-            f"RewindHook(schedule='resume'): {point} is of iteration {iteration} in epoch {epoch}, "
-            f'but {epoch} epochs of this training are {epoch * per_epoch} iterations of '
-            f'{per_epoch} each: it was saved inside an epoch, or trained with another batch size, '
-            f'number of processes or data. {_RESTART}.')
+            f"RewindHook(schedule='resume'): {point} is of iteration {iteration}, epoch {epoch}, "
+            f'but here that epoch ends at iteration {epoch * per_epoch} ({per_epoch} in each): the '
+            'file was saved inside an epoch, or trained with another batch size, number of '
+            f'processes or data. {_RESTART}.')
     groups = [len(group['params']) for group in runner.optim_wrapper.optimizer.param_groups]
     found = [len(group['params']) for group in point.loaded['optimizer']['param_groups']]
     counts = len(runner.param_schedulers or []), len(_schedulers(point))

@@ -19,6 +19,7 @@ from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_settings
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.chain.table import table
+from mmlth.engine.given import read_given
 from mmlth.engine.verify import verify
 
 EMA = [dict(type='EMAHook', momentum=0.3)]
@@ -318,10 +319,22 @@ def test_dead_filters_are_told_and_no_ticket(tmp_path, plain, monkeypatch):
     assert 'backbone.0.weight (2 of 8)' in said[0] and len(said) == 1
 
 
+def test_an_address_is_noted_with_its_file(tmp_path, published, monkeypatch):
+    """mmengine's own loader has it in its cache; no network is needed."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    (tmp_path / 'hub/checkpoints').mkdir(parents=True)
+    shutil.copy(published, tmp_path / 'hub/checkpoints/published.pth')
+    address = 'https://example.invalid/published.pth'
+    check_settings(config(tmp_path / 'run', address, rewind=dict(mode='lr')))
+    note = read_given(address).note()
+    assert note == {**read_given(published).note(), 'file': address}
+    given.check_same_files(dict(dense=note, rewind=None))
+
+
 def test_another_batch_size_cannot_resume_the_schedule(tmp_path, plain):
     cfg = config(tmp_path, plain / 'epoch_3.pth', plain / 'epoch_1.pth',
                  rewind=dict(schedule='resume'))
     cfg.train_dataloader.batch_size = 8
-    with pytest.raises(UserError, match='iteration 4 in epoch 1, but 1 epochs of this training are '
-                       r"3 iterations.*schedule='restart'"):
+    with pytest.raises(UserError, match='iteration 4, epoch 1, but here that epoch ends at '
+                       r"iteration 3 \(3 in each\).*schedule='restart'"):
         run_lottery(cfg)
