@@ -7,6 +7,7 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.starts import label_of
+from mmlth.engine.updates import label_of as update_label
 
 DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
@@ -45,6 +46,8 @@ def method_label(settings: Mapping[str, Any]) -> str:
     if settings.get('control'):
         return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
     transfer, parts = settings.get('transfer'), []
+    if settings.get('update'):
+        parts.append(update_label(settings['update']))
     if transfer:
         parts.append(transfer.get('label') or source_label(transfer))
     if settings.get('allocation', 'global') != 'global':
