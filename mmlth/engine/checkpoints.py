@@ -15,3 +15,14 @@ def masks_of(entry: Mapping[str, Any]) -> masks.Mask:
     """The masks of such an entry."""
     return {name: masks.unpack(packed['bits'].cpu(), packed['shape'])
             for name, packed in entry['masks'].items()}
+
+
+def plain(value):
+    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

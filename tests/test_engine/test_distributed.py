@@ -58,8 +58,8 @@ from mmengine.dist import all_gather, all_gather_object
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmlth.engine.runners import bare_model, ema_copies
 from mmlth.core.mask import digest
+from mmlth.engine.runners import bare_model, ema_copies
 from test_distributed import WAYS
 from toy_ticket import ticket_config
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from mmlth.core import draw, select, transposed
 from mmlth.datasets import make_digits
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.example import example
 from mmlth.engine.latency import latency, to_text
 from mmlth.engine.preview import build_model

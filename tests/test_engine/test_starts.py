@@ -146,7 +146,7 @@ def test_what_is_no_start(mode, message):
 
 def test_a_class_and_files_that_name_one():
     assert isinstance(start_of(Signs), Signs)
-    assert kind_of('mmlth.signs') is kind_of(dict(type='signs')) is Signs
+    assert kind_of('mmlth.signs') is kind_of(dict(type='signs')) is kind_of(str(Signs)) is Signs
     assert kind_of('of_a_package_that_is_gone') is Start
 
 

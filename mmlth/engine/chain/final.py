@@ -15,7 +15,7 @@ from mmlth.core import mask as masks
 from mmlth.core import paths
 from mmlth.core.files import whole_file
 
-from ..checkpoints import checkpoint_entry
+from ..checkpoints import checkpoint_entry, plain
 from ..runners import bare_model, check_mask_aware
 
 
@@ -136,14 +136,3 @@ def save_final(runner: Runner, path, mask, given: Optional[Mapping[str, Any]] = 
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
                         mmlth={**checkpoint_entry(mask), **noted}), file)
-
-
-def plain(value):
-    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(v) for v in value]
-    if hasattr(value, 'tolist'):
-        return value.tolist()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

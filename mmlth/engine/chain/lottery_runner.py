@@ -14,6 +14,7 @@ from mmlth.registry import RUNNERS
 from mmlth.report.guard import Guard
 
 from ..amp import keep_amp
+from ..evaluation import evaluation_config
 from ..ranks import on_rank_0, say, together
 from . import report
 from .curves import CurvesHook
@@ -25,7 +26,7 @@ from .lottery_spec import LotterySpec
 from .opening import drop_stale, fix_seed, init_launcher, open_chain
 from .preflight import check_config
 from .round_runner import RoundRunner
-from .rounds import evaluation_config, round_config
+from .rounds import round_config
 from .state import LotteryState
 from .table import one_line
 from .ticket_latency import ticket_latency

@@ -7,6 +7,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
 
+from ..evaluation import drop_chain
 from ..hook_configs import arguments_of, drop_hooks, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from .lottery_spec import LotterySpec
@@ -104,17 +105,3 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
 def rewind_path(work_dir) -> Path:
     """The rewind point of a lottery."""
     return paths.round_dir(work_dir, 0) / paths.REWIND
-
-
-def evaluation_config(cfg: Config) -> Config:
-    """The config for an ordinary Runner that only evaluates."""
-    cfg = copy.deepcopy(cfg)
-    drop_chain(cfg)
-    drop_hooks(cfg, PruneHook, RewindHook, EarlyBirdHook, TicketHook)
-    return cfg
-
-
-def drop_chain(cfg: Config) -> None:
-    """Remove what is the LotteryRunner's alone."""
-    for key in ('runner_type', 'latency'):
-        cfg.pop(key, None)

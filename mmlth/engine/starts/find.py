@@ -62,9 +62,10 @@ def label_of(mode: Any) -> str:
 
 
 def registered(mode: Any) -> Optional[Type[Start]]:
-    """The class of that bare name that is known so far."""
+    """The class that is known so far under that bare name, or has it itself."""
     STARTS.import_from_location()
-    return STARTS.module_dict.get(bare_name(mode))
+    name, known = bare_name(mode), STARTS.module_dict
+    return known.get(name) or {kind.__name__: kind for kind in known.values()}.get(name)
 
 
 def bare_name(mode: Any) -> str:
