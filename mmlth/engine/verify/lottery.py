@@ -8,7 +8,7 @@ from torch import Tensor
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import paths
-from mmlth.core.costs import compute_sparsity
+from mmlth.core.flops import compute_sparsity
 
 from ..chain.state import read_json, read_lottery
 from .checkpoint import load_checkpoint, read_masks
