@@ -1,9 +1,13 @@
 """Child registries of mmengine with the scope ``mmlth``.
 
 A config that names ``mmlth.X`` makes mmengine import this module, and on the first
-look-up the locations below. Nothing else is imported here: mmengine swallows import
+look-up the locations below. Little else is imported here: mmengine swallows import
 errors of a registry module, so one hidden failure would look like an unknown type.
 """
+import inspect
+from functools import partial
+from typing import Any, Callable, Mapping, Union
+
 from mmlth import versions
 
 versions.check('mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpretrain')
@@ -17,6 +21,8 @@ from mmengine.registry import RUNNERS as MMENGINE_RUNNERS  # noqa: E402
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS  # noqa: E402
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
+
+from mmlth.core.errors import UserError  # noqa: E402
 
 HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope='mmlth', locations=['mmlth.engine'])
@@ -41,3 +47,44 @@ METRICS = Registry(
 VISUALIZERS = Registry(
     'visualizer', parent=MMENGINE_VISUALIZERS, scope='mmlth',
     locations=['mmlth.datasets.keypoints'])
+
+# Methods of ours, which no package of OpenMMLab has: roots of their own.
+STARTS = Registry('start', scope='mmlth', locations=['mmlth.engine.starts'])
+UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.updates'])
+ANALYSES = Registry('analysis', scope='mmlth', locations=['mmlth.analysis.sections'])
+
+
+def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
+    """The method that a setting names.
+
+    Args:
+        registry: Of its kind.
+        named: ``'name'``, ``'scope.name'``, ``'package.module.name'``; or
+            ``dict(type=..., **arguments)``, of which a class is built and a function gets a
+            partial; or the method itself.
+
+    Raises:
+        UserError: The name is unknown, or an argument is.
+    """
+    if isinstance(named, Mapping):
+        arguments = {key: value for key, value in named.items() if key not in ('type', '_scope_')}
+        kind = find(registry, named.get('type'))
+        try:
+            if isinstance(kind, type):
+                return kind(**arguments)
+            inspect.signature(kind).bind_partial(**arguments)
+        except TypeError as error:
+            raise UserError(f'{registry.name} {named.get("type")!r}: {error}') from None
+        return partial(kind, **arguments)
+    if callable(named):
+        return named
+    try:
+        found = registry.get(named)
+    except (RuntimeError, TypeError):
+        found = None
+    if found is None:
+        raise UserError(
+            f'unknown {registry.name} {named!r}, expected one of: '
+            f'{", ".join(sorted(registry.module_dict))}. One of your own is registered by a '
+            "module that custom_imports names, or is given as 'package.module.name'")
+    return found

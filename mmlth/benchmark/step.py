@@ -8,6 +8,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmlth.core import draw, select
+from mmlth.core.updates import drop_and_grow
 from mmlth.engine.masked_optim_wrapper import MaskedOptimWrapper
 
 from .memory import bench_memory, fill_gradients
@@ -16,6 +17,8 @@ from .table import row
 from .timing import interleaved, ratio
 
 GOAL = 0.7      # of the dense step: a ticket trains cheaper than the dense model
+NO_MORE = 1.05  # of the step under a static mask, for one that changes at times
+MOVED = 0.3     # of a layer's weights, in an update
 OPTIMIZERS = {
     'SGD': lambda params: torch.optim.SGD(params, lr=0.02, momentum=0.9, weight_decay=1e-4),
     'AdamW': lambda params: torch.optim.AdamW(params, lr=1e-4, weight_decay=0.05),
@@ -32,6 +35,7 @@ def bench_step(sparsity: float, repeats: int, quick: bool = False,
     for name, make in OPTIMIZERS.items():
         for clip_name, clip in CLIPS.items():
             rows += _compare(f'{name}{clip_name}', model, mask, make, clip, repeats, device)
+        rows += _compare_moving(name, model, mask, make, repeats, device)
     return rows + bench_memory(model, OPTIMIZERS, device)
 
 
@@ -54,6 +58,38 @@ def _compare(name, model, mask, make, clip, repeats, device) -> List[dict]:
         row('step', f'{name}: optimizer state, masked / dense', state['masked'],
             state['dense'], 'B', state['masked'] / state['dense']),
     ]
+
+
+def _compare_moving(name, model, mask, make, repeats, device) -> List[dict]:
+    """A mask that changes (RigL) against a static one: between its updates, and one itself."""
+    static, moving = (_wrapper(MaskedOptimWrapper, model, make, None) for _ in range(2))
+    for net, wrapper in (static, moving):
+        wrapper.bind(dict(net.named_parameters()), mask)
+    moving[1].before_step = lambda: False
+    update = _again(moving[0], _update(*moving))
+    steps = dict(static=_again(static[0], static[1].step), moving=_again(moving[0], moving[1].step))
+    interleaved(steps, 2, device)
+    times: Dict[str, List[float]] = dict(static=[], moving=[], update=[])
+    for _ in range(repeats):    # each step under a mask that was just changed
+        for kind, found in interleaved(dict(update=update, **steps), 1, device).items():
+            times[kind] += found
+    seconds = {kind: median(t) for kind, t in times.items()}
+    return [
+        row('step', f'{name}: mask that changes / static, between updates', seconds['moving'],
+            seconds['static'], 's', ratio(times['moving'], times['static']), at_most=NO_MORE),
+        row('step', f'{name}: update of the mask / static step', seconds['update'],
+            seconds['static'], 's', ratio(times['update'], times['static']))]
+
+
+def _update(model: nn.Module, wrapper: MaskedOptimWrapper) -> Callable:
+    """RigL's, with random gradients."""
+    params = {name: param.detach() for name, param in model.named_parameters()}
+
+    def update():
+        growth = {name: gradient.abs() for name, gradient in wrapper.binding.gradients().items()
+                  if gradient is not None}
+        wrapper.rebind(drop_and_grow(wrapper.mask, params, growth, MOVED))
+    return update
 
 
 def _wrapper(kind: type, model: nn.Module, make: Callable, clip: Optional[dict]

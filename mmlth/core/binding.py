@@ -76,7 +76,8 @@ class MaskBinding:
         # What the optimizer has of each: the parameter itself, or its survivors.
         self._held: Dict[str, Tensor] = {
             name: params[name] for name in self.names() if name in mask}
-        self._not_held = {name: keep for name, keep in mask.items() if name not in self._held}
+        self._not_held = {
+            name: keep.cpu() for name, keep in mask.items() if name not in self._held}
         self._groups: List[CompactGroup] = []
         self._hold(mask, mask)      # the state may be compact already
 
@@ -116,19 +117,20 @@ class MaskBinding:
             mask: For the same parameters as before.
 
         Raises:
-            UserError: Names or shapes are others, or the optimizer is Rprop.
+            UserError: Names or shapes are others, or weights grow and the optimizer is Rprop.
         """
         if mask.keys() != self._params.keys():
             raise UserError(f'the masks of a training keep their {len(self._params)} parameters, '
                             f'got {sorted(mask.keys() ^ self._params.keys())[0]!r} in only one '
                             'of the old and the new ones')
         check_fits(mask, self._params, 'the new mask')
-        check_growing(self._optimizer)
         earlier = self.mask
+        if any(bool((keep.cpu() & ~earlier[name]).any()) for name, keep in mask.items()):
+            check_growing(self._optimizer)
         self.scatter()      # hooks may have loaded dense weights
         apply(self._not_held, self._params)
         apply(mask, self._params)
-        self._not_held = {name: mask[name] for name in self._not_held}
+        self._not_held = {name: mask[name].cpu() for name in self._not_held}
         self._hold(mask, earlier)
         self.scatter()
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from .binding import MaskBinding
 from .errors import UserError
+from .optimizer_state import check_growing, initial_value
 
 Build = Callable[[List[nn.Parameter]], Optimizer]
 
@@ -43,6 +44,31 @@ def check_elementwise(name: str, build: Build, dense_steps: int = 0) -> Optional
     problems = [_try(name, build, shape, dense_steps) for shape in _SHAPES]
     # An optimizer of matrices alone refuses kernels.
     return None if None in problems else problems[0]
+
+
+def check_grown(name: str, build: Build) -> None:
+    """Let a toy weight have no gradient: is its state what that of a grown weight begins with?
+
+    Args:
+        name: The optimizer's, for messages.
+        build: Makes the optimizer of a list of parameters.
+
+    Raises:
+        UserError: It is not.
+    """
+    param = nn.Parameter(torch.zeros(_SHAPES[-1]))
+    param.grad = torch.zeros_like(param)
+    optimizer = _training(build([param]))
+    check_growing(optimizer)
+    optimizer.step()
+    for key, value in optimizer.state[param].items():
+        if isinstance(value, Tensor) and value.shape == param.shape:
+            expected = torch.full_like(value, initial_value(optimizer, key))
+            if not torch.equal(value, expected):
+                raise UserError(
+                    f'the optimizer {name} begins the state {key!r} of a weight with '
+                    f'{float(value.reshape(-1)[0]):.4g}; a weight that grows within a training '
+                    f'begins with {float(expected.reshape(-1)[0]):.4g}. {_ADVICE}')
 
 
 def _try(name: str, build: Build, shape: Sequence[int], dense_steps: int) -> Optional[str]:

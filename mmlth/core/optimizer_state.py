@@ -74,4 +74,4 @@ def check_growing(optimizer: Optimizer) -> None:
         raise UserError(
             'Rprop keeps a step size for every weight, which begins with the learning rate of '
             'its first step: a weight that grows within a training has none. With masks that '
-            'change use SGD, AdamW or another optimizer whose state begins with 0')
+            'grow use SGD, AdamW or another optimizer whose state begins with 0')

@@ -20,6 +20,7 @@ STALE = 'stale'                     # folder of what rounds have left of tickets
 STALE_ENTRY = 'round.json'          # there, what lottery.json said of the round
 EVALUATION = 'evaluation.json'      # of final.pth, by object size and by category
 FINAL = 'final.pth'                 # a finished round: weights, plain meta, masks
+FINAL_MASK = 'final_mask.safetensors'   # its masks, where they are not the ticket's any more
 
 
 def round_dir(work_dir, round_index: int) -> Path:

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .drawing.score import Scores
+from .drawing.selection import keep_highest
 from .mask import Mask
-from .drawing.selection import Scores, keep_highest
 
 
 def cubic_sparsity(final: float, progress: float) -> float:

@@ -1,4 +1,6 @@
 """The entry ``mmlth`` of a checkpoint: the masks that its weights were trained under."""
+from typing import Any, Mapping
+
 from mmlth.core import mask as masks
 
 
@@ -7,3 +9,20 @@ def checkpoint_entry(mask) -> dict:
     return dict(
         digest=masks.digest(mask),
         masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()})
+
+
+def masks_of(entry: Mapping[str, Any]) -> masks.Mask:
+    """The masks of such an entry."""
+    return {name: masks.unpack(packed['bits'].cpu(), packed['shape'])
+            for name, packed in entry['masks'].items()}
+
+
+def plain(value):
+    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    if hasattr(value, 'tolist'):
+        return value.tolist()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -1,11 +1,11 @@
 """Early-bird masks of a training: where they are, when it stops for one, how they agree."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence, Union
 
 from mmlth.core import early_bird, paths
 from mmlth.core.errors import UserError
-from mmlth.core.steps import rewind_iteration
 from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
+from mmlth.core.steps import rewind_iteration
 from mmlth.report import Figure, Series
 
 
@@ -19,6 +19,29 @@ def check_stop(stop: Mapping[str, Any]) -> None:
             'EarlyBirdHook: stop must be like dict(iou=0.95, patience=3), iou in (0, 1] '
             "and patience at least 1, with of='survivors' or of='pruned', or dict(at='25%'), "
             f'got {dict(stop)}')
+
+
+def stop_iteration(at: Union[str, int], rewind: Union[None, str, int], max_iters: int,
+                   per_epoch: int) -> int:
+    """The iteration that ``stop=dict(at=...)`` names, behind the rewind point.
+
+    Args:
+        at: What it says.
+        rewind: When the rewind point is taken, as RewindHook's ``to``; None if it is not.
+        max_iters: Of the training.
+        per_epoch: Iterations of an epoch.
+
+    Raises:
+        UserError: There is no such iteration, or the rewind point comes later.
+    """
+    end = rewind_iteration(at, max_iters, per_epoch, what='EarlyBirdHook: stop at')
+    first = 1 if rewind is None else max(1, rewind_iteration(rewind, max_iters, per_epoch))
+    if end < first:
+        raise UserError(
+            f'EarlyBirdHook: stop=dict(at={at!r}) ends the training after {end} iterations, '
+            + (f'before the rewind point, {rewind!r}' if end else 'before it begins')
+            + "; choose a later point (before the training, PruneHook(at='start') draws masks)")
+    return end
 
 
 def folder_of(runner) -> Path:

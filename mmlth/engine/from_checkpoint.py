@@ -1,24 +1,21 @@
 """A ticket from a checkpoint that is there already, the model zoo's too."""
-from collections import OrderedDict
 from pathlib import Path
 from typing import Optional
 
 from mmengine.config import Config
-from torch import nn
 
 from mmlth.core import Ticket, draw, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.layers import transposed
-from mmlth.transfer.formats import Content, unpack, unwrapped
 
 from .costs import count_costs, first_validation_batch
 from .example import example
-from .hook_configs import build_hook, find_hook
+from .hook_configs import build_hook
 from .hooks import PruneHook
-from .preview import build_model
-from .reading import read_checkpoint
+from .loading import load_weights
+from .model import build_model
 
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
@@ -45,17 +42,18 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    transfer = (find_hook(cfg, PruneHook) or {}).get('transfer')
+    transfer = (build_hook(cfg, PruneHook) or PruneHook()).spec.transfer
     if transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
-                        f'{transfer["source"]}: use tools/transfer_ticket.py')
+                        f'{transfer.source}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
+    prune = hook.spec
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
-    settings = dict(score=hook.score, allocation=hook.allocation, floor=hook.floor)
-    scope, frozen, notes = hook.scope, hook.frozen, {}
+    settings = dict(score=prune.score, allocation=prune.allocation, floor=prune.floor)
+    scope, frozen, notes = prune.scope, prune.frozen, {}
     if candidate is not None or given and sparsity is None:
         mask = given if candidate is None else Ticket.load(candidate).mask
         masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
@@ -63,10 +61,10 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
         if sparsity is None:
             if isinstance(hook.given['sparsity'], (list, tuple)):
                 raise UserError('the config has sparsities of several rounds, '
-                                f'{hook.sparsities[1:]}: say which one with --sparsity')
-            sparsity = hook.sparsities[-1]
+                                f'{list(prune.sparsities[1:])}: say which one with --sparsity')
+            sparsity = prune.sparsities[-1]
         weights = select(model, scope, frozen)
-        if hook.allocation == 'compute':
+        if prune.allocation == 'compute':
             batch = example(cfg, image) if image else first_validation_batch(cfg)
             costs = count_costs(model, batch)
             notes['costs'] = {name: costs[name] for name in weights}
@@ -84,31 +82,3 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     if extra:
         meta['extra_state'] = extra
     return Ticket.draw(mask, start, meta, source)
-
-
-def load_weights(address, model: nn.Module) -> Content:
-    """Load the trained weights of a checkpoint, which must be all of the model's, by its names.
-
-    Returns:
-        Content: The weights, and the mask if ``torch.nn.utils.prune`` has left one.
-
-    Raises:
-        UserError: It is not a checkpoint of this model.
-    """
-    weights, mask, origin, extra = unpack(read_checkpoint(address), address)
-    if not weights:
-        raise UserError(
-            f'{address} is a mask without weights: take it over with tools/transfer_ticket.py '
-            "--mapping same --mask-only, and train it with TicketHook")
-    own = states.unique(model)
-    names = unwrapped([*weights, *mask, *extra], model.state_dict())
-    state = OrderedDict((names[name], tensor) for name, tensor in weights.items())
-    state._metadata = getattr(weights, '_metadata', {})
-    renamed = states.renamed(model, state)
-    # A tensor that the model has under several names is in the ticket once.
-    shared = model.state_dict().keys() - own.keys()
-    states.load(model, {n: t for n, t in renamed.items() if n not in shared}, str(address))
-    states.set_extra_states(model, {names[name]: value for name, value in extra.items()})
-    ours = origin == "the checkpoint's masks"    # drawn anew, as every round draws
-    return Content(renamed, {} if ours else {
-        names[name]: keep for name, keep in mask.items() if names[name] not in shared})

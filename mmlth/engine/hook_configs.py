@@ -13,6 +13,8 @@ from .types import class_of_type
 
 # Default hooks of its Runner.
 _OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+# Arguments that a LotteryRunner sets, and a file's name.
+_PLACE = ('round', 'rewind', 'start', 'out')
 
 
 def class_of(cfg: Config, hook: Any) -> Optional[type]:
@@ -86,10 +88,11 @@ def drop_hooks(cfg: Config, *kinds: type) -> None:
 
 
 def arguments_of(kind: type) -> Dict[str, Any]:
-    """The arguments of a hook's class with their defaults, also those of the classes it is made of.
+    """The settings of a hook's class with their defaults, also those of the classes it is made of.
 
-    An ``__init__`` with ``**kwargs`` passes them on to the next class; a default of its own
-    stands before the next class's.
+    They are its arguments, less those that say where it stands in a chain of rounds and what its
+    files are called. An ``__init__`` with ``**kwargs`` passes them on to the next class; a
+    default of its own stands before the next class's.
     """
     found: Dict[str, Any] = {}
     for part in kind.__mro__:
@@ -97,7 +100,8 @@ def arguments_of(kind: type) -> Dict[str, Any]:
             continue
         arguments = list(inspect.signature(part.__init__).parameters.values())[1:]
         for argument in arguments:
-            if argument.kind not in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
+            if argument.kind not in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL) and (
+                    argument.name not in _PLACE):
                 found.setdefault(argument.name, argument.default)
         if not any(argument.kind == argument.VAR_KEYWORD for argument in arguments):
             break

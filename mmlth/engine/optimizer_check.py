@@ -11,16 +11,17 @@ from mmengine.registry import DefaultScope
 from torch import nn
 from torch.optim import Optimizer
 
-from mmlth.core.elementwise import Build, check_elementwise
+from mmlth.core.elementwise import Build, check_elementwise, check_grown
 from mmlth.core.random_state import kept_random_state
 
 
-def check_configured(cfg: Config, moved: bool) -> None:
+def check_configured(cfg: Config, moved: bool, grows: bool = False) -> None:
     """Try the config's optimizer, with its own arguments, on toy weights.
 
     Args:
         cfg: The config, whose ``optim_wrapper`` has one optimizer.
         moved: The ticket takes over the optimizer's state from the dense training.
+        grows: Weights grow within the training. Default: False.
 
     Raises:
         UserError: A ticket cannot be trained with it.
@@ -34,11 +35,15 @@ def check_configured(cfg: Config, moved: bool) -> None:
             return build_optim_wrapper(
                 nn.ParameterList(params), dict(optimizer=copy.deepcopy(optimizer))).optimizer
 
-    _check(getattr(kind, '__name__', str(kind)), build, moved)
+    _check(getattr(kind, '__name__', str(kind)), build, moved, grows)
 
 
-def check_built(optimizer: Optimizer) -> None:
+def check_built(optimizer: Optimizer, grows: bool = False) -> None:
     """Try an optimizer of the same class and defaults on toy weights.
+
+    Args:
+        optimizer: The optimizer.
+        grows: Weights grow within the training. Default: False.
 
     Raises:
         UserError: A ticket cannot be trained with it.
@@ -47,14 +52,16 @@ def check_built(optimizer: Optimizer) -> None:
     # Some keep counters among their defaults.
     known = inspect.signature(kind).parameters
     options = {key: value for key, value in optimizer.defaults.items() if key in known}
-    _check(kind.__name__, lambda params: kind(params, **options))
+    _check(kind.__name__, lambda params: kind(params, **options), False, grows)
 
 
-def _check(name: str, build: Build, moved: bool = False) -> None:
+def _check(name: str, build: Build, moved: bool, grows: bool) -> None:
     with kept_random_state():
         problem = check_elementwise(name, build)
         if moved and not problem:
             check_elementwise(name, build, dense_steps=2)
+        if grows and not problem:
+            check_grown(name, build)
     if problem:
         print_log(f'The optimizer {name} could not be tried on toy weights ({problem}). Make sure '
                   'that it updates each weight by itself: a ticket hands it the surviving '

@@ -1,30 +1,21 @@
 """What a config would prune, told from the model alone."""
-import copy
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
 from mmlth.core import available_groups, draw, prunable, select, transposed
 from mmlth.core import mask as masks
-from mmlth.core.costs import compute_sparsity
 from mmlth.core.errors import UserError
+from mmlth.core.flops import compute_sparsity
 
 from .costs import count_costs, uncalled
 from .example import example
 from .hook_configs import build_hook
 from .hooks import PruneHook
-
-
-def build_model(cfg: Config) -> nn.Module:
-    """The config's model, its weights not initialised: no data and no download."""
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
-    model_cfg = copy.deepcopy(cfg.model)
-    if cfg.get('data_preprocessor'):
-        model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor)
-    return MODELS.build(model_cfg)
+from .model import build_model
+from .specs import PruneSpec
 
 
 def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
@@ -45,16 +36,16 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
         last round; None for what the trained weights decide), and ``note`` (which layers
         count no multiply-adds, or why none does; None if all do).
     """
-    hook = build_hook(cfg, PruneHook) or PruneHook()
+    prune = (build_hook(cfg, PruneHook) or PruneHook()).spec
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
     costs, note = _costs(cfg, model, shape)
-    if hook.transfer is not None:
-        scope = mask = hook.transfer.read(model)[0].mask
+    if prune.transfer is not None:
+        scope = mask = prune.transfer.read(model)[0].mask
         pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
     else:
-        scope = select(model, hook.scope, hook.frozen)
-        pruned, compute = _expected(hook, scope, costs, transposed(model))
+        scope = select(model, prune.scope, prune.frozen)
+        pruned, compute = _expected(prune, scope, costs, transposed(model))
     weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
     groups = []
     for name, params in available_groups(model).items():
@@ -79,18 +70,18 @@ def _costs(cfg: Config, model: nn.Module, shape) -> Tuple[Dict[str, float], Opti
     return costs, f'Noise does not reach {", ".join(unreached)}' if unreached else None
 
 
-def _expected(hook: PruneHook, scope: Mapping[str, Tensor], costs: Mapping[str, float],
+def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str, float],
               transposed: FrozenSet[str]) -> Tuple[Optional[int], Optional[float]]:
     """How many weights go, and which share of their multiply-adds; None where it depends."""
-    sparsity = hook.sparsities[-1]
-    if hook.allocation == 'compute':
+    sparsity = prune.sparsities[-1]
+    if prune.allocation == 'compute':
         return None, sparsity
     pruned = round(sparsity * masks.size(scope))
-    if hook.allocation == 'global' or not costs:
+    if prune.allocation == 'global' or not costs:
         return pruned, None
     # Where the number of survivors of each layer is settled, those of any weights will do.
     mask = draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
-                      allocation=hook.allocation, floor=hook.floor, transposed=transposed)
+                allocation=prune.allocation, floor=prune.floor, transposed=transposed)
     return pruned, compute_sparsity(mask, costs)
 
 

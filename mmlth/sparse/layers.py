@@ -75,19 +75,6 @@ class SparseLinear(SparseLayer):
         return f'{self.in_features}, {self.out_features}, density={self.density:.3f}'
 
 
-class ChannelsLastPool(nn.Module):
-    """``nn.MaxPool2d`` by way of ``channels_last``, for which PyTorch has a faster loop."""
-
-    def __init__(self, pool: nn.MaxPool2d) -> None:
-        super().__init__()
-        self.pool = pool
-
-    def forward(self, input: Tensor) -> Tensor:
-        if input.dim() == 4:
-            input = input.contiguous(memory_format=torch.channels_last)
-        return self.pool(input).contiguous()
-
-
 def conv_geometry(conv: nn.Conv2d) -> Geometry:
     """Of a convolution whose padding is numbers or 'valid'."""
     padding = (0, 0) if conv.padding == 'valid' else tuple(conv.padding)

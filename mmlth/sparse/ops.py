@@ -23,6 +23,8 @@ def unavailable() -> Optional[str]:
     if reason is None:
         _shapes.impl('sparse_conv2d', _conv2d_shape)
         _shapes.impl('sparse_linear', _linear_shape)
+        _shapes.impl('roi_align', _align_shape)
+        _shapes.impl('max_pool2d', _pool_shape)
     return reason
 
 
@@ -44,3 +46,16 @@ def _conv2d_shape(input, values, offsets, starts, bias, weight, stride, padding,
 
 def _linear_shape(input, values, offsets, starts, bias, in_features, out_features, tile, block):
     return input.new_empty(*input.shape[:-1], out_features)
+
+
+def _align_shape(input, boxes, size, scale, samples, aligned):
+    return input.new_empty(boxes.shape[0], input.shape[1], *size)
+
+
+def _pool_shape(input, kernel, stride, padding, dilation, ceil):
+    size = []
+    for i in (0, 1):
+        room = input.shape[2 + i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1
+        count = (room + (stride[i] - 1 if ceil else 0)) // stride[i] + 1
+        size.append(count - (ceil and (count - 1) * stride[i] >= input.shape[2 + i] + padding[i]))
+    return input.new_empty(*input.shape[:2], *size)

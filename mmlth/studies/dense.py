@@ -12,14 +12,13 @@ from mmengine.dist import get_world_size, is_main_process
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import link, write_json
-from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook
 from mmlth.engine.chain.final import MetricsHook
-from mmlth.engine.chain.preflight import count_rounds
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.round_runner import RoundRunner
-from mmlth.engine.chain.rounds import evaluation_config, keep_exact
+from mmlth.engine.chain.rounds import keep_exact
 from mmlth.engine.chain.same_training import plain_config
 from mmlth.engine.chain.state import LotteryState, read_json
-from mmlth.engine.hook_configs import build_hook, find_hook
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.ranks import on_rank_0
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds
@@ -37,14 +36,6 @@ def dense_name(cfg: Config) -> str:
     """Equal for configs with the same dense training."""
     text = json.dumps(plain_config(dense_config(cfg)), sort_keys=True)
     return f'seed-{cfg.randomness.seed}_{hashlib.sha256(text.encode()).hexdigest()[:8]}'
-
-
-def is_shareable(cfg: Config) -> bool:
-    """Whether round 0 is an ordinary dense training, of which only the end matters."""
-    prune = build_hook(cfg, PruneHook)
-    drawn_at_end = prune.at == 'end' or prune.transfer is not None
-    # A transferred ticket may do without a dense training.
-    return find_hook(cfg, EarlyBirdHook) is None and prune.dense and drawn_at_end
 
 
 def find(root: Path, name: str, points: Iterable[str]) -> Path:
@@ -111,7 +102,7 @@ def finished(folder: Path) -> bool:
 
 
 @on_rank_0
-def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
+def adopt(folder: Path, work_dir: Path, cfg: Config, spec: LotterySpec) -> None:
     """Let a lottery go on behind a finished dense training, as its round 0.
 
     The files are hard links; the lottery is left as one that was interrupted at the end
@@ -121,18 +112,18 @@ def adopt(folder: Path, work_dir: Path, cfg: Config) -> None:
     first = paths.round_dir(work_dir, 0)
     if (work_dir / paths.LOTTERY).exists():
         return
-    for source, target in ((rewind_name(rewind_to(cfg)), paths.REWIND),
+    for source, target in ((rewind_name(rewind_to(spec)), paths.REWIND),
                            (paths.RESUME, paths.RESUME)):
         link(folder / source, first / target)
-    state, dense = LotteryState(work_dir, cfg, count_rounds(cfg)), read_json(folder / _STATE)
+    state, dense = LotteryState(work_dir, cfg, spec), read_json(folder / _STATE)
     state.rounds[0].update(status='running', metrics=dense['metrics'],
                            processes=dense.get('processes'), seconds=dense['seconds'])
     state.save()
 
 
-def rewind_to(cfg: Config) -> str:
+def rewind_to(spec: LotterySpec) -> str:
     """When the rewind point is taken."""
-    return str(build_hook(cfg, RewindHook).to)
+    return str(spec.rewind.to)
 
 
 def rewind_name(to: str) -> str:

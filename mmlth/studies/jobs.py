@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
-from mmlth.engine.chain.preflight import count_rounds
 from mmlth.engine.chain.state import read_lottery
 
 from . import dense
@@ -87,13 +86,13 @@ def trainings_left(run: Run, root: Path) -> float:
     if lottery.exists():
         rounds = read_lottery(lottery)['rounds']
         left = sum(entry['status'] != 'done' for entry in rounds)
-        return left - (rounds[0]['status'] != 'done' and dense.is_shareable(run.cfg))
-    return count_rounds(run.cfg) + (not dense.is_shareable(run.cfg))
+        return left - (rounds[0]['status'] != 'done' and run.spec.shares_dense)
+    return run.spec.rounds + (not run.spec.shares_dense)
 
 
 def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Optional[Job]:
     """The dense training that a run waits for; it is put before the run."""
-    if not dense.is_shareable(run.cfg) or (run_dir(root, run) / paths.LOTTERY).exists():
+    if not run.spec.shares_dense or (run_dir(root, run) / paths.LOTTERY).exists():
         return None
     folder = dense.find(root, run.dense, dense_points(study, run))
     if dense.finished(folder):

@@ -10,6 +10,7 @@ from mmengine.dist import barrier, init_dist, is_distributed
 
 from mmlth.core import paths
 from mmlth.engine.chain.lottery_runner import LotteryRunner
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import read_lottery
 
 from . import dense
@@ -25,8 +26,9 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
         if is_finished(root, run):      # by another study, while this process waited
             return
         cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
-        if dense.is_shareable(cfg):
-            dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg)
+        if run.spec.shares_dense:
+            dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg,
+                        LotterySpec.of(cfg))
         LotteryRunner(cfg).train()
 
 
@@ -44,9 +46,9 @@ def run_dense(study: Study, root: Path, name: str, launcher: str = 'none') -> No
 def dense_points(study: Study, run: Run) -> List[str]:
     """The rewind points of the dense training that ``run`` shares with others of its study."""
     shared = [other for other in study.all_runs
-              if other.dense == run.dense and dense.is_shareable(other.cfg)]
+              if other.dense == run.dense and other.spec.shares_dense]
     return sorted({point for other in shared
-                   for point in (dense.rewind_to(other.cfg), *other.rewind_points)})
+                   for point in (dense.rewind_to(other.spec), *other.rewind_points)})
 
 
 def is_finished(root: Path, run: Run) -> bool:

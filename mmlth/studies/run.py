@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.preflight import check_config, count_rounds
+from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.chain.state import LotteryState
 
 from .description import DESCRIPTION, write_description
@@ -71,10 +71,10 @@ def check(study: Study, root: Path) -> None:
     for run in study.all_runs:
         cfg = run.located(root)
         cfg.resume = True       # the files of its sources need not be there yet
-        check_config(cfg)
+        spec = check_config(cfg)
         folder = run_dir(root, run)
         if (folder / paths.LOTTERY).exists():
-            LotteryState(folder, cfg, count_rounds(cfg)).resume()
+            LotteryState(folder, cfg, spec).resume()
 
 
 def thread_limit(cores: int, nproc: int) -> int:

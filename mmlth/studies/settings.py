@@ -11,11 +11,8 @@ from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook, RewindHook
 from mmlth.engine.hook_configs import arguments_of, build_hook, find_hook
 
-# Settings by a short name: the arguments of these hooks, but for those that a LotteryRunner
-# sets. Any other setting is a dotted key of the config.
-_OWN = {'round', 'rewind', 'out'}
-_OWNER = {name: hook for hook in (PruneHook, RewindHook)
-          for name in arguments_of(hook) if name not in _OWN}
+# Settings by a short name: those of these hooks. Any other setting is a dotted key of the config.
+_OWNER = {name: hook for hook in (PruneHook, RewindHook) for name in arguments_of(hook)}
 _SOURCE = re.compile(r'\{([^{}]+)\}')
 
 

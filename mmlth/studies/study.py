@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional
 from mmengine.config import Config
 
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.lottery_spec import LotterySpec
 
 from .dense import dense_name
 from .settings import fill_sources
@@ -38,6 +39,11 @@ class Run:
     def dense(self) -> str:
         """The name of its dense training; the same for runs that begin with the same one."""
         return dense_name(self.cfg)
+
+    @cached_property
+    def spec(self) -> LotterySpec:
+        """What its hooks are set to; sources are the names of their runs."""
+        return LotterySpec.of(self.cfg)
 
     @property
     def seed(self) -> int:

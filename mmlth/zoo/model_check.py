@@ -19,7 +19,7 @@ from mmlth.core import select
 from mmlth.core import mask as masks
 from mmlth.engine import PruneHook, TicketHook
 from mmlth.engine.hook_configs import build_hook, class_of, find_hook
-from mmlth.engine.preview import build_model
+from mmlth.engine.model import build_model
 from mmlth.engine.runners import ema_copies
 
 from .light import Noise, amp_on_cpu, light_building, working_in
@@ -153,11 +153,12 @@ def bind(runner: Runner, cfg: Config) -> Dict[str, Tensor]:
 
 def check_mask(mask: Dict[str, Tensor], hook: PruneHook, model: nn.Module) -> None:
     """The ticket's mask must be what the PruneHook was to draw."""
-    in_scope, pruned = masks.size(mask), masks.pruned(mask)
-    _check(list(mask) == list(select(model, hook.scope, hook.frozen)),
+    in_scope, pruned, prune = masks.size(mask), masks.pruned(mask), hook.spec
+    sparsity = prune.sparsity_of(hook.round + 1)
+    _check(list(mask) == list(select(model, prune.scope, prune.frozen)),
            'the ticket has other weights than the scope')
-    _check(pruned == round(hook.sparsity * in_scope),
-           f'{pruned} of {in_scope} weights are pruned, not {hook.sparsity:.0%}')
+    _check(pruned == round(sparsity * in_scope),
+           f'{pruned} of {in_scope} weights are pruned, not {sparsity:.0%}')
     _check(not masks.emptied(mask), f'nothing survives of {masks.emptied(mask)}')
 
 

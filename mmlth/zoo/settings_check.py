@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook, RewindHook, TicketHook
-from mmlth.engine.chain.preflight import check_settings, count_rounds, wrappers_of
+from mmlth.engine.chain.preflight import check_settings, wrappers_of
 from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.config import load_config
 from mmlth.engine.hook_configs import find_hook
@@ -51,9 +51,8 @@ def expected_refusal(stock: Config) -> str:
 def derive_rounds(library: str, name: str, override: str, work_dir='work_dir') -> List[Config]:
     """The configs of all rounds, as a LotteryRunner derives them, with no file written."""
     cfg = load_config(f'{library}::{name}', override)
-    check_settings(cfg)
-    last = count_rounds(cfg)
-    return [round_config(cfg, work_dir, index, last, seed=0) for index in range(last + 1)]
+    spec = check_settings(cfg)
+    return [round_config(cfg, spec, work_dir, index, seed=0) for index in range(spec.rounds + 1)]
 
 
 def changes(stock: Config, cfg: Config, index: int) -> List[str]:

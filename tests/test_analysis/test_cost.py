@@ -1,46 +1,15 @@
-"""Cost: operations by hand, iterations of chains, what early-bird saved."""
+"""Cost: operations, iterations of chains, what early-bird saved."""
 import pytest
-import torch
 from evaluated import evaluations, precision, write_run
-from torch import nn
-from written import write_lottery
+from written import one, write_lottery
 
-from mmlth.core.flops import count_flops, sparse_flops
 from mmlth.analysis.found.runs import read_run
 from mmlth.analysis.measure.evaluate import Evaluations
-from mmlth.analysis.sections.cost import network_cost_section, training_cost_section
+from mmlth.analysis.sections.cost import network_cost_sections, training_cost_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 from mmlth.engine.chain.state import read_json
-
-
-class Network(nn.Module):
-    """A convolution that runs twice, a linear layer, attention."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(4, 4, 3, padding=1, groups=2)
-        self.linear = nn.Linear(4, 6)
-        self.norm = nn.BatchNorm2d(4)
-        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
-
-    def forward(self, x):
-        x = self.norm(self.conv(self.conv(x)))
-        x = self.linear(x.mean((2, 3)))[:, None]
-        return self.attention(x, x, x)[0]
-
-
-def test_operations_by_hand():
-    model = Network().train()       # no fused path
-    counts = count_flops(model, lambda: model(torch.zeros(3, 4, 5, 7)))
-    # Each output channel sees 2 input channels of 3 x 3; 3 images of 5 x 7 pixels; twice.
-    conv, linear = 2 * 2 * 3 * 5 * 7 * 4 * 2 * 9, 2 * 3 * 4 * 6
-    assert counts['layers'] == {'conv.weight': conv, 'linear.weight': linear}
-    assert counts['total'] > conv + linear + 2 * 3 * 6 * 18     # attention, its projections too
-    left = sparse_flops(counts, {'conv.weight': 0.75, 'linear.weight': 1.0, 'other': 1.0})
-    assert left == pytest.approx(counts['total'] - 0.75 * conv - linear)
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
 def test_a_chain_costs_all_its_rounds(tmp_path):
@@ -50,7 +19,7 @@ def test_a_chain_costs_all_its_rounds(tmp_path):
                       dense_iterations=iterations,
                       early_bird=dict(interval=5, stop=dict(iou=0.1, patience=1)))
     runs = [read_run(tmp_path / str(seed)) for seed in (0, 1)]
-    section = training_cost_section(runs)
+    section = one(training_cost_sections, runs)
     row, = section.rows
     assert row['iterations'] == (400 + 360) / 2 and row['images'] == 2 * 380
     assert row['dense_trainings'] == pytest.approx(3.8) and row['minutes'] == pytest.approx(4)
@@ -64,19 +33,19 @@ def test_images_count_all_processes(tmp_path):
     lottery = read_json(folder / paths.LOTTERY)
     lottery['rounds'][1]['processes'] = 4       # of round 0 none are noted
     write_json(folder / paths.LOTTERY, lottery)
-    row, = training_cost_section([read_run(folder)]).rows
+    row, = one(training_cost_sections, [read_run(folder)]).rows
     assert row['iterations'] == 200 and row['images'] == 2 * (100 + 4 * 100)
 
 
 def test_a_resumed_schedule_costs_what_it_trained(tmp_path):
     write_lottery(tmp_path / 'a', {}, {}, rewind=dict(to='30it', schedule='resume'))
-    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    row, = one(training_cost_sections, [read_run(tmp_path / 'a')]).rows
     assert row['iterations'] == 170 and row['saved_iterations'] == 0
 
 
 def test_a_mask_drawn_before_the_training_saves_no_early_bird(tmp_path):
     write_lottery(tmp_path / 'a', {}, {}, dense_iterations=0, score='snip')
-    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    row, = one(training_cost_sections, [read_run(tmp_path / 'a')]).rows
     assert row['iterations'] == 100 and row['saved_iterations'] == 0
 
 
@@ -85,7 +54,7 @@ def test_networks_dense_and_sparse(tmp_path):
     kinds = dict(bbox=precision(0.1))
     runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops,
                       layers=dict(a=(1000, 500), b=(3000, 3000)))]
-    section = network_cost_section(runs, evaluations(runs))
+    section = one(network_cost_sections, runs, evaluations(runs))
     row, = section.rows
     assert row['parameters'] == pytest.approx(0.008) and row['left'] == pytest.approx(0.0045)
     assert row['flops'] == pytest.approx(10) and row['flops_left'] == pytest.approx(5)
@@ -99,7 +68,7 @@ def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_pat
     runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops, layers=dict(a=(100, 50))),
             write_run(tmp_path / 'y', kinds, kinds, flops=flops, layers=dict(a=(100, 25)),
                       allocation='layerwise')]
-    section = network_cost_section(runs, evaluations(runs[:1]))
+    section = one(network_cost_sections, runs, evaluations(runs[:1]))
     assert {r['method']: r['flops_left'] for r in section.rows} == {
         'direct': pytest.approx(6), 'layerwise': pytest.approx(8)}
 
@@ -107,7 +76,7 @@ def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_pat
 def test_without_evaluations_there_are_sizes(tmp_path):
     runs = [read_run(write_lottery(tmp_path / 'x', {}, {}, layers=dict(a=(1000, 500))))]
     found = Evaluations(say=print)
-    section = network_cost_section(runs, found)
+    section = one(network_cost_sections, runs, found)
     assert section.rows[0]['flops'] is None and section.rows[0]['left']
     with pytest.raises(UserError, match='sparsity.json'):
-        network_cost_section([read_run(write_lottery(tmp_path / 'y', {}, {}))], found)
+        one(network_cost_sections, [read_run(write_lottery(tmp_path / 'y', {}, {}))], found)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from written import BOX, COCO, KEYPOINT, MAP, MASK, SEGM, lottery_cfg, write_lottery
+from written import COCO, KEYPOINT, MAP, MASK, lottery_cfg, write_lottery
 
 from mmlth.analysis.found.labels import class_names, data_label, method_label, model_label
 from mmlth.analysis.found.runs import find_runs, read_run
-from mmlth.analysis.found.trainings import read_settings, training_hash
+from mmlth.analysis.found.trainings import training_hash
 from mmlth.core.errors import UserError
-from mmlth.metrics import main_metrics, metric_of
+from mmlth.engine.chain.lottery_spec import settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,10 +139,14 @@ def test_data_behind_wrappers():
     (dict(control='random_mask', allocation='layerwise'), 'control: random mask'),
     (dict(score='snip'), 'snip score'),
     (dict(rewind=dict(mode='finetune', length='20%')), 'fine-tuning'),
+    (dict(update='set'), 'SET'),
+    (dict(score='random', allocation='erk', update=dict(type='rigl')), 'RigL, erk, random score'),
+    (dict(update=dict(type='gradual', end='50%')), 'gradual pruning'),
+    (dict(update=dict(type='not.installed.Here')), 'Here'),
     (dict(early_bird=dict(interval=5)), 'direct'),
     (dict(early_bird=dict(interval=5, stop=dict(iou=0.9, patience=1))), 'early-bird')])
 def test_methods(settings, label):
-    assert method_label(read_settings(lottery_cfg(**settings))) == label
+    assert method_label(settings_of(dict(config=lottery_cfg(**settings).to_dict()))) == label
 
 
 def test_the_source_of_a_transfer_is_named_by_its_own_lottery(tmp_path):
@@ -172,26 +176,6 @@ def test_the_same_training_whatever_the_ticket():
     assert base != training_hash(lottery_cfg(iters=50))
     assert base != training_hash(lottery_cfg(model=MASK))
     assert base != training_hash(lottery_cfg(data=COCO))
-
-
-def test_one_metric_per_task_in_percent():
-    names = ['coco/bbox_mAP_50', BOX, 'coco/keypoints_mAP', 'coco/segm_mAP_s', SEGM]
-    found = main_metrics(names)
-    assert [m.task for m in found] == ['detection', 'segmentation', 'keypoints']
-    assert [m.name for m in found] == [BOX, SEGM, 'coco/keypoints_mAP']
-    assert found[0].at_50 == 'coco/bbox_mAP_50' and found[0].axis == 'detection mAP (%)'
-    assert found[0].of({BOX: 0.295}) == pytest.approx(29.5)
-    assert metric_of('accuracy/top1').of({'accuracy/top1': 71.0}) == 71
-    assert metric_of('coco/AP').task == 'keypoints'
-
-
-def test_a_metric_that_says_nothing():
-    metric = metric_of(BOX)
-    assert [metric.of({BOX: v}) for v in (float('nan'), float('inf'), -1.0)] == [None] * 3
-    assert metric.of({}) is None and metric.of({BOX: 0.0}) == 0
-    # Of an unknown metric neither unit nor range is known.
-    assert metric_of('toy/AP').of({'toy/AP': -3.5}) == -3.5
-    assert [m.name for m in main_metrics(['x/a', 'x/b'])] == ['x/a', 'x/b']
 
 
 def test_an_untrained_or_cut_dense_model_is_no_dense_model(tmp_path):

@@ -6,6 +6,7 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.files import write_json, write_text
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import LotteryState
 
 FASTER = dict(type='FasterRCNN', backbone=dict(type='ResNet', depth=18),
@@ -52,7 +53,8 @@ def write_lottery(folder, dense, ticket, scope=0.8, network=0.7, rounds=1, dense
         config: Of :func:`lottery_cfg`.
     """
     folder, iters = Path(folder), config.get('iters', 100)
-    state = LotteryState(folder, lottery_cfg(rounds=rounds, **config), rounds)
+    cfg = lottery_cfg(rounds=rounds, **config)
+    state = LotteryState(folder, cfg, LotterySpec.of(cfg))
     for entry in state.rounds:
         index = entry['round']
         entry.update(
@@ -68,6 +70,12 @@ def write_lottery(folder, dense, ticket, scope=0.8, network=0.7, rounds=1, dense
     if layers:
         write_json(paths.round_dir(folder, rounds) / paths.SPARSITY, _report(layers))
     return folder
+
+
+def one(analysis, runs, evaluations=None):
+    """The only section of an analysis; most look at the runs alone."""
+    section, = analysis(runs, evaluations)
+    return section
 
 
 def write_curve(folder, rows):

@@ -164,7 +164,10 @@ def test_rprop_cannot_grow_weights():
     mask = {'0': torch.rand(6, 5) < 0.5}
     binding = MaskBinding(torch.optim.Rprop(model.values()), model, mask)
     with pytest.raises(UserError, match='Rprop keeps a step size for every weight'):
-        binding.rebind(mask)
+        binding.rebind({'0': ~mask['0']})
+    fewer = mask['0'] & (torch.rand(6, 5) < 0.5)
+    binding.rebind({'0': fewer})
+    assert torch.equal(binding.mask['0'], fewer)
 
 
 def test_what_is_dropped_and_grown_again_in_one_update_keeps_its_state():

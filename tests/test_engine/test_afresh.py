@@ -10,6 +10,7 @@ from torch import nn
 
 from mmlth.core.errors import UserError
 from mmlth.engine.afresh import check_afresh
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_settings
 from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.config import load_config
@@ -24,7 +25,7 @@ def fresh_model(name, tmp_path):
     cfg.default_hooks.prune.control = 'fresh_weights'
     check_settings(cfg)
     init_default_scope('mmdet')
-    model = build_model(round_config(cfg, tmp_path, 1, 1, 0))
+    model = build_model(round_config(cfg, LotterySpec.of(cfg), tmp_path, 1, 0))
     model.init_weights()
     return model.train()
 

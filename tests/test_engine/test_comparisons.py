@@ -9,6 +9,7 @@ from toy import lottery_config
 
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.lengths import Length, lengths
+from mmlth.engine.chain.lottery_spec import settings_of
 
 STOPPING = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delta=100.,
                 patience=1)
@@ -113,11 +114,13 @@ def test_iterations_are_counted_from_the_start_and_over_the_chain(tmp_path, rewi
     cfg.default_hooks.rewind.update(rewind)
     cfg.default_hooks.prune.update(prune)
     lottery, report = train(cfg, tmp_path)
-    assert lengths(lottery['rounds'], cfg) == [Length(*numbers) for numbers in expected]
+    assert lengths(lottery['rounds'], settings_of(lottery), cfg) == [
+        Length(*numbers) for numbers in expected]
     row = next(line for line in report.splitlines() if line.startswith('| 2 '))
     assert [cell.strip() for cell in row.split('|')][-5:-2] == list(map(str, expected[2]))
     longer = expected[2][1] / 12
     assert (f'round 2 {longer:.2f} times as long' in report) == (longer > 1)
     for entry in lottery['rounds']:     # as older versions wrote it
         entry.pop('rewind_iteration')
-    assert lengths(lottery['rounds'], cfg) == [Length(*numbers) for numbers in expected]
+    assert lengths(lottery['rounds'], settings_of(lottery), cfg) == [
+        Length(*numbers) for numbers in expected]

@@ -15,12 +15,13 @@ from mmlth.core.errors import UserError
 from mmlth.engine import (LotteryRunner, MaskedAmpOptimWrapper, MaskedOptimWrapper, PruneHook,
                           RewindHook)
 from mmlth.engine.chain.data_paths import data_paths
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_config
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
-from mmlth.engine.hook_configs import arguments_of, build_hook
+from mmlth.engine.evaluation import evaluation_config
+from mmlth.engine.hook_configs import arguments_of
 from mmlth.engine.preview import preview
-from mmlth.studies.dense import dense_name, is_shareable, rewind_to
+from mmlth.studies.dense import dense_name
 from mmlth.studies.settings import apply_setting, read_setting
 
 RECIPE = '''
@@ -90,10 +91,12 @@ def test_a_subclass_counts_with_its_own_defaults(tmp_path, prune, rewind):
 
 def test_settings_of_a_subclass(tmp_path):
     cfg = subclassed(tmp_path)
-    assert is_shareable(cfg) and rewind_to(cfg) == '4it'
+    spec = LotterySpec.of(cfg)
+    assert spec.shares_dense and spec.rewind.to == '4it' and spec.rounds == 2
+    assert spec.classes == {'TenthHook': 'PruneHook', 'LateStart': 'RewindHook'}
     assert read_setting(cfg, 'sparsity') == 0.9 and read_setting(cfg, 'mode') == 'weights'
     apply_setting(cfg, 'sparsity', 0.7)
-    assert build_hook(cfg, PruneHook).sparsities[-1] == 0.7
+    assert LotterySpec.of(cfg).prune.sparsities[-1] == 0.7
     assert preview(subclassed(tmp_path))['scope_sparsity'] == pytest.approx(0.9, abs=1e-3)
     assert arguments_of(TenthHook)['rounds'] == 2
     assert arguments_of(LateHook) == {**arguments_of(RewindHook), 'to': '4it'}

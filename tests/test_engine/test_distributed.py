@@ -13,7 +13,9 @@ from toy import ToyModel
 from toy_ticket import make_ticket
 
 from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
+from mmlth.core.mask import digest
 from mmlth.engine.chain.state import read_lottery
+from mmlth.engine.checkpoints import masks_of
 
 TESTS = Path(__file__).parents[1]
 
@@ -52,10 +54,11 @@ import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + '/test_engine']
 import torch
 from pathlib import Path
-from mmengine.dist import all_gather
+from mmengine.dist import all_gather, all_gather_object
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from mmlth.core.mask import digest
 from mmlth.engine.runners import bare_model, ema_copies
 from test_distributed import WAYS
 from toy_ticket import ticket_config
@@ -72,13 +75,16 @@ class WatchRanks(Hook):
                 assert not params[name][~keep].any(), (name, runner.iter)
             flat = torch.cat([p.detach().flatten() for p in params.values()])
             assert torch.equal(*all_gather(flat)), runner.iter
+        assert len(set(all_gather_object(digest(mask)))) == 1
         self.seen = runner.iter + 1
 
 torch.distributed.init_process_group('gloo')
 for name, change in WAYS.items():
     change.setdefault('model_wrapper_cfg', {})['device_ids'] = None
+    update = change.pop('update', None)
     cfg = ticket_config(Path(sys.argv[2]) / name, launcher='pytorch', iters=6, **change)
     cfg.custom_hooks[0] = dict(type='WatchRanks')     # for WatchZeros
+    cfg.default_hooks.ticket['update'] = update
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert next(h for h in runner.hooks if isinstance(h, WatchRanks)).seen == 6
@@ -94,6 +100,7 @@ class UnusedLayerModel(ToyModel):
         self.unused = nn.Conv2d(4, 4, 3)
 
 
+_OFTEN = dict(interval=1, end='6it')
 WAYS = dict(
     accumulation=dict(optim_wrapper=dict(accumulative_counts=4, clip_grad=dict(max_norm=0.5)),
                       custom_hooks=[dict(type='SyncBuffersHook')]),
@@ -102,7 +109,11 @@ WAYS = dict(
     unused=dict(model=dict(type='UnusedLayerModel'),
                 model_wrapper_cfg=dict(find_unused_parameters=True)),
     static_graph=dict(model_wrapper_cfg=dict(static_graph=True)),
-    bucket_view=dict(model_wrapper_cfg=dict(gradient_as_bucket_view=True)))
+    bucket_view=dict(model_wrapper_cfg=dict(gradient_as_bucket_view=True)),
+    set=dict(update=dict(type='set', **_OFTEN),
+             model_wrapper_cfg=dict(gradient_as_bucket_view=True)),
+    rigl=dict(update=dict(type='rigl', **_OFTEN), optim_wrapper=dict(accumulative_counts=2)),
+    gradual=dict(update=dict(type='gradual', sparsity=0.7, **_OFTEN)))
 
 
 # A process that ends while the group's threads run may be aborted.
@@ -156,7 +167,7 @@ def trained(tmp_path_factory):
             model = UnusedLayerModel()
             Ticket.draw(draw(select(model), 0.7), snapshot(model), {}, 'test').save(ticket)
         else:
-            make_ticket(ticket)
+            make_ticket(ticket, sparsity=0.0 if name == 'gradual' else 0.7)
     result = launch(_WAYS, folder)
     assert result.returncode == 0, result.stderr[-3000:]
     return folder
@@ -171,8 +182,10 @@ def test_zeros_in_every_file_of_two_ranks(trained, way):
         checkpoint = checkpoint_file.load(path)
         state, averaged = checkpoint['state_dict'], checkpoint.get('ema_state_dict', {})
         assert bool(averaged) == (way == 'ema')
-        assert set(checkpoint['mmlth']['masks']) == set(ticket.mask) <= set(state)
-        for name, keep in ticket.mask.items():
+        mask = masks_of(checkpoint['mmlth'])
+        assert set(mask) == set(ticket.mask) <= set(state)
+        assert (digest(mask) != digest(ticket.mask)) == ('update' in WAYS[way])
+        for name, keep in mask.items():
             assert not state[name][~keep].any()
             assert not averaged or not averaged[f'module.{name}'][~keep].any()
         assert not torch.equal(state['head.weight'], ticket.state['head.weight'])

@@ -24,6 +24,7 @@ from mmlth.core import mask as masks
 from mmlth.core import ticket as ticket_module
 from mmlth.core.errors import UserError
 from mmlth.engine.chain import report as chain_report
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import LotteryState, read_lottery
 from mmlth.engine.checkpoints import checkpoint_entry
 from mmlth.engine.verify import verify
@@ -31,7 +32,10 @@ from mmlth.engine.verify import verify
 COUNTS = dict(tickets=700, headers=600, lotteries=900, checkpoints=300)
 MEMORY = 300 * 2**20    # bytes beyond what is taken before the first file
 CONFIG = dict(model=dict(type='Toy', widths=[8, 16]), lr=0.1, load_from=None,
-              randomness=dict(seed=3), default_hooks=dict(prune=dict(sparsity=0.8)))
+              randomness=dict(seed=3), default_hooks=dict(
+                  prune=dict(type='mmlth.PruneHook', sparsity=0.8, rounds=2),
+                  rewind=dict(type='mmlth.RewindHook')))
+SPEC = LotterySpec.of(Config(CONFIG))
 
 # What somebody may write in place of any value in JSON.
 VALUES = [None, True, False, 0, -1, 1, 2, 3, 8, 1.5, -0.0, float('nan'), float('inf'), 2**31,
@@ -51,7 +55,7 @@ def make_ticket():
 
 
 def make_state(folder):
-    state = LotteryState(folder, Config(CONFIG), 2)
+    state = LotteryState(folder, Config(CONFIG), SPEC)
     for entry in state.rounds[:2]:
         r = entry['round']
         entry.update(status='done', scope_sparsity=0.5 * r, network_sparsity=0.4 * r,
@@ -241,7 +245,7 @@ def fuzz_lotteries(folder):
         else:
             state.path.write_text(json.dumps(mutate_json(value, rng)))
         refused += refused_by(state.path, lambda: check_lottery(state.path))
-        refused_by(folder, lambda: LotteryState(folder, Config(CONFIG), 2).resume())
+        refused_by(folder, lambda: LotteryState(folder, Config(CONFIG), SPEC).resume())
     return refused
 
 
@@ -257,7 +261,7 @@ def check_lottery(path):
     state = SimpleNamespace(rounds=make_state(path.parent).rounds)
     for own, old in zip(state.rounds, rounds):
         own.update({key: old[key] for key in own.keys() & old.keys()})
-    chain_report.summary(state.rounds, path.parent, Config(CONFIG))
+    chain_report.summary(state.rounds, path.parent, Config(CONFIG), SPEC)
 
 
 def fuzz_checkpoints(folder):
@@ -402,7 +406,7 @@ def test_what_is_wrong_with_a_lottery_file_is_said(tmp_path, change, message):
     change(value)
     state.path.write_text(json.dumps(value))
     with pytest.raises(UserError) as caught:
-        LotteryState(tmp_path, Config(CONFIG), 2).resume()
+        LotteryState(tmp_path, Config(CONFIG), SPEC).resume()
     assert f'{state.path} cannot be read' in str(caught.value)
     assert message in str(caught.value)
 
@@ -413,7 +417,7 @@ def test_a_lottery_file_of_an_older_version_and_an_undefined_metric(tmp_path):
     del state.rounds[0]['planned_iterations'], state.rounds[1]['seconds']
     state.rounds[2]['new'] = ['what a newer mmlth notes']
     state.save()
-    resumed = LotteryState(tmp_path, Config(CONFIG), 2)
+    resumed = LotteryState(tmp_path, Config(CONFIG), SPEC)
     resumed.resume()
     assert resumed.rounds[0]['planned_iterations'] == 0 and resumed.rounds[1]['seconds'] == 0.0
     assert resumed.rounds[1]['checkpoint'] == 'round_1/final.pth'
@@ -423,8 +427,8 @@ def test_another_number_of_rounds_names_the_setting(tmp_path):
     make_state(tmp_path).save()
     cfg = copy.deepcopy(CONFIG)
     cfg['default_hooks']['prune']['rounds'] = 3
-    with pytest.raises(UserError, match='default_hooks.prune.rounds was None, is 3'):
-        LotteryState(tmp_path, Config(cfg), 3).resume()
+    with pytest.raises(UserError, match='default_hooks.prune.rounds was 2, is 3'):
+        LotteryState(tmp_path, Config(cfg), LotterySpec.of(Config(cfg))).resume()
 
 
 if __name__ == '__main__':

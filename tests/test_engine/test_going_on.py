@@ -16,6 +16,7 @@ from toy import lottery_config, run_lottery
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.going_on import check_processes
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.same_training import differences, plain_config
 from mmlth.engine.chain.text import batches
 from mmlth.engine.verify import Violation, verify
@@ -156,7 +157,7 @@ def test_learning_rates_are_scaled_only_where_a_round_begins_anew(tmp_path):
         return check_processes(
             [dict(round=0, status='done', checkpoint='.', processes=4),
              dict(dict(round=1, status='waiting', checkpoint=None, processes=None), **entry)],
-            tmp_path, cfg, 2)
+            tmp_path, cfg, LotterySpec.of(cfg), 2)
 
     assert check() == [0]
     assert check(status='done', checkpoint='.', schedule='resume') == []

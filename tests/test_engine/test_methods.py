@@ -11,6 +11,7 @@ from toy import ToyModel, lottery_config, toy_config
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
 from mmlth.core.random_state import random_state
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.rounds import round_config
 
 
@@ -72,11 +73,11 @@ def test_finetuning_goes_on_with_the_last_rates(tmp_path, by_epoch, length, iter
 
 @pytest.mark.parametrize('change, message', [
     (dict(mode='finetune'), 'needs a length'),
-    (dict(length='20%'), 'other modes take none'),
+    (dict(length='20%'), "mode='weights' takes no length"),
     (dict(mode='finetune', length='2ep'), 'counted in max_iters'),
     (dict(mode='finetune', length='0%'), 'is nothing of 12'),
     (dict(mode='finetune', length='200%'), 'ends after'),
-    (dict(mode='sideways'), "'weights', 'lr' or 'finetune'"),
+    (dict(mode='sideways'), 'expected one of: finetune, lr, signs, weights'),
 ])
 def test_rewinding_mistakes(tmp_path, change, message):
     with pytest.raises(UserError, match=message):
@@ -129,11 +130,12 @@ def test_control_fresh_weights(tmp_path):
     cfg.model.backbone = dict(init_cfg=dict(type='Pretrained', checkpoint='w.pth'))
     cfg.model.neck = dict(init_cfg=dict(checkpoint='w.pth'))    # as MMDetection's PVT has it
     cfg.load_from = 'w.pth'
-    fresh = round_config(cfg, tmp_path / 'none', 2, 2, seed=3)
+    spec = LotterySpec.of(cfg)
+    fresh = round_config(cfg, spec, tmp_path / 'none', 2, seed=3)
     assert fresh.model.init_cfg == [dict(type='Normal')] and fresh.load_from is None
     assert fresh.model.backbone.init_cfg is fresh.model.neck.init_cfg is None
     assert not fresh.resume
-    assert round_config(cfg, tmp_path / 'none', 0, 2, seed=3).load_from == 'w.pth'
+    assert round_config(cfg, spec, tmp_path / 'none', 0, seed=3).load_from == 'w.pth'
 
 
 @pytest.mark.parametrize('control', ['random_mask', 'shuffled_mask'])

@@ -12,6 +12,7 @@ from mmlth.core import paths
 from mmlth.engine import LotteryRunner
 from mmlth.engine.chain import report as chain_report
 from mmlth.engine.chain.curves import POINTS, thinned
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 
@@ -97,7 +98,8 @@ def test_a_part_that_fails_costs_no_table(toy, monkeypatch, broken):
     state = read_lottery(toy / paths.LOTTERY)
     (toy / paths.REPORT).unlink()
     said = []
-    chain_report.write(toy, state['rounds'], lottery_config(toy, **TWENTY), Guard(said.append))
+    cfg = lottery_config(toy, **TWENTY)
+    chain_report.write(toy, state['rounds'], cfg, LotterySpec.of(cfg), Guard(said.append))
     assert any('no room' in text for text in said)
     assert 'Dense against ticket' in page(toy)
     assert ('id="section-curves"' in page(toy)) == (broken != 'curves_section')

@@ -10,6 +10,7 @@ from toy import ToyDataset, ToyModel, lottery_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.round_runner import RoundRunner
 from mmlth.engine.chain.rounds import round_config
 from mmlth.engine.from_checkpoint import draw_from_checkpoint
@@ -136,7 +137,8 @@ def test_resumed_as_if_never_stopped(finished, tmp_path, index, monkeypatch):
     for stop in (10, None):
         monkeypatch.setattr(Meddling, 'stop', stop)
         again = odd_config(tmp_path, schedule=schedule)
-        runner = RoundRunner.from_cfg(round_config(again, tmp_path, index, 1, 3))
+        spec = LotterySpec.of(again)
+        runner = RoundRunner.from_cfg(round_config(again, spec, tmp_path, index, 3))
         if stop:
             with pytest.raises(KeyboardInterrupt):
                 runner.train()
@@ -203,7 +205,8 @@ def test_what_cannot_be_read_ends_the_training_at_its_rewind_point(tmp_path):
 def test_a_resumed_checkpoint_runs_nothing(tmp_path):
     """mmengine would execute the config of an mmcv checkpoint."""
     RUNNERS.build(odd_config(tmp_path, val=False)).train()
-    cfg = round_config(odd_config(tmp_path, val=False), tmp_path, 0, 1, 3)
+    cfg = odd_config(tmp_path, val=False)
+    cfg = round_config(cfg, LotterySpec.of(cfg), tmp_path, 0, 3)
     checkpoint = checkpoint_file.load(tmp_path / 'round_0/iter_12.pth')
     checkpoint['meta']['config'] = f'import os\nos.mkdir({str(tmp_path / "made")!r})'
     save_checkpoint(checkpoint, str(tmp_path / 'hostile.pth'))

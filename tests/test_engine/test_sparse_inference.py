@@ -7,36 +7,53 @@ import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from real_configs import shrink
 from torch import nn
 
 from mmlth.core import draw, select, transposed
 from mmlth.datasets import make_digits
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.example import example
 from mmlth.engine.latency import latency, to_text
 from mmlth.engine.preview import build_model
-from mmlth.sparse import SparseConv2d, convert, ops, sparsify
+from mmlth.sparse import SparseConv2d, convert, measure, ops, sparsify
 
 pytestmark = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
 POSE = 'mmpose::body_2d_keypoint/'
-MODELS = [
-    ('configs/lth/faster_rcnn_r18_digits.py', (96, 128)),
-    ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', (96, 128)),
-    ('mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py', (128, 128)),
-    ('mmdet::yolox/yolox_tiny_8xb8-300e_coco.py', (128, 128)),
-    (POSE + 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py', (256, 192)),
-    (POSE + 'topdown_heatmap/coco/td-hm_mobilenetv2_8xb64-210e_coco-256x192.py', (256, 192))]
+HRNET = {f'model.backbone.extra.stage{stage}.num_channels': tuple(16 * 2**i for i in range(stage))
+         for stage in (2, 3, 4)}
+# One of each family of tests/test_zoo: config, network's input, what makes it small.
+MODELS = {
+    'two stages': ('configs/lth/faster_rcnn_r18_digits.py', (96, 128), {}),
+    'anchors': ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', (96, 128), {}),
+    'no anchors': ('mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py', (128, 128), {}),
+    'YOLO': ('mmdet::yolox/yolox_tiny_8xb8-300e_coco.py', (128, 128), {}),
+    'masks': ('mmdet::mask_rcnn/mask-rcnn_r18_fpn_8xb8-amp-lsj-200e_coco.py', (96, 128), {
+        'model.roi_head.bbox_head.fc_out_channels': 64,
+        'model.test_cfg.rpn.max_per_img': 50, 'model.test_cfg.rcnn.max_per_img': 10}),
+    'DETR': ('mmdet::detr/detr_r18_8xb2-500e_coco.py', (96, 128), {
+        'model.encoder.num_layers': 2, 'model.decoder.num_layers': 2}),
+    'top-down': (POSE + 'topdown_heatmap/coco/td-hm_mobilenetv2_8xb64-210e_coco-256x192.py',
+                 (256, 192), {}),
+    'top-down RTM': (POSE + 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py', (256, 192), {}),
+    'bottom-up': (POSE + 'dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py', (128, 128), {
+        **HRNET, 'model.head.in_channels': 16 + 32 + 64 + 128,
+        'model.backbone.extra.stage3.num_modules': 1,
+        'model.backbone.extra.stage4.num_modules': 1})}
+SIZES = {(512, 512): (128, 128), (128, 128): (32, 32)}
 
 
-def pruned(name, shape):
+def pruned(family, sparsity=0.8):
     """A model of random weights whose batch norms know its activations, and a batch."""
+    name, shape, options = MODELS[family]
     torch.manual_seed(0)
-    cfg = load_config(name)
+    cfg = load_config(name, cfg_options=options)
     keep_all(cfg.model)
+    shrink(cfg._cfg_dict, SIZES)
     model, batch = build_model(cfg), example(cfg, None, shape)
     weights = select(model)
-    mask = draw(weights, 0.8, allocation='layerwise', transposed=transposed(model))
+    mask = draw(weights, sparsity, allocation='layerwise', transposed=transposed(model))
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     with torch.no_grad():
         for key, weight in weights.items():
@@ -60,37 +77,45 @@ def keep_all(node):
 
 
 def predictions(model: BaseModel, batch):
-    """Scores, highest first, and what else the model says, in that order."""
+    """Scores, highest first, places in that order, and masks where there are some."""
     with torch.no_grad():
         found = model.test_step(copy.deepcopy(batch))[0].pred_instances
     if 'keypoints' in found:
-        return torch.as_tensor(found.keypoint_scores), torch.as_tensor(found.keypoints)
-    return found.scores, found.bboxes
+        return torch.as_tensor(found.keypoint_scores), torch.as_tensor(found.keypoints), None
+    return found.scores, found.bboxes, found.get('masks')
 
 
-@pytest.mark.parametrize('name, shape', MODELS, ids=lambda value: str(value).split('/')[-1][:20])
-def test_the_same_predictions(name, shape, monkeypatch):
+@pytest.mark.parametrize('sparsity', [0.8, 0.9])
+@pytest.mark.parametrize('family', MODELS)
+def test_the_same_predictions(family, sparsity, monkeypatch):
     monkeypatch.setattr(convert, 'GAIN', inf)
-    model, batch = pruned(name, shape)
-    scores, places = predictions(model, batch)
+    monkeypatch.setattr(measure, 'ROUNDS', (1, 1))
+    monkeypatch.setattr(measure, 'WHOLE_ROUNDS', (1, 1))
+    model, batch = pruned(family, sparsity)
+    scores, places, masks = predictions(model, batch)
     features = model.extract_feat(model.data_preprocessor(batch, False)['inputs'])
     report = sparsify(model, copy.deepcopy(batch))
     assert sum(isinstance(m, SparseConv2d) for m in model.modules()) >= 10
-    assert report.folded >= 10 or 'retinanet' in name or 'rcnn' in name
+    assert report.folded >= 10, report.folded
     for a, b in zip(features, model.extract_feat(
             model.data_preprocessor(batch, False)['inputs'])):
         assert (a - b).abs().max() <= 1e-4 * a.abs().max()
-    found_scores, found_places = predictions(model, batch)
+    found_scores, found_places, found_masks = predictions(model, batch)
     assert len(scores) > 0 and abs(len(scores) - len(found_scores)) <= len(scores) // 50
     # Nearly equal scores may change places, and an NMS at its threshold its mind.
     distance = torch.cdist(places.flatten(1).double(), found_places.flatten(1).double())
-    assert (distance.min(1).values < 0.1).float().mean() > 0.95
+    nearest = distance.min(1)
+    assert (nearest.values < 0.1).float().mean() > 0.95
     both = min(len(scores), len(found_scores))
     assert torch.allclose(scores[:both], found_scores[:both], atol=1e-3)
+    assert (masks is None) == (found_masks is None) == (family != 'masks')
+    if masks is not None:
+        same = (masks == found_masks[nearest.indices]).flatten(1).float().mean(1)
+        assert (same > 0.99).float().mean() > 0.9
 
 
 def test_latency_of_a_model(monkeypatch):
-    model, batch = pruned(*MODELS[0])
+    model, batch = pruned('two stages')
     before = {name: value.clone() for name, value in model.state_dict().items()}
     monkeypatch.delattr(nn.Module, 'compile', raising=False)    # as in PyTorch 2.0
     result = latency(model, batch, threads=1, repeats=2)
@@ -112,7 +137,7 @@ def test_the_evaluation_is_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(convert, 'GAIN', inf)
     name = 'configs/lth/faster_rcnn_r18_digits.py'
     digits = make_digits(tmp_path / 'digits', train=2, val=6)
-    model, _ = pruned(name, (96, 128))
+    model, _ = pruned('two stages')
     torch.save(model.state_dict(), tmp_path / 'weights.pth')
     metrics, kinds = [], []
     for hooks in ([], [dict(type='mmlth.SparseHook')]):
@@ -137,8 +162,8 @@ def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
     from mmpose.apis.inference import dataset_meta_from_config
     monkeypatch.setattr(convert, 'GAIN', inf)
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
-    name, shape = MODELS[2]
-    model, batch = pruned(name, shape)
+    name = MODELS['no anchors'][0]
+    model, batch = pruned('no anchors')
     load_config(name).dump(tmp_path / 'config.py')
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'weights.pth')
     inferencer = DetInferencer(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'),
@@ -149,8 +174,8 @@ def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
     assert any(isinstance(m, SparseConv2d) for m in inferencer.model.modules())
     assert np.allclose(found[:20], expected[:20], atol=1e-3)
 
-    model, batch = pruned(*MODELS[4])
-    model.cfg = load_config(MODELS[4][0])
+    model, batch = pruned('top-down RTM')
+    model.cfg = load_config(MODELS['top-down RTM'][0])
     model.dataset_meta = dataset_meta_from_config(model.cfg, 'test')
     expected = inference_topdown(model, image)[0].pred_instances
     sparsify(model, batch)

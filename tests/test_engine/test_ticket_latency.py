@@ -10,6 +10,7 @@ from toy import lottery_config, toy_config
 from mmlth.core import draw, paths, prunable
 from mmlth.datasets import make_digits
 from mmlth.engine.chain import lottery_runner, table
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.ticket_latency import ticket_latency
 from mmlth.engine.config import load_config
 from mmlth.engine.costs import first_validation_batch
@@ -48,7 +49,7 @@ def test_the_lottery_measures_once_unless_told_not_to(tmp_path, monkeypatch, ask
     assert calls == [tmp_path / 'round_1' / 'final.pth']
     rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
     assert [entry['latency'] for entry in rounds] == [None, FOUND]
-    assert '| 30.0     | 20.0      | 1.50x' in table.table(rounds, cfg)
+    assert '| 30.0     | 20.0      | 1.50x' in table.table(rounds, cfg, LotterySpec.of(cfg))
     assert 'filters, nor of' in (tmp_path / paths.REPORT).read_text()
 
 

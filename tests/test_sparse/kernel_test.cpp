@@ -130,6 +130,72 @@ double one(const mmlth::Kernels& kernels) {
     return error(c, weight);
 }
 
+// The largest difference of a max pooling; no memory beside the tensors'.
+double one_pool(const mmlth::Kernels& kernels) {
+    mmlth::Pool p{};
+    p.kernel_h = draw(1, 5), p.kernel_w = draw(1, 5);
+    p.stride_h = draw(1, 3), p.stride_w = draw(1, 3);
+    p.dilation_h = draw(1, 2), p.dilation_w = draw(1, 2);
+    p.pad_h = draw(0, p.kernel_h / 2), p.pad_w = draw(0, p.kernel_w / 2);
+    p.height = (p.kernel_h - 1) * p.dilation_h + draw(1, 9);
+    p.width = (p.kernel_w - 1) * p.dilation_w + draw(1, 70);
+    p.out_height = (p.height + 2 * p.pad_h - (p.kernel_h - 1) * p.dilation_h - 1) / p.stride_h + 1;
+    p.out_width = (p.width + 2 * p.pad_w - (p.kernel_w - 1) * p.dilation_w - 1) / p.stride_w + 1;
+    const std::vector<float> input = normal(p.height * p.width);
+    std::vector<float> output(p.out_height * p.out_width, NAN);
+    p.input = input.data();
+    p.output = output.data();
+    kernels.pool(p, 0);
+    double worst = 0;
+    for (int64_t y = 0; y < p.out_height; ++y)
+        for (int64_t x = 0; x < p.out_width; ++x) {
+            float most = -INFINITY;
+            for (int64_t h = 0; h < p.kernel_h; ++h)
+                for (int64_t w = 0; w < p.kernel_w; ++w) {
+                    const int64_t row = y * p.stride_h - p.pad_h + h * p.dilation_h;
+                    const int64_t column = x * p.stride_w - p.pad_w + w * p.dilation_w;
+                    if (row >= 0 && column >= 0 && row < p.height && column < p.width)
+                        most = std::fmax(most, input[row * p.width + column]);
+                }
+            worst = std::fmax(worst, std::fabs(output[y * p.out_width + x] - most));
+        }
+    return worst;
+}
+
+// Regions of a map whose pixels say x + 2 y: those inside say so at their bins' centres.
+double one_align(const mmlth::Kernels& kernels) {
+    mmlth::Align a{};
+    a.channels = draw(1, 20), a.height = draw(1, 30), a.width = draw(1, 30);
+    a.bins_h = draw(1, 8), a.bins_w = draw(1, 8);
+    a.samples = draw(0, 3), a.scale = 0.5f, a.aligned = true;
+    std::vector<float> input(a.channels * a.height * a.width), region(5, 0.f);
+    for (int64_t i = 0; i < static_cast<int64_t>(input.size()); ++i)
+        input[i] = i % a.width + 2 * (i / a.width % a.height);
+    const bool inside = a.height > 1 && a.width > 1 && draw(0, 1);
+    const auto edges = [&](int64_t size, float& from, float& to) {
+        std::uniform_real_distribution<float> any(inside ? 1 : -20, inside ? 2 * size - 1 : 90);
+        from = any(generator), to = any(generator);
+        if (from > to) std::swap(from, to);
+    };
+    edges(a.width, region[1], region[3]);
+    edges(a.height, region[2], region[4]);
+    std::vector<float> output(a.channels * a.bins_h * a.bins_w, NAN);
+    a.input = input.data();
+    a.regions = region.data();
+    a.output = output.data();
+    kernels.align(a, 0);
+    double worst = 0;
+    for (int64_t i = 0; i < static_cast<int64_t>(output.size()); ++i) {
+        const double across = (i % a.bins_w + .5) / a.bins_w;
+        const double down = (i / a.bins_w % a.bins_h + .5) / a.bins_h;
+        const double x = (region[1] + across * (region[3] - region[1])) * a.scale - .5;
+        const double y = (region[2] + down * (region[4] - region[2])) * a.scale - .5;
+        worst = std::fmax(worst, inside ? std::fabs(output[i] - (x + 2 * y)) / 100
+                                        : !(output[i] >= 0 && output[i] < 100));
+    }
+    return worst;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -138,7 +204,11 @@ int main(int count, char** arguments) {
         const mmlth::Kernels* kernels = mmlth::kernels(name);
         if (!kernels) continue;
         double worst = 0;
-        for (int i = 0; i < layers; ++i) worst = std::fmax(worst, one(*kernels));
+        for (int i = 0; i < layers; ++i) {
+            worst = std::fmax(worst, one(*kernels));
+            worst = std::fmax(worst, one_pool(*kernels));
+            worst = std::fmax(worst, one_align(*kernels));
+        }
         if (!(worst <= 1e-6)) {
             std::printf("%s: error %g\n", name, worst);
             return 1;

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from math import inf
 from pathlib import Path
+from time import sleep
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from mmlth.core.errors import UserError
 from mmlth.sparse import (SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops,
                           sparsify)
-from mmlth.sparse.layers import ChannelsLastPool
+from mmlth.sparse.others import FastMaxPool2d
 
 needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
 
@@ -106,13 +107,13 @@ def test_the_same_results(model, always):
 
 @needs_kernels
 @pytest.mark.parametrize('pool', [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(5, 1, 2, ceil_mode=True)])
-def test_pools_in_channels_last(always, pool):
+def test_max_pooling(always, pool):
     model = nn.Sequential(nn.Conv2d(3, 8, 1), pool, pool).eval()
     x = torch.randn(2, 3, 13, 17)
     with torch.no_grad():
         expected = model(x)
         report = sparsify(model, x)
-        assert report.pools == 1 and isinstance(model[1], ChannelsLastPool)
+        assert report.pools == 1 and isinstance(model[1], FastMaxPool2d)
         assert torch.equal(model(x), expected) and model(x).is_contiguous()
 
 
@@ -137,6 +138,33 @@ def test_what_is_slower_sparse_stays_dense(model, monkeypatch):
     assert {row.name for row in report.layers if row.why == 'dense is faster'} == {
         'conv', 'head', 'read_twice', 'linear'}
     assert 'dense is faster' in report.to_text()
+
+
+class Resentful(nn.Module):
+    """Its layer gains, it loses."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(64, 64, 3, padding=1)
+
+    def forward(self, x):
+        if isinstance(self.conv, SparseConv2d):
+            sleep(0.2)
+        return self.conv(x)
+
+
+@needs_kernels
+def test_a_whole_model_that_is_slower_sparse_stays_dense():
+    model, x = Resentful().eval(), torch.randn(1, 64, 60, 60)
+    conv = model.conv
+    with torch.no_grad():
+        conv.weight.mul_(torch.rand_like(conv.weight) < 0.05)
+    report = sparsify(model, x)
+    assert model.conv is conv
+    assert report.layers[0].sparse_ms < report.layers[0].dense_ms
+    assert report.layers[0].chosen == 'dense'
+    assert report.layers[0].why == 'the whole model is no faster'
+    assert report.sparse_ms > report.dense_ms and 'the whole model takes' in report.summary()
 
 
 def test_without_a_compiler_all_stays_dense(model, monkeypatch):

@@ -11,7 +11,7 @@ from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.hook_configs import find_hook
 from mmlth.engine.preview import build_model
 from mmlth.studies import load_study
-from mmlth.studies.dense import dense_name, is_shareable
+from mmlth.studies.dense import dense_name
 from mmlth.studies.one import dense_points
 
 STUDIES = Path(__file__).parents[2] / 'configs/lth/studies'
@@ -69,7 +69,7 @@ def test_studies_share_their_dense_trainings(twin):
     kept = {}
     for item in ITEMS:
         study = shipped(f'{item}{twin}')
-        for run in {run.dense: run for run in study.runs if is_shareable(run.cfg)}.values():
+        for run in {run.dense: run for run in study.runs if run.spec.shares_dense}.values():
             kept.setdefault(run.dense, set()).add(tuple(dense_points(study, run)))
     assert all(len(points) == 1 for points in kept.values()), kept
 

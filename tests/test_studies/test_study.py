@@ -7,7 +7,7 @@ from toy_study import write_base, write_study
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.errors import UserError
 from mmlth.studies import load_study
-from mmlth.studies.dense import dense_name, find, is_shareable
+from mmlth.studies.dense import dense_name, find
 from mmlth.studies.description import write_description
 from mmlth.studies.one import dense_points
 from mmlth.studies.results import summarise
@@ -126,8 +126,21 @@ def test_what_shares_a_dense_training(tmp_path):
     names = {dense_name(run.cfg) for run in runs.values() if 'lr' not in run.name}
     assert len(names) == 1      # sparsity, rewind point and score do not touch round 0
     assert len({dense_name(run.cfg) for run in runs.values()}) == 2
-    assert [is_shareable(run.cfg) for name, run in runs.items() if 'snip' in name] == [False]
+    assert [run.spec.shares_dense for name, run in runs.items() if 'snip' in name] == [False]
     assert dense_points(study, study.runs[0]) == ['0it', '4it']
+
+
+def test_an_axis_of_mask_updates(tmp_path):
+    """Gradual pruning begins with all weights, so that it shares the dense training."""
+    when = dict(interval=2, end='10it')
+    study = load(tmp_path, dict(a=dict(update=[
+        None, 'rigl', dict(type='gradual', **when), dict(type='set', **when)])))
+    assert len({run.name for run in study.runs}) == 4
+    assert len({dense_name(run.cfg) for run in study.runs}) == 1
+    kinds = [type(run.spec.prune.update).__name__ for run in study.runs]
+    assert sorted(kinds) == ['Gradual', 'NoneType', 'RigL', 'SET']
+    shares = {kind: run.spec.shares_dense for kind, run in zip(kinds, study.runs)}
+    assert shares == dict(NoneType=True, Gradual=True, RigL=False, SET=False)
 
 
 def test_a_dense_training_gets_no_further_rewind_points(tmp_path):

@@ -82,7 +82,8 @@ def test_every_config_is_a_lottery(config, tmp_path):
     cfg.train_dataloader.dataset = cfg.val_dataloader.dataset = dict()
     check_config(cfg)
     hook = HOOKS.build(cfg.default_hooks.prune)
-    assert hook.at == 'start' and hook.transfer.weights and hook.transfer.strict
+    prune = hook.spec
+    assert prune.at == 'start' and prune.transfer.weights and prune.transfer.strict
 
 
 def test_no_row_is_without_a_config():

@@ -3,7 +3,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from mmlth.metrics import Metric, main_metrics
+from mmlth.metrics import Metric, chosen_metrics, main_metrics
 
 from ..found.labels import DIRECT
 from ..found.run import Run
@@ -52,6 +52,12 @@ class Cell:
         found = [getattr(run.ticket.length, what) for run in self.runs]
         return None if None in found else sum(found) / len(found)
 
+    @property
+    def needed(self) -> Optional[float]:
+        """Iterations that a ticket costs, mean over seeds; None where one is not known."""
+        found = [run.needed for run in self.runs]
+        return None if None in found else sum(found) / len(found)
+
     def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
         found = {r.seed: metric.of(r.ticket.metrics, name) for r in self.runs}
@@ -81,7 +87,8 @@ class Group:
     @property
     def metrics(self) -> List[Metric]:
         """One per task."""
-        return main_metrics(m.name for run in self.runs for m in run.metrics)
+        chosen = dict.fromkeys(name for run in self.runs for name in chosen_metrics(run.cfg))
+        return main_metrics((m.name for run in self.runs for m in run.metrics), chosen)
 
     def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the dense model's metric; of dense trainings that ran to their end."""
@@ -98,9 +105,14 @@ class Group:
         return next((run.dense.planned_iterations for run in self.runs
                      if run.dense.planned_iterations), None)
 
+    def cost(self, cell: Cell) -> Optional[float]:
+        """What a ticket of the cell costs, in trainings of the dense model; None if unknown."""
+        dense, needed = self.dense_iterations, cell.needed
+        return needed / dense if dense and needed is not None else None
+
     def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
         """The cell's tickets against the dense model; None if either was not measured."""
-        return compare(self.dense(metric), cell.values(metric))
+        return compare(self.dense(metric), cell.values(metric), metric.greater)
 
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:

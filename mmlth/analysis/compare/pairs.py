@@ -146,9 +146,10 @@ def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:
 def _measure(comparison: MaskComparison, load: Callable[[Path], Mask]) -> bool:
     """Fill in what the pairs have in common; False if that is nothing."""
     for runs in comparison.pairs:
-        if any(run.ticket.ticket is None or not run.ticket.ticket.is_file() for run in runs):
+        files = [run.ticket.masks for run in runs]
+        if None in files:
             continue
-        a, b = (load(run.ticket.ticket) for run in runs)
+        a, b = map(load, files)
         names = shared_layers(a, b)
         if not names:
             continue

@@ -39,10 +39,11 @@ def paper_columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
 def same_as_paper(group: Group, metric: Metric) -> Optional[Dict[str, str]]:
     """``task``, ``dataset`` and ``backbone`` as the paper's rows have them.
 
-    None if the paper has no such model on such data.
+    None if the paper has no such model on such data, or the metric is not what it measured.
     """
     model, _, backbone = group.model.rpartition(' ')
-    if backbone not in _BACKBONES or metric.task not in _MODELS.get((model, group.data), ()):
+    if backbone not in _BACKBONES or not metric.at_50 or (
+            metric.task not in _MODELS.get((model, group.data), ())):
         return None
     cfg = group.runs[0].cfg
     if group.data == 'VOC':

@@ -9,6 +9,7 @@ from scipy import stats
 
 BySeed = Dict[Hashable, float]
 _CONFIDENCE = 0.95
+_Test = Tuple[Optional[Tuple[float, float]], Optional[float]]      # interval, p
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Comparison:
         interval: Its confidence interval at 95 %. None where no test is possible: one
             seed, or no spread at all.
         p: Two-sided p value of the hypothesis that there is no difference. None likewise.
-        winning: The paper's rule: the ticket's mean is not below the dense mean by more than
+        worse: Whether the interval lies wholly on the side where the ticket is worse.
+        winning: The paper's rule: the ticket's mean is not worse than the dense mean by more than
             one standard deviation of the dense model. None with fewer than two seeds of either.
     """
     dense: Spread
@@ -45,6 +47,7 @@ class Comparison:
     std: Optional[float]
     interval: Optional[Tuple[float, float]]
     p: Optional[float]
+    worse: bool
     winning: Optional[bool]
 
 
@@ -54,7 +57,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
-def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
+def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Comparison]:
     """Compare by seed (the paper, 4.3: within one standard deviation of the dense model).
 
     Seeds that both have are paired, for their trainings begin alike; with fewer than two of them,
@@ -63,6 +66,7 @@ def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
     Args:
         dense: Seed -> value.
         ticket: Seed -> value.
+        greater: Whether more is better. Default: True.
 
     Returns:
         None if one of them is empty.
@@ -71,8 +75,9 @@ def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
         return None
     first, second = spread(dense.values()), spread(ticket.values())
     shared = [seed for seed in ticket if seed in dense]
+    better = 1 if greater else -1
     winning = None if first.std is None or second.std is None else (
-        second.mean >= first.mean - first.std)
+        better * second.mean >= better * first.mean - first.std)
     paired = len(shared) > 1 or len(shared) == len(ticket)
     if paired:
         deltas = spread([ticket[seed] - dense[seed] for seed in shared])
@@ -82,10 +87,11 @@ def compare(dense: BySeed, ticket: BySeed) -> Optional[Comparison]:
         n, difference = min(first.n, second.n), second.mean - first.mean
         std = None if winning is None else float(np.hypot(first.std, second.std))
         interval, p = _welch(list(dense.values()), list(ticket.values()))
-    return Comparison(first, second, paired, n, difference, std, interval, p, winning)
+    return Comparison(first, second, paired, n, difference, std, interval, p,
+                      interval is not None and max(better * end for end in interval) < 0, winning)
 
 
-def _paired(dense: Sequence[float], ticket: Sequence[float]):
+def _paired(dense: Sequence[float], ticket: Sequence[float]) -> _Test:
     """Interval and p value of the paired t test."""
     deltas = np.subtract(ticket, dense)
     if len(deltas) < 2 or _constant(deltas, [*dense, *ticket]):
@@ -93,7 +99,7 @@ def _paired(dense: Sequence[float], ticket: Sequence[float]):
     return _result(stats.ttest_rel, ticket, dense)
 
 
-def _welch(dense: Sequence[float], ticket: Sequence[float]):
+def _welch(dense: Sequence[float], ticket: Sequence[float]) -> _Test:
     """Interval and p value of Welch's t test."""
     if min(len(dense), len(ticket)) < 2 or (
             _constant(dense, dense) and _constant(ticket, ticket)):
@@ -101,7 +107,7 @@ def _welch(dense: Sequence[float], ticket: Sequence[float]):
     return _result(stats.ttest_ind, ticket, dense, equal_var=False)
 
 
-def _result(function: Callable, *values, **options):
+def _result(function: Callable, *values: Sequence[float], **options: bool) -> _Test:
     with warnings.catch_warnings():
         # Of a sample without spread; it is no trouble as long as the other one has some.
         warnings.filterwarnings('ignore', 'Precision loss', RuntimeWarning)

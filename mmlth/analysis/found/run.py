@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
-from mmlth.metrics import Metric, main_metrics
+from mmlth.metrics import Metric, chosen_metrics, main_metrics
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Round:
         length: Its iterations, those of its weights from their start, those of its chain.
         ended_by: The hook that ended it early, in words; None if it ran to its end.
         found_early: Whether that was done with the mask of an early-bird ticket.
+        given: Of a dense model that was trained elsewhere, its checkpoint; else None.
         processes: That trained at once, by a launcher; None if an older version noted none.
         seconds: Wall time.
         checkpoint_bytes: Size of the checkpoint; None if unknown.
@@ -51,6 +52,7 @@ class Round:
     length: Length
     ended_by: Optional[str]
     found_early: bool
+    given: Optional[str]
     processes: Optional[int]
     seconds: float
     checkpoint_bytes: Optional[int]
@@ -59,7 +61,15 @@ class Round:
     @property
     def trained_fully(self) -> bool:
         """Whether it ran as long as its schedule says: only then is round 0 the dense model."""
-        return 0 < self.iterations >= self.planned_iterations
+        return self.given is not None or 0 < self.iterations >= self.planned_iterations
+
+    @property
+    def masks(self) -> Optional[Path]:
+        """The file of the masks that it has ended with; None if there is none."""
+        if self.ticket is None:
+            return None
+        moved = self.ticket.with_name(paths.FINAL_MASK)
+        return next((path for path in (moved, self.ticket) if path.is_file()), None)
 
 
 @dataclass
@@ -115,8 +125,25 @@ class Run:
 
     @property
     def metrics(self) -> List[Metric]:
-        """The main metric of each task that it was evaluated on."""
-        return main_metrics(name for r in self.rounds for name in r.metrics)
+        """The main metric of each task that it was evaluated on; ``save_best`` says which."""
+        return main_metrics((name for r in self.rounds for name in r.metrics),
+                            chosen_metrics(self.cfg))
+
+    @property
+    def drawn_at_start(self) -> bool:
+        """Whether its mask was drawn before any training, as its settings or its folder say."""
+        at = self.settings['at']
+        return at == 'start' or at is None and (self.dense.folder / paths.START_MASK).is_file()
+
+    @property
+    def needed(self) -> Optional[int]:
+        """Iterations that its ticket costs.
+
+        Of all rounds; but of its weights alone, from their initialisation on, if its mask was
+        drawn before any training: then the dense model is trained only to be compared with.
+        """
+        length = self.ticket.length
+        return length.from_start if self.drawn_at_start else length.chain
 
     @property
     def own_settings(self) -> Dict[str, Any]:

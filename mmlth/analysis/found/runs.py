@@ -1,19 +1,18 @@
 """Find finished lotteries and read them."""
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
-
-from mmengine.config import Config
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.lengths import (Length, ended_by, ended_by_early_bird, ended_early, lengths,
-                                  rewound_to)
+from mmlth.engine.chain.lengths import (Length, ended_by, ended_by_early_bird, ended_early,
+                                        lengths, rewound_to)
+from mmlth.engine.chain.lottery_spec import settings_of
 from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label
 from .run import Round, Run
-from .trainings import read_config, read_settings, training_hash
+from .trainings import given_settings, read_config, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 
@@ -25,7 +24,7 @@ class Found:
     left_out: Dict[str, str]
 
 
-def find_runs(work_dirs: Sequence) -> Found:
+def find_runs(work_dirs: Sequence[Union[str, Path]]) -> Found:
     """Read lotteries and studies.
 
     Args:
@@ -49,7 +48,7 @@ def find_runs(work_dirs: Sequence) -> Found:
     return found
 
 
-def read_run(folder) -> Run:
+def read_run(folder: Union[str, Path]) -> Run:
     """One finished lottery.
 
     Raises:
@@ -80,7 +79,7 @@ def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[st
     found.left_out[run.name] = f'the same lottery as {same.name}, which counts once'
 
 
-def _lotteries(work_dir: Path):
+def _lotteries(work_dir: Path) -> List[Tuple[Path, Optional[str]]]:
     """Pairs of a lottery's folder and its study's name."""
     if (work_dir / paths.LOTTERY).is_file():
         return [(work_dir, None)]
@@ -107,7 +106,7 @@ def _study_folders(path: Path) -> List[Path]:
                         'with tools/study.py') from None
 
 
-def _read(folder: Path, study: Optional[str]):
+def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
     """The run, or why it is left out."""
     if study and not (folder / paths.LOTTERY).is_file():
         return 'not begun'
@@ -115,20 +114,22 @@ def _read(folder: Path, study: Optional[str]):
     waiting = [e['round'] for e in lottery['rounds'] if e['status'] != 'done']
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
-    cfg = read_config(lottery)
-    settings = read_settings(cfg)
+    cfg, settings = read_config(lottery), settings_of(lottery)
+    told, given = (settings, lottery.get('hooks') or {}), lottery['rounds'][0].get('given')
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
-        settings=settings, training=training_hash(cfg),
-        rounds=[_round(folder, entry, length, cfg) for entry, length in zip(
-            lottery['rounds'], lengths(lottery['rounds'], cfg))],
-        cfg=cfg, rewound_to=rewound_to(lottery['rounds'], cfg), study=study)
+        settings={**settings, **given_settings(given)},
+        training=training_hash(cfg) + (given['dense']['sha256'][:12] if given else ''),
+        rounds=[_round(folder, entry, length, *told) for entry, length in zip(
+            lottery['rounds'], lengths(lottery['rounds'], settings, cfg))],
+        cfg=cfg, rewound_to=rewound_to(lottery['rounds'], settings, cfg), study=study)
 
 
-def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) -> Round:
+def _round(folder: Path, entry: Mapping[str, Any], length: Length, settings: Mapping[str, Any],
+           classes: Mapping[str, str]) -> Round:
     ticket = entry.get('ticket')
     return Round(
         index=entry['round'], folder=paths.round_dir(folder, entry['round']),
@@ -138,7 +139,8 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, cfg: Config) 
         compute_sparsity=entry.get('compute_sparsity'), latency=entry.get('latency'),
         iterations=entry.get('iterations', 0),
         planned_iterations=entry.get('planned_iterations', 0), length=length,
-        ended_by=ended_by(entry, cfg) if ended_early(entry) else None,
-        found_early=ended_by_early_bird(entry, cfg), processes=entry.get('processes'),
-        seconds=entry.get('seconds', 0.0), checkpoint_bytes=entry.get('checkpoint_bytes'),
-        ticket_bytes=entry.get('ticket_bytes'))
+        ended_by=ended_by(entry, settings, classes) if ended_early(entry) else None,
+        found_early=ended_by_early_bird(entry, settings, classes),
+        given=(entry.get('given') or {}).get('dense', {}).get('file'),
+        processes=entry.get('processes'), seconds=entry.get('seconds', 0.0),
+        checkpoint_bytes=entry.get('checkpoint_bytes'), ticket_bytes=entry.get('ticket_bytes'))

@@ -1,19 +1,17 @@
-"""What a lottery was set to: its hooks' arguments, and all that decides its dense training."""
+"""The training that a lottery was made with, as its files tell."""
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping
+from pathlib import PurePath
+from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
 
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from mmlth.engine.chain.same_training import plain_config
-from mmlth.engine.hook_configs import arguments_of
 
 from .labels import class_names
 
-# Arguments that a LotteryRunner sets, and a file's name: no settings of an experiment.
-_NOT_SETTINGS = {'round', 'rewind', 'out'}
-_OURS = {kind.__name__: kind for kind in (EarlyBirdHook, PruneHook, RewindHook, TicketHook)}
+_OURS = {kind.__name__ for kind in (EarlyBirdHook, PruneHook, RewindHook, TicketHook)}
 # Hooks that only look on.
 _BYSTANDERS = {'logger', 'checkpoint', 'timer', 'visualization', 'runtime_info', 'badcase',
                'random_state'}
@@ -24,29 +22,29 @@ _TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_s
 def read_config(lottery: Mapping[str, Any]) -> Config:
     """The config in a ``lottery.json``: classes by their bare names, our hooks' subclasses as ours.
 
-    Nothing is imported for it: the packages that the lottery was trained with may not be here. What
-    our hooks made of their arguments is the file's ``spec``; older ones have none.
+    Nothing is imported for it: the packages that the lottery was trained with may not be here.
     """
-    config, spec = class_names(lottery['config']), dict(lottery.get('spec') or {})
-    spec.update(spec.get('early_bird') or {})
+    config, classes = class_names(lottery['config']), lottery.get('hooks') or {}
     for hook in _hooks(config):
         name = _bare(hook['type'])
-        name = (lottery.get('hooks') or {}).get(name, name)
-        if name in _OURS:
-            known = arguments_of(_OURS[name])
-            hook.update({k: v for k, v in spec.items() if k in known}, type=f'mmlth.{name}')
+        if classes.get(name, name) in _OURS:
+            hook['type'] = f'mmlth.{classes.get(name, name)}'
     return Config(config)
 
 
-def read_settings(cfg: Config) -> Dict[str, Any]:
-    """The settings of a lottery's hooks, as :class:`Run` has them; ``cfg`` as it was read."""
-    hooks = {_bare(hook['type']): hook for hook in _hooks(cfg)}
-    settings: Dict[str, Any] = {}
-    for kind in (PruneHook, RewindHook):
-        settings.update(_arguments(kind, hooks.get(kind.__name__, {})))
-    early_bird = hooks.get(EarlyBirdHook.__name__)
-    settings['early_bird'] = early_bird and _arguments(EarlyBirdHook, early_bird)
-    return settings
+def given_settings(given: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """What stands for the files that a lottery was given: which they are is no setting.
+
+    Args:
+        given: Of its round 0 in ``lottery.json``; None if it was given none.
+    """
+    if not given:
+        return {}
+    point, found = given.get('rewind'), dict(dense='given', point=None)
+    if point:
+        iteration = point['iterations']
+        found['to'] = PurePath(point['file']).name if iteration is None else f'{iteration}it'
+    return found
 
 
 def training_hash(cfg: Config) -> str:
@@ -69,7 +67,8 @@ def training_settings(cfg: Config) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for key, value in {**{key: config.get(key) for key in _TRAINING}, **kept}.items():
         found.update(_flat(value, key))
-    return found
+    given = [hook['dense'] for hook in ours if isinstance(hook.get('dense'), str)]
+    return {**found, 'dense': PurePath(given[0]).name} if given else found
 
 
 def _hooks(config: Mapping[str, Any]) -> List[Any]:
@@ -89,11 +88,3 @@ def _flat(value: Any, key: str) -> Dict[str, Any]:
         return {key: _bare(value) if key.endswith('.type') else value}
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return {k: v for name, inner in items for k, v in _flat(inner, f'{key}.{name}').items()}
-
-
-def _arguments(hook: type, given: Mapping[str, Any]) -> Dict[str, Any]:
-    """A hook's arguments, those not given with their defaults."""
-    values = {key: given.get(key, default) for key, default in arguments_of(hook).items()
-              if key not in _NOT_SETTINGS}
-    return {key: value.to_dict() if hasattr(value, 'to_dict') else value
-            for key, value in values.items()}

@@ -2,7 +2,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.config import Config
@@ -57,7 +57,7 @@ class Evaluations:
         evaluations = cls(say, spare)
         for run in runs:
             for part in {r.index: r for r in (run.dense, run.ticket)}.values():
-                if part.iterations or part.index:       # a dense model may be untrained
+                if part.length.own != 0 or part.index:      # a dense model may be untrained
                     evaluations.add(run, part)
         return evaluations
 
@@ -86,7 +86,8 @@ class Evaluations:
         for metric in main_metrics(part.metrics):
             noted = metric.of(part.metrics)
             found = [100 * precision[kind]['AP'] for kind, task in TASKS.items()
-                     if task == metric.task and (precision.get(kind) or {}).get('AP') is not None]
+                     if metric.at_50 and task == metric.task
+                     and (precision.get(kind) or {}).get('AP') is not None]
             if noted is not None and found and abs(found[0] - noted) > _ALIKE:
                 self.doubts[run.name] = (
                     f'round {part.index} has {metric.axis} {found[0]:.1f}, its training noted '
@@ -132,7 +133,7 @@ class Evaluations:
                 self._say(str(error))
 
 
-def evaluate(cfg: Config, checkpoint) -> Evaluation:
+def evaluate(cfg: Config, checkpoint: Union[str, Path]) -> Evaluation:
     """Evaluate a checkpoint; see :class:`Evaluations` for what comes back.
 
     Raises:
@@ -147,7 +148,7 @@ def evaluate(cfg: Config, checkpoint) -> Evaluation:
         left_out={**guard.skipped, **guard.failed})
 
 
-def read(folder) -> Optional[Evaluation]:
+def read(folder: Union[str, Path]) -> Optional[Evaluation]:
     """What was kept in a round's folder; None if there is nothing of this version."""
     path = Path(folder) / paths.EVALUATION
     try:
@@ -157,7 +158,7 @@ def read(folder) -> Optional[Evaluation]:
         return None
 
 
-def read_config(folder) -> Config:
+def read_config(folder: Union[str, Path]) -> Config:
     """The config that the Runner of a round has written into its folder.
 
     ``lottery.json`` has it too, but with lists for tuples, which some transforms refuse. The
@@ -169,7 +170,7 @@ def read_config(folder) -> Config:
     return read_dump(files[-1])
 
 
-def weights_digest(checkpoint) -> str:
+def weights_digest(checkpoint: Union[str, Path]) -> str:
     """SHA-256 of the names and values of a checkpoint's weights."""
     try:
         state = checkpoint_file.load(checkpoint)['state_dict']

@@ -8,8 +8,7 @@ from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from ..hook_configs import build_hook
-from ..hooks import RewindHook
+from .lottery_spec import LotterySpec
 
 
 def is_done(work_dir: Path, entry: Mapping[str, Any]) -> bool:
@@ -31,13 +30,14 @@ def check_files(cfg: Config, folder: Path, index: int) -> None:
 
 
 def check_processes(rounds: List[Mapping[str, Any]], work_dir: Path, cfg: Config,
-                    processes: int) -> List[int]:
+                    spec: LotterySpec, processes: int) -> List[int]:
     """The rounds that another number of processes has trained, with another effective batch.
 
     Args:
         rounds: Of the chain, as it stands.
         work_dir: The chain's.
         cfg: The chain's.
+        spec: What its hooks are set to.
         processes: Of this start.
 
     Raises:
@@ -52,8 +52,7 @@ def check_processes(rounds: List[Mapping[str, Any]], work_dir: Path, cfg: Config
              if entry['processes'] not in (None, processes)}
     if not other or not left:
         return []
-    rewind = build_hook(cfg, RewindHook)
-    goes_on = begun[0] or rewind.schedule == 'resume' and rewind.mode != 'finetune'
+    goes_on = begun[0] or spec.rewind.resumes
     if not (cfg.get('auto_scale_lr') or {}).get('enable') or goes_on:
         index, before = next(iter(other.items()))
         batch = (cfg.get('train_dataloader') or {}).get('batch_size')

@@ -1,26 +1,24 @@
 """How long the rounds of a lottery were trained, and which ended before their schedule."""
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Dict, List, Mapping, Optional, Sequence
-
-from mmengine.config import Config
 
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
 
-from ..hook_configs import build_hook, class_of, find_hook
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..specs import start_kinds
 
-# Settings of a RewindHook under which a ticket goes on from its trained weights.
-_GOES_ON = ('lr', 'finetune')
+_EARLY_BIRD = 'EarlyBirdHook'
 
 
 @dataclass(frozen=True)
 class Length:
-    """Iterations of a round; None where the rewind point's iteration is not known.
+    """Iterations of a round; None where those of the rewind point or a given model are not known.
 
     Args:
         own: That the round itself has trained. One that resumes the schedule at the rewind
-            point has not trained those before it.
+            point has not trained those before it. Of a given dense model, those of its training
+            elsewhere, where its checkpoint tells.
         from_start: Of its weights since their initialisation: up to the rewind point and from
             there, or through all rounds where they are not rewound.
         chain: Of all rounds that lead to it, itself included: what it costs.
@@ -30,42 +28,39 @@ class Length:
     chain: Optional[int]
 
 
-def lengths(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> List[Length]:
+def lengths(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
+            cfg: Mapping[str, Any]) -> List[Length]:
     """How long each round was trained.
 
     Args:
         rounds: Of a ``lottery.json``, finished.
+        settings: The lottery's, :func:`~mmlth.engine.chain.lottery_spec.settings_of`.
         cfg: The lottery's config.
     """
-    prune, rewind = (build_hook(cfg, kind) or kind() for kind in (PruneHook, RewindHook))
-    point, mode, control = rewound_to(rounds, cfg), rewind.mode, prune.given['control']
-    resumes = rewind.schedule == 'resume' and mode != 'finetune'
+    point, start = rewound_to(rounds, settings, cfg), 0
     found: List[Length] = []
     for entry in rounds:
-        index, own = entry['round'], entry.get('iterations', 0)
-        afresh = control == 'fresh_weights' and index == len(rounds) - 1
-        if index == 0 or afresh:
-            start: Optional[int] = 0
-        elif mode in _GOES_ON or control == 'dense':
-            start = found[-1].from_start
-        else:
-            start = point
-        if index > 0 and resumes and not afresh:
-            own = None if point is None else max(0, own - point)
+        index, own = entry['round'], iterations_of(entry)
+        if index > 0:
+            kinds = start_kinds(settings['mode'], settings['control'], index, len(rounds) - 1)
+            start = kinds[-1].trained_before(point, found[-1].from_start)
+            if settings['schedule'] == 'resume' and all(kind.resumes for kind in kinds):
+                own = None if point is None else max(0, own - point)
         found.append(Length(own, _sum(start, own), _sum(found[-1].chain if found else 0, own)))
     return found
 
 
-def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int]:
+def rewound_to(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
+               cfg: Mapping[str, Any]) -> Optional[int]:
     """The iteration of the rewind point.
 
     None where an older version has not noted it and it is a number of epochs in an
     iteration-based training: how many iterations such an epoch has is not in the work dir.
     """
     noted = rounds[0].get('rewind_iteration')
-    if noted is not None:
+    if noted is not None or rounds[0].get('given'):
         return noted
-    to = str((build_hook(cfg, RewindHook) or RewindHook()).to).strip()
+    to = str(settings['to']).strip()
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     total = rounds[0].get('planned_iterations', 0)
     if to.endswith('ep') and not epochs:
@@ -76,30 +71,50 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], cfg: Config) -> Optional[int
         return None
 
 
+def iterations_of(entry: Mapping[str, Any]) -> Optional[int]:
+    """How long a round was trained, elsewhere too; None of a given model that does not tell."""
+    return entry['given']['dense']['iterations'] if entry.get('given') else (
+        entry.get('iterations', 0))
+
+
+def is_trained(entry: Mapping[str, Any]) -> bool:
+    """Whether a round has a trained model: a round 0 may have drawn a mask alone."""
+    return iterations_of(entry) != 0
+
+
 def ended_early(entry: Mapping[str, Any]) -> bool:
     """Whether a round was trained, but not as long as its schedule says."""
     return 0 < entry.get('iterations', 0) < entry.get('planned_iterations', 0)
 
 
-def ended_by(entry: Mapping[str, Any], cfg: Config) -> str:
+def ended_by(entry: Mapping[str, Any], settings: Mapping[str, Any],
+             classes: Mapping[str, str]) -> str:
     """What has ended a round early, in words: a hook's class, as far as it is known."""
-    return entry.get('ended_by') or (
-        'EarlyBirdHook' if ended_by_early_bird(entry, cfg) else 'a hook that was not noted')
+    found = ended_by_early_bird(entry, settings, classes)
+    return entry.get('ended_by') or (_EARLY_BIRD if found else 'a hook that was not noted')
 
 
-def ended_by_early_bird(entry: Mapping[str, Any], cfg: Config) -> bool:
-    """Whether a round was ended with the mask of an early-bird ticket."""
-    hook = build_hook(cfg, EarlyBirdHook)
-    if not ended_early(entry) or hook is None or not hook.stop:
-        return False
-    name = class_of(cfg, find_hook(cfg, EarlyBirdHook)).__name__
+def ended_by_early_bird(entry: Mapping[str, Any], settings: Mapping[str, Any],
+                        classes: Mapping[str, str]) -> bool:
+    """Whether a round was ended with the mask of an early-bird ticket.
+
+    Args:
+        entry: Of the round.
+        settings: The lottery's.
+        classes: Of its hooks that are subclasses of ours: the name -> ours.
+    """
+    stop, name = (settings['early_bird'] or {}).get('stop'), entry.get('ended_by')
     # Older versions noted none; there it is the hook that was told to.
-    return entry.get('ended_by') in (None, name)
+    return bool(stop) and ended_early(entry) and (
+        name is None or classes.get(name, name) == _EARLY_BIRD)
 
 
 def name_of(entry: Dict[str, Any]) -> str:
     """What a round is called where rounds are compared: its number, and if it is dense."""
-    words = [] if entry['round'] else ['dense' if entry.get('iterations') else 'not trained']
+    given = entry.get('given')
+    words = [] if entry['round'] else (
+        ['given', PurePath(given['dense']['file']).name] if given else
+        ['dense' if is_trained(entry) else 'not trained'])
     words += ['ended early'] if ended_early(entry) else []
     return f'{entry["round"]} ({", ".join(words)})' if words else str(entry['round'])
 

@@ -1,5 +1,4 @@
 """What can be found wrong before anything is built or written."""
-import copy
 import os
 from pathlib import Path
 from typing import List
@@ -10,18 +9,17 @@ from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS, DefaultScope
 from torch.nn.parallel import DistributedDataParallel
 
 from mmlth.core.errors import UserError
-from mmlth.core.steps import rewind_iteration
 
-from ..afresh import check_afresh
 from ..hook_configs import build_hook
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook
+from ..hooks import PruneHook
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_configured
-from ..preview import build_model
 from ..types import class_of_type, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
-from .rounds import shorten
+from .given import check_given
+from .lottery_spec import LotterySpec
+from .rounds import place_in_chain
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
            '(tools/train.py --amp sets it)')
@@ -33,38 +31,27 @@ _REFUSED = dict(
     ColossalAIOptimWrapper='ColossalAI partitions the weights, which masks do not follow')
 
 
-def check_config(cfg: Config) -> None:
-    """Raise a UserError for what a lottery cannot be run with, missing data included."""
-    check_settings(cfg)
+def check_config(cfg: Config) -> LotterySpec:
+    """Raise a UserError for what a lottery cannot be run with, missing data included.
+
+    Returns:
+        LotterySpec: What its hooks are set to.
+    """
+    spec = check_settings(cfg)
     check_data(cfg)
+    return spec
 
 
-def check_settings(cfg: Config) -> None:
+def check_settings(cfg: Config) -> LotterySpec:
     """Raise a UserError for settings that a lottery cannot be run with."""
-    prune = _needed_hook(cfg, PruneHook, 'to draw tickets')
-    rewind = _needed_hook(cfg, RewindHook, 'to save what they are rewound to')
-    build_hook(cfg, PruneHook, round=0, rewind=None, out=None)      # a subclass must take these
-    check_transfer(cfg)
-    if prune.control == 'fresh_weights':
-        check_afresh(cfg, build_model)
-    if not prune.dense and rewind.mode == 'weights' and rewind_iteration(rewind.to, 2**62, 1) > 0:
-        raise UserError(
-            f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
-            f"{rewind.to!r}: set RewindHook(to='0it')")
-    check_optim_wrapper(cfg)
+    spec = LotterySpec.of(cfg)
+    build_hook(cfg, PruneHook, **place_in_chain(spec, '', 0))      # a subclass must take these
+    check_optim_wrapper(cfg, spec)
     check_training(cfg)
-    if rewind.mode == 'finetune':
-        shorten(copy.deepcopy(cfg), rewind.length)
+    spec.check(cfg)
+    check_given(cfg, spec)
     check_parallel(cfg)
-
-
-def _needed_hook(cfg: Config, kind: type, why: str):
-    hook = build_hook(cfg, kind)
-    if hook is None:
-        raise UserError(
-            f"LotteryRunner needs a {kind.__name__} {why}; add "
-            f"dict(type='mmlth.{kind.__name__}', ...) to default_hooks")
-    return hook
+    return spec
 
 
 def check_training(cfg: Config) -> None:
@@ -87,28 +74,7 @@ def wrappers_of(optim_wrapper) -> List[str]:
             and isinstance(value, dict) and {'type', 'optimizer'} & set(value)]
 
 
-def check_transfer(cfg: Config) -> None:
-    """The file that a ticket is to come from must exist before the first round begins."""
-    early_bird, transfer = build_hook(cfg, EarlyBirdHook), build_hook(cfg, PruneHook).transfer
-    if transfer is None:
-        return
-    if early_bird is not None:
-        raise UserError('EarlyBirdHook watches a mask that is drawn of the weights, but '
-                        'PruneHook(transfer=...) takes one that is there: leave the hook out')
-    # A lottery that is resumed has kept what it needs.
-    if not cfg.get('resume') and not Path(transfer.source).is_file():
-        raise UserError(
-            f'PruneHook: there is no ticket or checkpoint {transfer.source} to transfer '
-            f'(current folder: {os.getcwd()}). Train the model that it is of first, or name '
-            'another file with --cfg-options default_hooks.prune.transfer.source=...')
-
-
-def count_rounds(cfg: Config) -> int:
-    """Number of the last round."""
-    return len(build_hook(cfg, PruneHook).sparsities) - 1
-
-
-def check_optim_wrapper(cfg: Config) -> None:
+def check_optim_wrapper(cfg: Config, spec: LotterySpec) -> None:
     """Round 1 would fail after hours, or bring pruned weights back: tell before round 0."""
     optim_wrapper = cfg.get('optim_wrapper') or {}
     several = wrappers_of(optim_wrapper)
@@ -133,7 +99,8 @@ def check_optim_wrapper(cfg: Config) -> None:
             f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
     if optimizer:
-        check_configured(cfg, moved=build_hook(cfg, RewindHook).schedule == 'resume')
+        check_configured(cfg, moved=spec.rewind.schedule == 'resume',
+                         grows=spec.prune.update is not None and spec.prune.update.grows)
 
 
 def check_parallel(cfg: Config) -> None:

@@ -1,7 +1,6 @@
 """The report of a finished chain: dense against tickets."""
 import csv
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
@@ -13,20 +12,23 @@ from mmlth.report.guard import Guard
 
 from ..early_bird import early_bird_figure
 from .curves import curves_section
+from .lottery_spec import LotterySpec
 from .samples import samples_section
 from .state import read_json
-from .table import headings, main_metrics, round_rows, table
+from .table import columns, headings, round_rows, table
 from .text import budgets, endings, texts
 
 
-def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path, cfg: Config) -> str:
+def summary(rounds: Sequence[Dict[str, Any]], work_dir: Path, cfg: Config,
+            spec: LotterySpec) -> str:
     """What the run prints at its end."""
-    notes = [*endings(rounds, cfg), *budgets(rounds, cfg)]
-    return '\n\n'.join([f'The lottery is drawn:\n\n{table(rounds, cfg)}', *notes,
+    notes = [*endings(rounds, spec), *budgets(rounds, cfg, spec)]
+    return '\n\n'.join([f'The lottery is drawn:\n\n{table(rounds, cfg, spec)}', *notes,
                         f'Report: {work_dir / paths.REPORT}'])
 
 
-def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, guard: Guard) -> None:
+def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec,
+          guard: Guard) -> None:
     """Write the report of all finished rounds: ``report.html``, figures, ``report.json``.
 
     A section that fails is left out, and ``guard`` notes it.
@@ -38,20 +40,18 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, guard: 
     write_json(work_dir / paths.REPORT_JSON, dict(
         rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
     parts = {'rounds': lambda: Section(
-        'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg)),
-        round_rows(rounds, cfg), headings(rounds)),
-        'training curves': lambda: curves_section(work_dir, rounds, main_metrics(rounds)),
-        'sample images': lambda: samples_section(work_dir, rounds, Path(folder))}
+        'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg, spec)),
+        round_rows(rounds, cfg, spec), headings(rounds, cfg)),
+        'training curves': lambda: curves_section(work_dir, rounds, columns(rounds, cfg)),
+        'sample images': lambda: samples_section(work_dir, rounds)}
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
         parts['early-bird masks'] = lambda: early_bird_section(curve)
     parts.update({f'layers of round {k}': lambda k=k, report=report: layers_section(k, report)
                   for k, report in reports.items()})
     name = Path(cfg.filename).name if cfg.filename else work_dir.name
-    with TemporaryDirectory() as folder:        # the report has copies of its own
-        sections = [guard.run(name, part) for name, part in parts.items()]
-        write_report([s for s in sections if s is not None], work_dir, f'Lottery of {name}',
-                     guard=guard)
+    sections = [guard.run(name, part) for name, part in parts.items()]
+    write_report([*filter(None, sections)], work_dir, f'Lottery of {name}', guard=guard)
 
 
 def early_bird_section(curve: Path) -> Section:

@@ -1,20 +1,19 @@
 """From the config of a lottery to the config of each round, an ordinary training."""
 import copy
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
-from mmlth.core.errors import UserError
-from mmlth.core.steps import rewind_iteration
 
-from ..afresh import start_afresh
-from ..hook_configs import build_hook, drop_hooks, find_hook
+from ..evaluation import drop_chain
+from ..hook_configs import arguments_of, drop_hooks, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from .lottery_spec import LotterySpec
 
 
-def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int) -> Config:
+def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int) -> Config:
     """The config of one round.
 
     Round 0 trains dense and saves the rewind point; every round but the last draws
@@ -23,45 +22,70 @@ def round_config(cfg: Config, work_dir, round_index: int, rounds: int, seed: int
 
     Args:
         cfg: The lottery's config.
+        spec: What its hooks are set to.
         work_dir: The lottery's work dir.
-        round_index: Which round, from 0.
-        rounds: Number of the last round.
+        round: Which round, from 0.
         seed: The lottery's seed.
     """
     work_dir, cfg = Path(work_dir), copy.deepcopy(cfg)
     drop_chain(cfg)
     drop_hooks(cfg)     # those that are None
-    folder = paths.round_dir(work_dir, round_index)
+    folder = paths.round_dir(work_dir, round)
     cfg.work_dir = str(folder)
     # Two Runners of one name in one second would share a message hub.
-    cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round_index}'
+    cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
     # And of one name a visualizer: a round would log into the folder of the one before.
     (cfg.get('visualizer') or {}).pop('name', None)
-    rewind, prune = build_hook(cfg, RewindHook).given, build_hook(cfg, PruneHook).given
-    if not rewind['random_state']:
-        seed += round_index
-    afresh = prune['control'] == 'fresh_weights' and round_index == rounds
-    if afresh:
+    start = spec.start(round) if round > 0 else None
+    if not spec.rewind.random_state:
+        seed += round
+    if start is not None and start.initialises:
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
-    keep_exact(cfg, None if rewind['random_state'] else seed)
-    if round_index < rounds:
-        rewound = rewind['mode'] == 'weights' and prune['control'] != 'dense'
-        find_hook(cfg, PruneHook).update(
-            round=round_index,
-            rewind=str(rewind_path(work_dir)) if rewound else None,
-            out=str(paths.round_dir(work_dir, round_index + 1) / paths.TICKET))
+    keep_exact(cfg, None if spec.rewind.random_state else seed)
+    if round < spec.rounds:
+        find_hook(cfg, PruneHook).update(place_in_chain(spec, work_dir, round))
     else:
         drop_hooks(cfg, PruneHook)
-    if round_index > 0:
-        _start_from_ticket(cfg, work_dir, folder, rewind)
-        if afresh:
-            start_afresh(cfg)
+    if start is None and spec.prune.given is not None:
+        take_given(cfg, spec)
+    if start is not None:
+        drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
+        cfg.default_hooks['ticket'] = ConfigDict(
+            type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
+        if spec.prune.update is not None:
+            cfg.default_hooks['ticket']['update'] = ConfigDict(spec.prune.ticket_update())
+        start.adapt(cfg, spec.rewind, rewind_path(work_dir))
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
-    elif round_index == 0:
+    elif round == 0:
         cfg.resume = False
     return cfg
+
+
+def take_given(cfg: Config, spec: LotterySpec) -> None:
+    """Of a round 0 that is given: nothing is trained, saved on the way, or loaded but that."""
+    cfg.load_from = None
+    cfg.default_hooks.checkpoint = None
+    if spec.rewind.point is None:   # else it would save the end of the training as the point
+        drop_hooks(cfg, RewindHook)
+
+
+def place_in_chain(spec: LotterySpec, work_dir, round: int) -> Dict[str, Any]:
+    """The arguments of a PruneHook that say where it stands in the chain.
+
+    Args:
+        spec: Of the lottery.
+        work_dir: The lottery's.
+        round: Whose training it ends.
+    """
+    rewinds, mode = spec.start(round + 1).rewinds, spec.settings['mode']
+    place = dict(round=round, rewind=str(rewind_path(work_dir)) if rewinds else None,
+                 out=str(paths.round_dir(work_dir, round + 1) / paths.TICKET))
+    # Later rounds have no RewindHook.
+    if rewinds and mode != arguments_of(RewindHook)['mode']:
+        place['start'] = mode
+    return place
 
 
 def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
@@ -81,54 +105,3 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
 def rewind_path(work_dir) -> Path:
     """The rewind point of a lottery."""
     return paths.round_dir(work_dir, 0) / paths.REWIND
-
-
-def evaluation_config(cfg: Config) -> Config:
-    """The config for an ordinary Runner that only evaluates."""
-    cfg = copy.deepcopy(cfg)
-    drop_chain(cfg)
-    drop_hooks(cfg, PruneHook, RewindHook, EarlyBirdHook, TicketHook)
-    return cfg
-
-
-def drop_chain(cfg: Config) -> None:
-    """Remove what is the LotteryRunner's alone."""
-    for key in ('runner_type', 'latency'):
-        cfg.pop(key, None)
-
-
-def shorten(cfg: Config, length: str) -> None:
-    """Let the training of ``cfg`` take ``length`` ('2000it', '2ep' or '20%' of what it is).
-
-    Raises:
-        UserError: The loop does not count in that unit, or the length is 0 or too long.
-    """
-    loop = cfg.train_cfg
-    key, unit = ('max_epochs', 'ep') if loop.get('max_epochs') else ('max_iters', 'it')
-    if not length.endswith((unit, '%')):
-        raise UserError(
-            f"RewindHook: length={length!r}, but this training is counted in {key}: give it as "
-            f"'5{unit}' or as '20%'")
-    # One "iteration" per epoch makes the same form count epochs.
-    count = rewind_iteration(length, loop[key], 1)
-    if count < 1:
-        raise UserError(f'RewindHook: length={length!r} is nothing of {loop[key]} {key}')
-    loop[key] = count
-    if loop.get('val_interval'):
-        loop.val_interval = min(loop.val_interval, count)
-
-
-def _start_from_ticket(cfg: Config, work_dir: Path, folder: Path,
-                       rewind: Mapping[str, Any]) -> None:
-    """Train the round's ticket, with the weights and the schedule that ``rewind`` says."""
-    drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
-    ticket = ConfigDict(type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
-    cfg.default_hooks['ticket'] = ticket
-    finetune = rewind['mode'] == 'finetune'
-    resume = rewind['schedule'] == 'resume' and not finetune
-    cfg.load_from = str(rewind_path(work_dir)) if resume else None
-    cfg.resume = resume
-    if finetune:
-        ticket['last_learning_rate'] = True
-        cfg.param_scheduler = []
-        shorten(cfg, rewind['length'])

@@ -9,7 +9,7 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
 
-from .lottery_spec import lottery_settings, own_classes
+from .lottery_spec import LotterySpec
 from .same_training import differences, plain_config
 from .schema import check_lottery
 
@@ -21,7 +21,7 @@ class LotteryState:
     """The content of ``lottery.json``, saved after each change.
 
     ``config`` is the whole config in plain values, ``spec`` what its hooks make of it
-    (:func:`~mmlth.engine.chain.lottery_spec.lottery_settings`), and ``hooks`` says which of them
+    (:class:`~mmlth.engine.chain.lottery_spec.LotterySpec`), and ``hooks`` says which of them
     are subclasses of ours; older files have neither of the two.
 
     ``rounds`` has one dict per round: ``round``, ``status`` (``'waiting'``,
@@ -32,18 +32,19 @@ class LotteryState:
     ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work dir),
     ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
     ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
-    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
+    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``given`` (in a round
+    0 that was not trained here, :func:`~mmlth.engine.chain.given.note_given`), ``processes`` (that
     train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;
     both are noted when it begins) and ``seconds``. In lotteries of older versions
-    ``ended_by``, ``rewind_iteration``, ``processes``, ``ticket_digest``,
+    ``ended_by``, ``rewind_iteration``, ``given``, ``processes``, ``ticket_digest``,
     ``compute_sparsity`` and ``latency`` are None.
     """
 
-    def __init__(self, work_dir, cfg: Config, rounds: int):
+    def __init__(self, work_dir, cfg: Config, spec: LotterySpec):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
-        self.spec, self.hooks = plain_config(Config(lottery_settings(cfg))), own_classes(cfg)
-        self.rounds = [self.waiting(r) for r in range(rounds + 1)]
+        self.spec, self.hooks = dict(spec.settings), dict(spec.classes)
+        self.rounds = [self.waiting(r) for r in range(spec.rounds + 1)]
 
     @staticmethod
     def waiting(index: int) -> Dict[str, Any]:
@@ -52,7 +53,8 @@ class LotteryState:
             round=index, status='waiting', scope_sparsity=None, network_sparsity=None,
             compute_sparsity=None, latency=None, metrics={}, checkpoint=None, ticket=None,
             checkpoint_bytes=None, ticket_bytes=None, ticket_digest=None, iterations=0,
-            planned_iterations=0, ended_by=None, rewind_iteration=None, processes=None, seconds=0.0)
+            planned_iterations=0, ended_by=None, rewind_iteration=None, given=None, processes=None,
+            seconds=0.0)
 
     def save(self) -> None:
         write_json(self.path, dict(

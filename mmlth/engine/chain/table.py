@@ -3,63 +3,62 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
+from mmlth.metrics import chosen_metrics, worth_a_column
+
 from .lengths import Length, ended_early, lengths, name_of
-
-# What mmdet's and mmpose's metrics call their main figures.
-_MAIN = ('mAP', 'mAP_50', 'AP50', 'AP', 'AP .5', 'PCK', 'AUC', 'NME', 'top1')
+from .lottery_spec import LotterySpec
 
 
-def main_metrics(rounds: Sequence[Dict[str, Any]]) -> List[str]:
-    """The metrics worth a column, in the evaluator's order."""
-    names = list(dict.fromkeys(n for entry in rounds for n in entry['metrics']))
-    main = [n for n in names if n.split('/')[-1] in _MAIN
-            or n.split('/')[-1].split('_', 1)[-1] in _MAIN]
-    return main or names[:2]
+def columns(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
+    """The metrics worth a column; that of the config's ``save_best`` first."""
+    return worth_a_column((name for entry in rounds for name in entry['metrics']),
+                          chosen_metrics(cfg))
 
 
-def one_line(entry: Dict[str, Any]) -> str:
+def one_line(entry: Dict[str, Any], cfg: Config) -> str:
     """One round in one line."""
-    metrics = ', '.join(f'{n} {entry["metrics"][n]:.4g}' for n in main_metrics([entry]))
+    metrics = ', '.join(f'{n} {entry["metrics"][n]:.4g}' for n in columns([entry], cfg))
     return (f'scope sparsity {entry["scope_sparsity"]:.2%}, '
             f'network sparsity {entry["network_sparsity"]:.2%}, '
             f'compute sparsity {_fraction(entry.get("compute_sparsity"))}, '
             f'{metrics or "not evaluated"}')
 
 
-def table(rounds: Sequence[Dict[str, Any]], cfg: Config) -> str:
+def table(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> str:
     """The finished rounds as a table for the terminal."""
-    names = headings(rounds)
-    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds, cfg))]
+    names = headings(rounds, cfg)
+    rows = [list(names.values()), *(list(row.values()) for row in round_rows(rounds, cfg, spec))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
     lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
     return '\n'.join(lines)
 
 
-def headings(rounds: Sequence[Dict[str, Any]]) -> Dict[str, str]:
+def headings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> Dict[str, str]:
     """Key of each column of :func:`round_rows` -> its heading."""
-    columns = ['round', 'scope sparsity', 'network sparsity', 'compute sparsity']
-    for name in main_metrics(rounds):
-        columns += [name, f'{name} change']
-    columns += ['dense ms', 'sparse ms', 'speed-up', 'checkpoint', 'ticket', 'iterations',
+    names = ['round', 'scope sparsity', 'network sparsity', 'compute sparsity']
+    for name in columns(rounds, cfg):
+        names += [name, f'{name} change']
+    names += ['dense ms', 'sparse ms', 'speed-up', 'checkpoint', 'ticket', 'iterations',
                 'from start', 'whole chain', 'time']
-    return {name: 'change' if name.endswith(' change') else name for name in columns}
+    return {name: 'change' if name.endswith(' change') else name for name in names}
 
 
-def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[Dict[str, str]]:
+def round_rows(rounds: Sequence[Dict[str, Any]], cfg: Config,
+               spec: LotterySpec) -> List[Dict[str, str]]:
     """Per finished round: the sparsities, metrics with their change from dense, sizes, time.
 
     A round 0 that ended early is not the dense model: no change from it is given.
     """
     rows = []
-    for entry, length in zip(rounds, lengths(rounds, cfg)):
+    for entry, length in zip(rounds, lengths(rounds, spec.settings, cfg)):
         if entry['status'] != 'done':
             continue
         row = {'round': name_of(entry),
                'scope sparsity': f'{entry["scope_sparsity"]:.2%}',
                'network sparsity': f'{entry["network_sparsity"]:.2%}',
                'compute sparsity': _fraction(entry.get('compute_sparsity'))}
-        for name in main_metrics(rounds):
+        for name in columns(rounds, cfg):
             value, dense = entry['metrics'].get(name), rounds[0]['metrics'].get(name)
             change = None if ended_early(rounds[0]) or None in (value, dense) else value - dense
             row[name] = '-' if value is None else f'{value:.4f}'
@@ -84,7 +83,7 @@ def _iterations(entry: Dict[str, Any], length: Length) -> str:
 
 
 def _count(number: Optional[int]) -> str:
-    return '-' if number is None else str(number)
+    return 'not known' if number is None else str(number)
 
 
 def _latency(found: Optional[Mapping[str, float]]) -> Dict[str, str]:

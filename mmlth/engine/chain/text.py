@@ -3,10 +3,8 @@ from typing import Any, Dict, List, Sequence
 
 from mmengine.config import Config
 
-from ..hook_configs import build_hook
-from ..hooks import PruneHook, RewindHook
-from ..transferring import TransferSpec
-from .lengths import ended_by, ended_by_early_bird, ended_early, lengths
+from .lengths import ended_by, ended_by_early_bird, ended_early, is_trained, lengths
+from .lottery_spec import LotterySpec
 
 _COLUMNS_TEXT = (
     'Iterations are those of the round itself; "from start" counts all that its weights were '
@@ -14,20 +12,44 @@ _COLUMNS_TEXT = (
     'those of all rounds up to it.')
 
 
-def texts(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
+def texts(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> List[str]:
     """All paragraphs."""
     found = ['Scope sparsity counts the weights in scope, network sparsity all parameters, compute '
              'sparsity the multiply-adds of the weights in scope on the first validation image '
              '("-": the model did not run on it, the log says why). '
-             + settings_text(cfg)]
+             + spec.text()]
     if any(entry.get('latency') for entry in rounds):
         found.append(
             'Dense and sparse ms: one image of the validation data on the CPU, with one thread, as '
             'this machine ran it when the lottery ended; dense in the faster of two memory '
             'layouts, batch norms folded in both.')
-    if not rounds[0]['iterations']:
+    if not is_trained(rounds[0]):
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *endings(rounds, cfg), *budgets(rounds, cfg), *batches(rounds), _COLUMNS_TEXT]
+    return [*found, *given_texts(rounds), *endings(rounds, spec), *budgets(rounds, cfg, spec),
+            *batches(rounds), _COLUMNS_TEXT]
+
+
+def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
+    """Says of a dense model that was not trained here where it is from, and what it tells."""
+    given = rounds[0].get('given')
+    if not given:
+        return []
+    dense, point = given['dense'], given.get('rewind')
+    text = (f'Round 0 is given: {dense["file"]}, trained elsewhere{_told(dense)}; here it was '
+            'evaluated and pruned, so that its time is that of the evaluation.')
+    if dense.get('averaged'):
+        text += (' The file holds trained weights and their moving average: masks were drawn of '
+                 'the former, the latter was evaluated.')
+    if point:
+        text += f' The rewind point is given too: {point["file"]}{_told(point)}.'
+    return [text]
+
+
+def _told(note: Dict[str, Any]) -> str:
+    """Of the whole training, or up to a point of it."""
+    count = note['iterations']
+    return (' (how long is not known)' if count is None else
+            f' for {count} iterations by its account')
 
 
 def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
@@ -41,14 +63,14 @@ def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:
             'learning rates with the batch; iterations are of different numbers of images.']
 
 
-def endings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
+def endings(rounds: Sequence[Dict[str, Any]], spec: LotterySpec) -> List[str]:
     """Which rounds ended before their schedule, what ended them, and what follows from it."""
-    found = []
+    found, told = [], (spec.settings, spec.classes)
     for entry in filter(ended_early, rounds):
         done, planned = entry['iterations'], entry['planned_iterations']
-        text = (f'Round {entry["round"]} was ended by {ended_by(entry, cfg)} after {done} of '
+        text = (f'Round {entry["round"]} was ended by {ended_by(entry, *told)} after {done} of '
                 f'{planned} iterations')
-        if ended_by_early_bird(entry, cfg):
+        if ended_by_early_bird(entry, *told):
             text += (f', with the early-bird ticket: {planned - done} saved '
                      f'({(planned - done) / planned:.0%} of round 0)')
         if not entry['round']:
@@ -57,9 +79,9 @@ def endings(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
     return found
 
 
-def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
+def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> List[str]:
     """Says of tickets that were trained longer than the dense model how much longer."""
-    dense, *tickets = lengths(rounds, cfg)
+    dense, *tickets = lengths(rounds, spec.settings, cfg)
     longer = [f'round {entry["round"]} {length.from_start / dense.own:.2f} times'
               for entry, length in zip(rounds[1:], tickets)
               if dense.own and length.from_start and length.from_start > dense.own]
@@ -67,30 +89,3 @@ def budgets(rounds: Sequence[Dict[str, Any]], cfg: Config) -> List[str]:
             f'{", ".join(longer)} as long. '
             "With RewindHook(schedule='resume') rewound tickets are trained as long as the dense "
             "model; control='dense' trains that as long as a ticket's chain."] if longer else []
-
-
-def settings_text(cfg: Config) -> str:
-    """What was pruned, how, and what the tickets start from, in sentences."""
-    prune, rewind = build_hook(cfg, PruneHook), build_hook(cfg, RewindHook)
-    start = {'weights': 'the weights of', 'lr': 'its trained weights and the learning rates of',
-             'finetune': 'its trained weights and the last learning rates, not'}[rewind.mode]
-    text = _transfer_text(prune.transfer) if prune.transfer else (
-        f'Scope: {prune.scope or "every convolution and linear weight"}; frozen weights '
-        f'are {"in" if prune.frozen else "not in"} scope. '
-        f'Allocation: {prune.allocation}; score: {prune.score}; '
-        f'floor of each layer: {prune.floor:.0%}. ')
-    text += (f'A ticket starts from {start} the rewind point {rewind.to}; schedule: '
-             f'{rewind.length or rewind.schedule}.')
-    control = prune.given['control']
-    if control:
-        text += f' This is a control, not a ticket: the last round is {control!r}.'
-    return text
-
-
-def _transfer_text(transfer: TransferSpec) -> str:
-    pruned = transfer.sparsity
-    here = f', pruned on the way to {pruned:.0%}' if pruned is not None else ''
-    weights = ('and weights are transferred, where it has them,'
-               if transfer.weights else 'alone are transferred')
-    return (f'Masks {weights} from {transfer.source} (mapping '
-            f'{transfer.mapping!r}{here}). Of all else: ')

@@ -1,6 +1,6 @@
 """Draw candidate masks while training, and end it once they no longer change."""
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -9,17 +9,19 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file, write_text
-from mmlth.core.steps import rewind_iteration
+from mmlth.core.mask import Mask
 from mmlth.core.similarity import MEASURED, chance_iou, iou
 from mmlth.registry import HOOKS
 from mmlth.report.plot import plot
 from mmlth.report.style import assign
 
-from ..drawing import draw_mask
-from ..early_bird import check_stop, early_bird_figure, folder_of, scalars_of
+from ..early_bird import early_bird_figure, folder_of, scalars_of, stop_iteration
+from ..mask_sources import Drawn
 from ..ranks import on_rank_0, together
+from ..specs import EarlyBirdSpec
+from ..training import Training
 from .prune_hook import PruneHook
-from .rewind_hook import RewindHook
+from .rewind_hook import rewind_hook
 
 
 @HOOKS.register_module()
@@ -52,14 +54,8 @@ class EarlyBirdHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self, interval: int = 500, stop: Optional[Dict[str, Any]] = None):
-        if not isinstance(interval, int) or interval < 1:
-            raise UserError(
-                f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
-        if stop is not None:
-            check_stop(stop)
         self.given = dict(interval=interval, stop=stop)
-        self.interval = interval
-        self.stop = stop
+        self.spec = EarlyBirdSpec.parse(self.given)
         self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names
         self.streak = 0                         # candidates in a row that agreed
         self.found: Optional[int] = None        # the iteration whose mask is the ticket's
@@ -79,12 +75,15 @@ class EarlyBirdHook(Hook):
     def before_train(self, runner) -> None:
         """Drop candidates of a training that was cut off; end one that was ended."""
         prune = next((hook for hook in runner.hooks if isinstance(hook, PruneHook)), None)
-        if prune is None or prune.at == 'start':
+        if prune is None or prune.spec.source(prune.round).at_start:
             raise UserError(
                 'EarlyBirdHook draws what a PruneHook would draw at the end of the training: add '
                 "one with at='end' to the hooks")
-        if self.stop is not None and 'at' in self.stop:
-            self.stop_at = stop_iteration(self.stop['at'], runner)
+        if self.spec.stop is not None and 'at' in self.spec.stop:
+            rewind = rewind_hook(runner)
+            self.stop_at = stop_iteration(
+                self.spec.stop['at'], rewind and rewind.spec.to, runner.max_iters,
+                len(runner.train_dataloader))
         for iteration, path in early_bird.candidates(folder_of(runner)).items():
             if iteration <= runner.iter:
                 self.previous = Ticket.load(path).mask
@@ -95,9 +94,9 @@ class EarlyBirdHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Draw a candidate every ``interval`` iterations, and where the training ends."""
-        if self.found is None and (self.every_n_train_iters(runner, self.interval)
+        if self.found is None and (self.every_n_train_iters(runner, self.spec.interval)
                                    or runner.iter + 1 == self.stop_at):
-            observe(self, runner)
+            self.observe(runner)
             if self.found and not isinstance(runner.train_loop, EpochBasedTrainLoop):
                 end_training(self, runner, by_epoch=False)
 
@@ -110,58 +109,52 @@ class EarlyBirdHook(Hook):
         """Write the curve."""
         write_curve(runner)
 
-    def early_bird_mask(self, runner):
+    def found_mask(self, runner) -> Optional[Ticket]:
         """The candidate that ended the training; None if it ran to its end."""
         if self.found is None:
             return None
-        return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found))
+        with together():
+            return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found))
+
+    def observe(self, runner) -> None:
+        """Draw, keep and compare one candidate."""
+        iteration, stop = runner.iter + 1, self.spec.stop
+        mask = draw_candidate(runner, iteration)
+        if self.previous is not None:
+            agreement = report_agreement(runner, mask, self.previous, iteration)
+            if stop is not None and 'iou' in stop:
+                agrees = agreement[stop.get('of', 'survivors')] >= stop['iou']
+                self.streak = self.streak + 1 if agrees else 0
+                if self.streak >= stop['patience']:
+                    self.found = iteration
+        if iteration == self.stop_at:
+            self.found = iteration
+        self.previous = mask
 
 
-def stop_iteration(at: Union[str, int], runner) -> int:
-    """The iteration that ``stop=dict(at=...)`` names, behind the rewind point.
-
-    Raises:
-        UserError: There is no such iteration, or the rewind point comes later.
-    """
-    per_epoch = len(runner.train_dataloader)
-    end = rewind_iteration(at, runner.max_iters, per_epoch, what='EarlyBirdHook: stop at')
-    rewind = next((hook for hook in runner.hooks if isinstance(hook, RewindHook)), None)
-    first = 1 if rewind is None else max(
-        1, rewind_iteration(rewind.to, runner.max_iters, per_epoch))
-    if end < first:
-        raise UserError(
-            f'EarlyBirdHook: stop=dict(at={at!r}) ends the training after {end} iterations, '
-            + (f'before the rewind point, {rewind.to!r}' if end else 'before it begins')
-            + "; choose a later point (before the training, PruneHook(at='start') draws masks)")
-    return end
-
-
-def observe(hook: EarlyBirdHook, runner) -> None:
-    """Draw, keep and compare one candidate."""
-    iteration = runner.iter + 1
-    prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
-    drawn = draw_mask(prune, runner)
+def draw_candidate(runner, iteration: int) -> Mask:
+    """The mask that the PruneHook would draw now; rank 0 keeps it."""
+    prune = next(hook for hook in runner.hooks if isinstance(hook, PruneHook))
+    drawn = Drawn(prune.spec, prune.round).ticket(Training.of(runner, prune.round))
     mask = {name: keep.cpu() for name, keep in drawn.mask.items()}
     with together():
         if is_main_process():
-            meta = dict(drawn.meta, iteration=iteration, sparsity=prune.sparsity)
+            meta = dict(drawn.meta, iteration=iteration,
+                        sparsity=prune.spec.sparsity_of(prune.round + 1))
             Ticket(mask, {}, meta).save(
                 early_bird.candidate_path(folder_of(runner), iteration))
-    if hook.previous is not None:
-        runner.visualizer.add_scalars(scalars_of(mask, hook.previous), step=iteration)
-        agreement = {of: iou(mask, hook.previous, of) for of in MEASURED}
-        levels = [f'{value:.4f} of the {of} (random masks: '
-                  f'{chance_iou(mask, hook.previous, of):.4f})' for of, value in agreement.items()]
-        runner.logger.info(f'Early-bird mask of iteration {iteration}: IoU with the one before '
-                           + ', '.join(levels))
-        if hook.stop is not None and 'iou' in hook.stop:
-            agrees = agreement[hook.stop.get('of', 'survivors')] >= hook.stop['iou']
-            hook.streak = hook.streak + 1 if agrees else 0
-            if hook.streak >= hook.stop['patience']:
-                hook.found = iteration
-    if iteration == hook.stop_at:
-        hook.found = iteration
-    hook.previous = mask
+    return mask
+
+
+def report_agreement(runner, mask: Mask, previous: Mask, iteration: int) -> Dict[str, float]:
+    """Log and return the IoU with the candidate before, of the survivors and of the pruned."""
+    runner.visualizer.add_scalars(scalars_of(mask, previous), step=iteration)
+    agreement = {of: iou(mask, previous, of) for of in MEASURED}
+    levels = [f'{value:.4f} of the {of} (random masks: {chance_iou(mask, previous, of):.4f})'
+              for of, value in agreement.items()]
+    runner.logger.info(f'Early-bird mask of iteration {iteration}: IoU with the one before '
+                       + ', '.join(levels))
+    return agreement
 
 
 def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:

@@ -4,21 +4,24 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
-from mmlth.core import paths, round_sparsities, select
+from mmlth.core import Ticket, paths
 from mmlth.core import state as states
-from mmlth.core.drawing.allocation import check_room
-from mmlth.core.drawing.control import check_control
-from mmlth.core.drawing.draw import check_settings
-from mmlth.core.drawing.scores import PROBED, default_iterations
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
 from mmlth.registry import HOOKS
 
-from ..drawing import costs_of_scope, draw_at_start, draw_ticket
 from ..hook_configs import arguments_of
-from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
+from ..next_ticket import warn_of_layers, write_next_ticket
+from ..ranks import together
 from ..runners import bare_model, check_model_wrapper
-from ..transferring import TransferSpec, transfer_at_start
+from ..specs import PruneSpec
+from ..starts import Rewound, Start, Trained, start_of
+from ..taking import take_dense
+from ..training import Training
+from .rewind_hook import rewind_hook
+
+# The arguments that say what is drawn, and how.
+_DRAWING = ('sparsity', 'allocation', 'score', 'batches', 'iterations', 'floor', 'scope', 'frozen')
 
 
 @HOOKS.register_module()
@@ -45,9 +48,12 @@ class PruneHook(Hook):
         iterations: Steps of one drawing, each on the weights that the step before has left.
             Default: None, 100 for SynFlow as in its paper, else 1.
         at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
-            first update. Default: None, ``'start'`` for SNIP, GraSP and SynFlow.
-        dense: With ``at='start'``, train the dense model nevertheless, to compare with.
-            ``False`` ends that training before it begins. Default: True.
+            first iteration. Default: None, ``'start'`` for SNIP, GraSP and SynFlow and with
+            an ``update``.
+        dense: Train the dense model. ``False`` with ``at='start'`` ends that training before it
+            begins. A checkpoint (a path, or a URL as mmengine takes it) is the dense model, of
+            which the mask is drawn: it is evaluated and not trained. See
+            :mod:`mmlth.engine.given`. Default: True.
         control: Instead of the last ticket, train what it must be compared with before it is
             called winning: ``'fresh_weights'`` (its mask, but newly initialised weights, and
             no pretrained ones), ``'random_mask'`` (its densities per layer),
@@ -65,13 +71,20 @@ class PruneHook(Hook):
         transfer: Take the ticket of another model instead of drawing one (the paper, 4.2 and
             Table 4): ``dict(source=FILE, mapping='backbone', weights=True, strict=True,
             sparsity=None, zeros=False)``, see
-            :class:`~mmlth.engine.transferring.TransferSpec`. The source is read and matched
+            :class:`~mmlth.engine.mask_sources.TransferSpec`. The source is read and matched
             before the training. The ticket starts from the rewind point, overwritten
             with the source's weights if ``weights``. The settings above that draw masks must
             be left out; ``dense=False`` is possible. Default: None.
+        update: How the mask changes in the one training that follows: ``dict(type=...)`` with
+            ``'gradual'``, ``'set'`` or ``'rigl'`` and its arguments (``interval``, ``begin``,
+            ``end``; see :mod:`mmlth.engine.updates`). The ticket's own mask is what that begins
+            with. Default: None, the mask is static.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
             the training's own RewindHook saves, unless it rewinds the schedule alone.
+        start: How the ticket starts from the rewind point, as RewindHook's ``mode``; a
+            ``LotteryRunner`` sets it. Default: None, as the training's own RewindHook says, else
+            with the weights of the point as they are.
         out: Where the ticket goes; a ``LotteryRunner`` sets it. Default: None,
             ``next_ticket.safetensors`` in the work dir.
 
@@ -88,83 +101,96 @@ class PruneHook(Hook):
                  batches: int = 1,
                  iterations: Optional[int] = None,
                  at: Optional[str] = None,
-                 dense: bool = True,
+                 dense: Union[bool, str] = True,
                  control: Optional[str] = None,
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
                  frozen: bool = True,
                  transfer: Optional[Dict[str, Any]] = None,
+                 update: Union[None, str, Dict[str, Any]] = None,
                  round: int = 0,
                  rewind: Optional[str] = None,
+                 start: Any = None,
                  out: Optional[str] = None):
         drawing = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
                        batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
                        frozen=frozen)
-        self.given = dict(drawing, dense=dense, control=control, transfer=transfer)
-        if transfer is not None:
-            transfer = TransferSpec.parse(transfer, control, not_default(type(self), drawing))
-            at = 'start'
-        sparsities = round_sparsities(0.8 if sparsity is None else sparsity, rounds)
-        if not 0 <= round < len(sparsities) - 1:
+        self.given = dict(drawing, dense=dense, control=control, transfer=transfer,
+                          update=update)
+        self.spec = PruneSpec.parse(self.given, not_default(type(self), drawing))
+        if not 0 <= round < self.spec.rounds:
             raise UserError(
                 f'PruneHook: round {round} draws no ticket, there are '
-                f'{len(sparsities) - 1} after the dense one')
-        iterations = iterations or default_iterations(score)
-        for value in sparsities[1:]:
-            check_settings(value, score, allocation, floor, iterations)
-        at = at or ('start' if score in PROBED else 'end')
-        check_timing(at, dense, len(sparsities) - 1, batches)
-        if control is not None:
-            check_control(control)
-        self.dense_control = control == 'dense'     # in every round, not in the last alone
-        self.sparsities = sparsities                # of rounds 0, 1, ...
-        self.sparsity = 0.0 if self.dense_control else sparsities[round + 1]
-        self.last_sparsity = 0.0 if self.dense_control else sparsities[-1]
-        self.allocation = allocation
-        self.score = score
-        self.batches = batches
-        self.iterations = iterations
-        self.at = at
-        self.dense = dense
-        self.control = control if round == len(sparsities) - 2 else None
-        self.floor = floor
-        self.scope = scope
-        self.frozen = frozen
-        self.transfer = transfer
+                f'{self.spec.rounds} after the dense one')
         self.round = round
         self.rewind = rewind
+        self.own_start = None if start is None else start_of(start)
         self.out = out
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+        self.told: Optional[Dict[str, Any]] = None          # by a given dense model
 
     def before_run(self, runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
         self.buffers = states.buffer_shapes(bare_model(runner.model))
 
     def before_train(self, runner) -> None:
-        """Find what is wrong before the training, not after it; draw at the start."""
+        """Find what is wrong before the training, not after it; keep a mask of its start."""
         check_model_wrapper(runner.model)
-        model = bare_model(runner.model)
-        if self.transfer is not None:
-            transfer_at_start(self, runner)
-        else:
-            weights = select(model, self.scope, self.frozen)
-            costs = costs_of_scope(runner, weights) if self.allocation == 'compute' else {}
-            check_room(weights, self.last_sparsity, self.allocation, self.floor, costs)
-            if self.round == 0:     # a ticket is looked at by its TicketHook
-                warn_of_unmaskable(runner.logger, model)
-                warn_of_refilled(runner.logger, model, trial_mask(weights))
-            if self.at == 'start':
-                draw_at_start(self, runner)
-        if self.at == 'start':
-            runner.train_loop.stop_training |= not self.dense
+        if self.round == 0 and self.spec.given is not None:
+            self.told = take_dense(self.spec.given, runner)
+        self.spec.source(self.round).before(Training.of(runner, self.round))
+        if self.spec.update is not None and self.start(runner).length is None:
+            self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
+        if self.round == 0:
+            runner.train_loop.stop_training |= self.spec.dense is not True
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
-        draw_ticket(self, runner)
+        training = Training.of(runner, self.round)
+        source = self.spec.source(self.round, found_early(runner))
+        drawn, start = source.ticket(training), self.start(runner)
+        with together():
+            needed = start.rewinds and not start.initialises
+            point = self.point(runner) if needed else None
+        write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
+                          self.round + 1, self.path(runner), self.told)
+        warn_of_layers(self.spec, training, drawn.mask)
 
     def path(self, runner) -> Path:
         """Where the ticket is written."""
         return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
+
+    def start(self, runner) -> Start:
+        """What the ticket starts from."""
+        beside, ticket = rewind_hook(runner), self.own_start
+        if ticket is None and beside is not None and (
+                self.rewind is None or beside.spec.start.rewinds):
+            ticket = beside.spec.start
+        if ticket is None:
+            ticket = Trained() if self.rewind is None else Rewound()
+        return self.spec.start(self.round + 1, ticket)
+
+    def point(self, runner) -> Path:
+        """The rewind point's file, which must be there."""
+        path = Path(self.rewind or Path(runner.work_dir) / paths.REWIND)
+        beside = rewind_hook(runner)
+        if beside is not None and beside.saves and beside.iteration > runner.iter:
+            raise UserError(
+                f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training '
+                f'after {runner.iter} iterations, before the rewind point {beside.spec.to!r} '
+                f'(iteration {beside.iteration}): rewind to an earlier point, or leave that hook '
+                'out')
+        if not path.is_file():
+            raise UserError(
+                f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
+                'of the dense training. Run that training anew.')
+        return path
+
+
+def found_early(runner) -> Optional[Ticket]:
+    """The mask with which a hook has ended the training, if one has."""
+    found = (hook.found_mask(runner) for hook in runner.hooks if hasattr(hook, 'found_mask'))
+    return next((ticket for ticket in found if ticket is not None), None)
 
 
 def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
@@ -173,15 +199,18 @@ def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     return {key: value for key, value in given.items() if value != defaults[key]}
 
 
-def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
-    """Raise a UserError for settings that contradict each other."""
-    if at not in ('start', 'end'):
-        raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")
-    if at == 'start' and rounds > 1:
-        raise UserError(
-            f"PruneHook: a mask drawn at the start needs no training between rounds, got "
-            f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
-    if at == 'end' and not dense:
-        raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
-    if not isinstance(batches, int) or batches < 1:
-        raise UserError(f'PruneHook: batches must be a number of batches, got {batches!r}')
+def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -> PruneSpec:
+    """What is drawn, and how, where no PruneHook is there to say so.
+
+    Args:
+        draw: Those arguments of a PruneHook.
+        update: How the mask changes then; None if it is static.
+
+    Raises:
+        UserError: An argument is unknown or wrong, or is none of a drawing.
+    """
+    known = [key for key in arguments_of(PruneHook) if key in _DRAWING]
+    unknown = [key for key in draw if key not in known]
+    if unknown:
+        raise UserError(f'TicketHook: draw takes {", ".join(known)}, got {", ".join(unknown)}')
+    return PruneHook(**draw, update=update, at='end').spec

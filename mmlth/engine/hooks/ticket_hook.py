@@ -1,25 +1,31 @@
 """Train a ticket."""
-from typing import Optional, Sequence, Union
+from dataclasses import replace
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
-import torch
 from mmengine.hooks import Hook
+from torch import nn
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
-from ..averages import rewound_average
-from ..checkpoints import checkpoint_entry
+from ..checkpoints import checkpoint_entry, masks_of
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
+from ..start_weights import complete, rewound_average
+from ..training import Training
+from ..updater import Updater
+from ..updates import MaskUpdate, update_of
+from .prune_hook import drawing_of
 
 
 @HOOKS.register_module()
@@ -38,6 +44,7 @@ class TicketHook(Hook):
 
     Args:
         ticket: The ticket's file. With a mapping, a checkpoint with masks or zeros too.
+            Default: None, the mask is drawn.
         last_learning_rate: Start with the learning rates at which the training that drew the
             ticket has ended, one per parameter group. Default: False, those of the config.
         mapping: How the ticket of another model is carried over: a key of
@@ -46,15 +53,27 @@ class TicketHook(Hook):
         strict: The ticket must hold start weights for the whole model, or none; with a
             mapping, for the whole of those parts that it has any for, and all shapes must
             agree. ``False`` leaves what it lacks as it was initialised. Default: True.
+        update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
+            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
+            None, the mask is static.
+        draw: Instead of ``ticket``: draw the mask of the weights that the training starts with,
+            ``dict(sparsity=0.8, ...)`` with those arguments of a PruneHook that say what is drawn
+            and how. A training that is resumed takes its checkpoint's masks. Default: None.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
     """
     priority = 'HIGH'
 
-    def __init__(self, ticket: str, last_learning_rate: bool = False,
-                 mapping: Union[None, str, Sequence] = None, strict: bool = True):
-        self.path = str(ticket)
+    def __init__(self, ticket: Optional[str] = None, last_learning_rate: bool = False,
+                 mapping: Union[None, str, Sequence] = None, strict: bool = True,
+                 update: Union[None, str, Dict[str, Any]] = None,
+                 draw: Optional[Dict[str, Any]] = None):
+        if (ticket is None) == (draw is None) or draw is not None and mapping is not None:
+            raise UserError("TicketHook: give it the file of a ticket, or draw=dict(sparsity=...), "
+                            'which takes no mapping')
+        self.drawing = None if draw is None else drawing_of(draw, update)
+        self.path = 'drawn at the start' if ticket is None else str(ticket)
         self.mapping = mapping
         self.strict = strict
         self.last_learning_rate = last_learning_rate
@@ -63,7 +82,11 @@ class TicketHook(Hook):
         self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
         self.rewound = False    # the schedule goes on from a rewind point
-        self.resumed_digest: Optional[str] = None
+        self.entry: Dict[str, Any] = {}     # of the checkpoint that the training goes on from
+        if self.drawing is not None:
+            update = self.drawing.ticket_update()
+        self.update: Optional[MaskUpdate] = None if update is None else update_of(update)
+        self.updater: Optional[Updater] = None      # once it has the masks
 
     @property
     def ticket(self) -> Optional[Ticket]:
@@ -78,6 +101,8 @@ class TicketHook(Hook):
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
         with together():
+            if self.drawing is not None:
+                return
             if self.mapping is None:
                 self._loaded = Ticket.load(self.path)
             else:
@@ -96,26 +121,17 @@ class TicketHook(Hook):
                     'behind those of the dense training.')
         else:
             self.resumed = runner._resume
-            self.resumed_digest = checkpoint.get('mmlth', {}).get('digest')
+            self.entry = checkpoint.get('mmlth', {}) if self.resumed else {}
 
     def before_train(self, runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
-        check_built(runner.optim_wrapper.optimizer)
+        check_built(runner.optim_wrapper.optimizer, bool(self.update and self.update.grows))
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
-        if self.mapping is not None:
-            self._loaded, report = transfer(self.source, bare, self.mapping, strict=self.strict)
-            runner.logger.info(f'{self.path} is transferred; {report.to_text()}')
-            self.source = None
-        ticket, mask = self._loaded, self._loaded.mask
-        digest = masks.digest(mask)
-        if self.resumed_digest not in (None, digest):
-            raise UserError(
-                f'{self.path} is not the ticket that this training began with: its masks '
-                'differ from those in the checkpoint. Put the old ticket back, or start '
-                'in another work dir.')
-        check_same_on_all_ranks(digest)
+        ticket = self._loaded = self._ticket(runner, bare)
+        begun, mask = self._begun(ticket)
+        check_same_on_all_ranks(masks.digest(mask))
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
         copies = ema_copies(runner)
@@ -137,10 +153,58 @@ class TicketHook(Hook):
             set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
         warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
+        if self.update is not None:
+            self.updater = runner.optim_wrapper.before_step = Updater(
+                self.update, runner, begun['ticket'], begun.get('done', runner.iter),
+                begun.get('target'))
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
+        self.entry = {}
+
+    def _ticket(self, runner, bare: nn.Module) -> Ticket:
+        """The ticket that was read, is transferred, or is drawn now."""
+        if self.drawing is not None:
+            if 'masks' in self.entry:
+                return Ticket(masks_of(self.entry))
+            training, source = Training.of(runner), self.drawing.source(0)
+            source.before(training)
+            ticket = source.ticket(training)
+            return replace(ticket, meta=source.meta(ticket))
+        if self.mapping is None:
+            return self._loaded
+        ticket, outcome = transfer(self.source, bare, self.mapping, strict=self.strict)
+        runner.logger.info(f'{self.path} is transferred; {outcome.to_text()}')
+        self.source = None
+        return ticket
+
+    def _begun(self, ticket: Ticket) -> Tuple[Dict[str, Any], Mask]:
+        """What the training notes of its mask's update, and the mask as it is now.
+
+        Raises:
+            UserError: The training has begun with another ticket, or without this update.
+        """
+        entry = self.entry.get('update') or dict(ticket=self.entry.get('digest'))
+        digest = masks.digest(ticket.mask)
+        if self.drawing is None and entry['ticket'] not in (None, digest):
+            raise UserError(
+                f'{self.path} is not the ticket that this training began with: its masks '
+                'differ from those in the checkpoint. Put the old ticket back, or start '
+                'in another work dir.')
+        if 'update' not in self.entry:
+            if self.update is not None and self.update.begins_dense and masks.pruned(ticket.mask):
+                raise UserError(
+                    f'{self.path} prunes {masks.pruned(ticket.mask):,} of '
+                    f'{masks.size(ticket.mask):,} weights, but {type(self.update).__name__} begins '
+                    'with all of them: train a model without a ticket, TicketHook(draw=..., '
+                    'update=...)')
+            return dict(ticket=digest), ticket.mask
+        if self.update is None:
+            raise UserError(
+                'by the checkpoint the masks of this training change; to go on with it, set '
+                'TicketHook(update=...) as it was')
+        return entry, masks_of(self.entry)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
@@ -151,6 +215,8 @@ class TicketHook(Hook):
         entry = checkpoint_entry(self.ticket.mask)
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
+        if self.updater is not None:
+            entry['update'] = self.updater.entry
         checkpoint.setdefault('mmlth', {}).update(entry)
 
 
@@ -163,13 +229,6 @@ def forget_checkpoints(message_hub) -> None:
     for key in list(message_hub.runtime_info):
         if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
             message_hub.pop_info(key)
-
-
-def complete(model: torch.nn.Module, ticket: Ticket) -> None:
-    """Give a new model what its ticket has beside the weights it was built with."""
-    late = set(ticket.meta.get('late_buffers') or ())
-    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
-    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
 def set_learning_rates(optimizer, meta: dict, source: str) -> None:

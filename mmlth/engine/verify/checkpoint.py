@@ -10,22 +10,26 @@ from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.ticket import check_shape
 
+from .moved import check_moved, update_of
 from .optimizer import check_optimizer
 from .violation import Violation
 
 
 def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None,
-                     source: str = '') -> Tuple[str, masks.Mask]:
-    """What was checked, and the checkpoint's masks (empty for a dense one).
+                     source: str = '') -> Tuple[str, Optional[Mapping[str, Tensor]]]:
+    """What was checked, and the masks that its training has begun with.
+
+    They are the checkpoint's own (empty for a dense one); where the training changes them, they
+    are known from ``expected`` alone.
 
     Args:
         path: The ``.pth`` file.
-        expected: The masks it must have. Default: None, any.
+        expected: The masks it must have, or have begun with. Default: None, any.
         source: Where ``expected`` comes from, for the message.
     """
     checkpoint = load_checkpoint(path)
-    mask = read_masks(checkpoint, path)
-    if expected is not None and masks.digest(mask) != masks.digest(expected):
+    mask, update = read_masks(checkpoint, path), update_of(checkpoint, path)
+    if update is None and expected is not None and masks.digest(mask) != masks.digest(expected):
         raise Violation(
             f'{path}: its masks prune {masks.pruned(mask)} of {masks.size(mask)} weights, '
             f'those of {source} {masks.pruned(expected)} of {masks.size(expected)}, and '
@@ -37,9 +41,11 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
                       mask, 'module.')
     if not mask:
         return f'dense, all weights finite{", EMA too" if ema else ""}', mask
+    moved = update and check_moved(path, mask, update, expected, source)
     return ', '.join(filter(None, (
-        f'{masks.pruned(mask):,} of {masks.size(mask):,} weights in scope are zero',
-        'EMA too' if ema else '', check_optimizer(checkpoint, mask, path)))), mask
+        f'{masks.pruned(mask):,} of {masks.size(mask):,} weights in scope are zero', moved,
+        'EMA too' if ema else '', check_optimizer(checkpoint, mask, path)))), (
+            mask if update is None else expected)
 
 
 def load_checkpoint(path: Path) -> Dict[str, Any]:

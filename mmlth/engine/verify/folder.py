@@ -24,7 +24,7 @@ def check_folder(folder: Path, earlier: Optional[Ticket] = None) -> Tuple[List[s
     for path in sorted(folder.glob('*.pth')):
         text, found = check_checkpoint(path, mask, source)
         lines.append(f'{path}: {text}')
-        if mask is None:    # all checkpoints of a training have the same masks
+        if mask is None and found is not None:      # all have the same, unless they change
             mask, source = found, path.name
     if (folder / paths.NEXT_TICKET).is_file():
         text, _ = check_ticket(folder / paths.NEXT_TICKET, ticket)

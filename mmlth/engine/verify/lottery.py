@@ -1,4 +1,5 @@
 """The work dir of a lottery: the chain, and what it says of every round."""
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -7,10 +8,13 @@ from torch import Tensor
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import paths
-from mmlth.core.costs import compute_sparsity
+from mmlth.core.flops import compute_sparsity
 
 from ..chain.state import read_json, read_lottery
+from .checkpoint import load_checkpoint, read_masks
 from .folder import check_folder
+from .given import check_given
+from .moved import update_of
 from .violation import Violation
 
 
@@ -31,14 +35,30 @@ def check_lottery(work_dir: Path) -> List[str]:
                 raise Violation(
                     f'{folder / paths.TICKET} is not the ticket that round {entry["round"]} was '
                     f'begun with, by its digest in {paths.LOTTERY}; --resume trains it anew')
+        if entry['status'] == 'done' and entry.get('given'):
+            lines += check_given(folder, entry['given'])
         if entry['status'] == 'done':
-            mask = ticket.mask if ticket and entry['round'] else {}
+            trained = trained_ticket(folder, ticket) if entry['round'] else None
+            mask = trained.mask if trained else {}
             network = check_sparsity_report(folder / paths.SPARSITY, mask)
             check_entry(path, entry, network, mask)
-            check_compute(path, entry, ticket if entry['round'] else None)
-            lines.append(f'{folder / paths.SPARSITY}: agrees with the ticket and '
-                         f'{paths.LOTTERY}')
+            check_compute(path, entry, trained)
+            lines.append(f'{folder / paths.SPARSITY}: agrees with the masks and {paths.LOTTERY}')
     return lines
+
+
+def trained_ticket(folder: Path, ticket: Optional[Ticket]) -> Optional[Ticket]:
+    """The ticket with the masks that a finished round has ended with."""
+    path = folder / paths.FINAL
+    if ticket is None or not path.is_file():
+        return ticket
+    checkpoint = load_checkpoint(path)
+    if update_of(checkpoint, path) is None:
+        return ticket
+    mask, kept = read_masks(checkpoint, path), folder / paths.FINAL_MASK
+    if kept.is_file() and masks.digest(Ticket.load(kept).mask) != masks.digest(mask):
+        raise Violation(f'{kept}: its masks are not those of {path}')
+    return replace(ticket, mask=mask)
 
 
 def check_files(work_dir: Path, entry: Dict[str, Any]) -> None:

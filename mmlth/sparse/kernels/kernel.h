@@ -7,6 +7,8 @@
 // Whatever the shift, stride or dilation of a tap, its input is a whole aligned vector.
 #include "accumulate.h"
 #include "unit.h"
+#include "align.h"
+#include "pool.h"
 
 namespace mmlth {
 namespace {
@@ -46,6 +48,6 @@ void run(const Conv& c, int64_t index, int64_t first, int64_t last) {
 
 #define MMLTH_TEXT(x) #x
 #define MMLTH_STRING(x) MMLTH_TEXT(x)
-const Kernels MMLTH_ISA{MMLTH_STRING(MMLTH_ISA), LANES, ACCUMULATORS, units, run};
+const Kernels MMLTH_ISA{MMLTH_STRING(MMLTH_ISA), LANES, ACCUMULATORS, units, run, align, pool};
 
 }  // namespace mmlth

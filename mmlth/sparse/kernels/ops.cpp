@@ -1,13 +1,13 @@
 // The kernels as PyTorch operators, and their threads.
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
-#include <atomic>
 #include <string>
 #include <vector>
 
-#include "conv.h"
+#include "op.h"
+
+std::atomic<const mmlth::Kernels*> mmlth_kernels{mmlth::kernels()};
 
 namespace {
 
@@ -15,16 +15,14 @@ using at::Tensor;
 
 constexpr int64_t SUMS_BYTES = 256 << 10;   // of one unit: they stay in the L2 cache
 
-std::atomic<const mmlth::Kernels*> chosen{mmlth::kernels()};
-
 // Choose kernels, '' to keep those in use; gives their lanes and accumulators.
 std::vector<int64_t> use_kernels(const std::string& name) {
     if (!name.empty()) {
         const mmlth::Kernels* kernels = mmlth::kernels(name == "fastest" ? nullptr : name.c_str());
         TORCH_CHECK(kernels, "this processor has no kernels '", name, "'");
-        chosen = kernels;
+        mmlth_kernels = kernels;
     }
-    return {chosen.load()->lanes, chosen.load()->accumulators};
+    return {mmlth_kernels.load()->lanes, mmlth_kernels.load()->accumulators};
 }
 
 // Bounds of `parts` ranges of output channels with about equal numbers of survivors.
@@ -100,9 +98,9 @@ Tensor sparse_conv2d(const Tensor& given, const Tensor& values, const Tensor& of
     const int64_t wide = width + 2 * padding[1] - dilation[1] * (weight[3] - 1) - 1;
     TORCH_CHECK(high >= 0 && wide >= 0, "the kernel is larger than the padded input ",
                 given.sizes());
-    Tensor output = at::empty({input.size(0), weight[0], high / down + 1, wide / across + 1},
-                              input.options());
-    const mmlth::Kernels& kernels = *chosen;
+    Tensor output = empty_output({input.size(0), weight[0], high / down + 1, wide / across + 1},
+                                 input.options());
+    const mmlth::Kernels& kernels = *mmlth_kernels;
     mmlth::Conv c{input.size(0), input.size(1), height, width, weight[0], output.size(2),
                   output.size(3), groups, weight[2], weight[3], down, across, padding[0],
                   padding[1], dilation[0], dilation[1], tile[0], tile[1], block};

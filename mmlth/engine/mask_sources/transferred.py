@@ -1,21 +1,25 @@
 """A lottery whose ticket comes from another model (the paper, 4.2 and Table 4)."""
-import hashlib
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from mmlth.core import Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.transfer import Outcome, match_names, read_source, transfer
 
-from .kernel_check import warn_of_refilled
-from .ranks import together
-from .runners import bare_model
+from ..kernel_check import warn_of_refilled
+from ..ranks import together
+from ..reading import file_digest
+from ..training import Training
+from .drawn import kept
+from .source import MaskSource
 
 
-@dataclass
+@dataclass(frozen=True)
 class TransferSpec:
     """What a PruneHook's ``transfer`` says.
 
@@ -86,34 +90,54 @@ class TransferSpec:
                 'sha256': file_digest(self.source)}
 
 
-def transfer_at_start(hook, runner) -> None:
-    """Carry the ticket over before the training, and keep it for the end of it.
+class Transferred(MaskSource):
+    """The ticket of another model, carried over.
 
-    On every rank; rank 0 writes.
+    Args:
+        spec: Whose, and how.
     """
-    path = Path(runner.work_dir) / paths.START_MASK
-    with together():
-        if runner.iter > 0 and path.is_file():      # the source may be gone by now
-            return
-        ticket, outcome = hook.transfer.read(bare_model(runner.model))
-        runner.logger.info(f'{hook.transfer.source} is transferred; {outcome.to_text()}')
-        warn_of_refilled(runner.logger, bare_model(runner.model), ticket.mask)
-        if is_main_process():
-            ticket.save(path)
+    at_start = True
 
+    def __init__(self, spec: TransferSpec):
+        self.spec = spec
 
-def carried(runner) -> Ticket:
-    """What :func:`transfer_at_start` has kept."""
-    return Ticket.load(Path(runner.work_dir) / paths.START_MASK)
+    def words(self) -> str:
+        """What is carried over from where."""
+        spec = self.spec
+        here = f', pruned on the way to {spec.sparsity:.0%}' if spec.sparsity is not None else ''
+        weights = ('and weights are transferred, where it has them,' if spec.weights
+                   else 'alone are transferred')
+        return (f'Masks {weights} from {spec.source} (mapping {spec.mapping!r}{here}). Of all '
+                'else:')
 
+    def check(self, cfg: Config) -> None:
+        """The file must exist before the first round begins."""
+        # A lottery that is resumed has kept what it needs.
+        if not cfg.get('resume') and not Path(self.spec.source).is_file():
+            raise UserError(
+                f'PruneHook: there is no ticket or checkpoint {self.spec.source} to transfer '
+                f'(current folder: {os.getcwd()}). Train the model that it is of first, or name '
+                'another file with --cfg-options default_hooks.prune.transfer.source=...')
 
-def file_digest(path) -> str:
-    """SHA-256 of a file's bytes."""
-    sha = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            sha.update(block)
-    return sha.hexdigest()
+    def before(self, training: Training) -> None:
+        """Carry the ticket over, and keep it for the end of the training; rank 0 writes."""
+        path = training.folder / paths.START_MASK
+        with together():
+            if training.iteration > 0 and path.is_file():       # the source may be gone by now
+                return
+            ticket, outcome = self.spec.read(training.model)
+            training.logger.info(f'{self.spec.source} is transferred; {outcome.to_text()}')
+            warn_of_refilled(training.logger, training.model, ticket.mask)
+            if is_main_process():
+                ticket.save(path)
+
+    def ticket(self, training: Training) -> Ticket:
+        """What was carried over: the mask, and weights if they are transferred too."""
+        return kept(training)
+
+    def meta(self, ticket: Ticket) -> Dict[str, Any]:
+        """Whose ticket it is; nothing was drawn."""
+        return dict(transfer=ticket.meta['transfer'])
 
 
 def _listed(values: Mapping[str, Any]) -> str:

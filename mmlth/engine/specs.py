@@ -1,0 +1,243 @@
+"""What hooks are set to: parsed once, by the hook itself, and asked ever after."""
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+
+from mmlth.core import Ticket, round_sparsities
+from mmlth.core.drawing.control import check_control
+from mmlth.core.drawing.draw import check_settings
+from mmlth.core.drawing.scores import PROBED, default_iterations
+from mmlth.core.errors import UserError
+from mmlth.core.scope import ScopeSpec
+from mmlth.core.steps import rewind_iteration
+
+from .early_bird import check_stop
+from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
+                           Transferred, TransferSpec)
+from .starts import Fresh, Start, TrainedOn, kind_of, start_of
+from .updates import MaskUpdate, settings_of, update_of
+
+_SPARSITY = 0.8     # of a config that says none, and transfers no ticket
+# What controls start from, other than the ticket; the last ticket alone has one unless it is here.
+_STARTS = dict(fresh_weights=Fresh, dense=TrainedOn)
+_EVERY_ROUND = ('dense',)
+
+
+@dataclass(frozen=True)
+class PruneSpec:
+    """What a PruneHook is set to; its arguments say what each means.
+
+    Args:
+        sparsities: Of rounds 0..R; round 0 is dense.
+        at: ``'start'`` or ``'end'``.
+        dense: Whether the dense model is trained; or the checkpoint that is it already.
+        iterations: Steps of one drawing.
+        transfer: Whose ticket is carried over; None if it is drawn.
+        update: How the mask changes while the ticket trains; None if it is static.
+        update_settings: What it was set to, by name; empty if there is none.
+    """
+    sparsities: Tuple[float, ...]
+    scope: ScopeSpec
+    frozen: bool
+    score: str
+    allocation: str
+    floor: float
+    iterations: int
+    batches: int
+    at: str
+    dense: Union[bool, str]
+    control: Optional[str]
+    transfer: Optional[TransferSpec]
+    update: Optional[MaskUpdate]
+    update_settings: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any], ignored: Mapping[str, Any]) -> 'PruneSpec':
+        """Check the hook's arguments.
+
+        Args:
+            given: All that are settings of a lottery, by name.
+            ignored: Those that were given and would be ignored if a ticket is transferred.
+
+        Raises:
+            UserError: One is out of range, or two contradict each other.
+        """
+        transfer, control, at, score = (
+            given[key] for key in ('transfer', 'control', 'at', 'score'))
+        if transfer is not None:
+            transfer, at = TransferSpec.parse(transfer, control, ignored), 'start'
+        sparsity = _SPARSITY if given['sparsity'] is None else given['sparsity']
+        sparsities = tuple(round_sparsities(sparsity, given['rounds']))
+        iterations = given['iterations'] or default_iterations(score)
+        for value in sparsities[1:]:
+            check_settings(value, score, given['allocation'], given['floor'], iterations)
+        update = None if given['update'] is None else update_of(given['update'])
+        at = at or ('start' if score in PROBED or update is not None else 'end')
+        check_dense(given['dense'])
+        check_timing(at, given['dense'], len(sparsities) - 1, given['batches'])
+        if control is not None:
+            check_control(control)
+        spec = cls(sparsities, transfer=transfer, at=at, iterations=iterations, update=update,
+                   update_settings={} if update is None else settings_of(given['update']), **{
+                       key: given[key] for key in ('scope', 'frozen', 'score', 'allocation',
+                                                   'floor', 'batches', 'dense', 'control')})
+        spec.check_given()
+        spec.check_update()
+        return spec
+
+    @property
+    def rounds(self) -> int:
+        """Number of the last round."""
+        return len(self.sparsities) - 1
+
+    @property
+    def given(self) -> Optional[str]:
+        """The checkpoint that is the dense model; None where round 0 trains it, or skips it."""
+        return self.dense if isinstance(self.dense, str) else None
+
+    def sparsity_of(self, round: int) -> float:
+        """Of what a round trains."""
+        return 0.0 if self.control in _EVERY_ROUND else self.sparsities[round]
+
+    def control_of(self, round: int) -> Optional[str]:
+        """The control that a round trains; None if it trains a ticket, or the dense model."""
+        every = self.control in _EVERY_ROUND and round > 0
+        return self.control if every or round == self.rounds else None
+
+    def source(self, round: int, found: Optional[Ticket] = None) -> MaskSource:
+        """Where the mask comes from that the training of a round leaves to the next.
+
+        Args:
+            round: From 0; the last one leaves none.
+            found: The mask that was found early in it. Default: None.
+        """
+        kind = DrawnAtStart if self.at == 'start' else Drawn
+        if self.update is not None and self.update.begins_dense:
+            kind = Full
+        source: MaskSource = (Transferred(self.transfer) if self.transfer is not None
+                              else kind(self, round))
+        if found is not None:
+            source = FoundEarly(source, found)
+        control = self.control if round + 1 == self.rounds else None
+        return source if control is None else Controlled(source, control)
+
+    def ticket_update(self) -> Optional[Dict[str, Any]]:
+        """The ``update`` of the TicketHook that trains the ticket; None if its mask is static."""
+        if self.update is None:
+            return None
+        return {**self.update_settings, **self.update.arguments(self)}
+
+    def check_given(self) -> None:
+        """Raise a UserError where the mask is drawn of what a given dense model has no more."""
+        if self.given is not None and self.source(0).of_the_start:
+            raise UserError(
+                f'PruneHook: score={self.score!r} at={self.at!r} draws the mask before the dense '
+                f"training, of weights that {self.given} no longer holds. at='end' draws it of the "
+                'trained weights; dense=False trains its ticket without a dense model')
+
+    def check_update(self) -> None:
+        """Raise a UserError where the other settings do not allow the update."""
+        if self.update is None:
+            return
+        twice = sorted(self.update_settings.keys() & self.update.arguments(self).keys())
+        if twice:
+            raise UserError(f'PruneHook: update has {", ".join(twice)}, which is set in the '
+                            'PruneHook itself: leave it out of update')
+        self.update.check(self)
+
+    def start(self, round: int, ticket: Start) -> Start:
+        """What a round starts from.
+
+        Args:
+            round: From 1.
+            ticket: What a ticket starts from; a control may start from something else.
+        """
+        own = _STARTS.get(self.control_of(round) or '')
+        return ticket if own is None else own(ticket)
+
+
+@dataclass(frozen=True)
+class RewindSpec:
+    """What a RewindHook is set to; its arguments say what each means."""
+    to: str
+    start: Start
+    schedule: str
+    random_state: bool
+    point: Optional[str]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> 'RewindSpec':
+        """Check the hook's arguments.
+
+        Raises:
+            UserError: One is none of those that there are, or two contradict each other.
+        """
+        schedule, to = given['schedule'], given['to']
+        start = start_of(given['mode'], given['length'])
+        if schedule not in ('restart', 'resume'):
+            raise UserError(
+                f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
+        rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
+        return cls(to, start, schedule, given['random_state'], given['point'])
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a ticket's training goes on from the rewind point."""
+        return self.schedule == 'resume' and self.start.resumes
+
+
+@dataclass(frozen=True)
+class EarlyBirdSpec:
+    """What an EarlyBirdHook is set to; its arguments say what each means."""
+    interval: int
+    stop: Optional[Mapping[str, Any]]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> 'EarlyBirdSpec':
+        """Check the hook's arguments.
+
+        Raises:
+            UserError: One is out of range or of no known form.
+        """
+        interval, stop = given['interval'], given['stop']
+        if not isinstance(interval, int) or interval < 1:
+            raise UserError(
+                f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
+        if stop is not None:
+            check_stop(stop)
+        return cls(interval, stop)
+
+
+def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
+
+    Args:
+        mode: Of the RewindHook.
+        control: Of the PruneHook.
+        round: From 1.
+        last: The last round.
+    """
+    kinds = [kind_of(mode)]
+    if control in _STARTS and (round == last or control in _EVERY_ROUND):
+        kinds.append(_STARTS[control])
+    return kinds
+
+
+def check_dense(dense: Any) -> None:
+    """Raise a UserError for a ``dense`` that is neither a choice nor a file."""
+    if not isinstance(dense, (bool, str)) or dense == '':
+        raise UserError(
+            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
+
+
+def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) -> None:
+    """Raise a UserError for settings that contradict each other."""
+    if at not in ('start', 'end'):
+        raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")
+    if at == 'start' and rounds > 1:
+        raise UserError(
+            f"PruneHook: a mask drawn at the start needs no training between rounds, got "
+            f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
+    if at == 'end' and not dense:
+        raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
+    if not isinstance(batches, int) or batches < 1:
+        raise UserError(f'PruneHook: batches must be a number of batches, got {batches!r}')

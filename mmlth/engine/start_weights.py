@@ -1,0 +1,79 @@
+"""The start weights of a ticket, out of a training and into the next."""
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from mmlth.core import Ticket, checkpoint_file
+from mmlth.core import state as states
+from mmlth.core.mask import Mask
+from mmlth.core.state import trained_weights
+
+from .starts import Start
+
+TRAINED, NEW = 'the trained weights', 'a new initialisation'    # what a ticket notes of its start
+
+
+def find_start(model: nn.Module, start: Start, mask: Mask, point: Optional[Path],
+               new: Mapping[str, Tuple[int, ...]]) -> Tuple[Dict[str, Tensor], Dict[str, Any], str]:
+    """The start weights, what else a ticket's meta notes of the start, and where it is from.
+
+    Noted are, if there are any: ``extra_state``, what modules keep beside tensors; and
+    ``late_buffers``, the names of buffers that a new model lacks or has in another shape.
+
+    Args:
+        model: The bare model, trained.
+        start: Makes the weights.
+        mask: The ticket's.
+        point: The rewind point's file; None if the start does not need it.
+        new: The shapes of the buffers of a new model.
+
+    Raises:
+        UserError: The rewind point is of another model.
+    """
+    if start.initialises:
+        return {}, {}, NEW
+    trained, buffers = states.unique(model), states.buffer_shapes(model)
+    rewound, saved, source = {}, model.state_dict(), TRAINED
+    if point is not None:
+        source, saved = str(point), trained_weights(checkpoint_file.load(point))
+        rewound = {name: saved[name] for name in trained if name in saved}
+        # Buffers may have been made, and have grown, since.
+        expected = {name: rewound.get(name, tensor) if name in buffers else tensor
+                    for name, tensor in trained.items()
+                    if name not in buffers or name in rewound or name in new}
+        states.check_same(expected, rewound, source)
+    weights = start.weights(rewound, trained, mask)
+    late = [name for name, tensor in weights.items()
+            if name in buffers and new.get(name) != tuple(tensor.shape)]
+    notes = dict(extra_state=states.extra_states(saved)[0], late_buffers=late)
+    return weights, {key: value for key, value in notes.items() if value}, source
+
+
+def complete(model: nn.Module, ticket: Ticket) -> None:
+    """Give a new model what its ticket has beside the weights it was built with."""
+    late = set(ticket.meta.get('late_buffers') or ())
+    states.fit_buffers(model, {n: t for n, t in ticket.state.items() if n in late})
+    states.set_extra_states(model, ticket.meta.get('extra_state') or {})
+
+
+def rewound_average(average: nn.Module, model: nn.Module,
+                    ticket: Ticket) -> Dict[str, Tensor]:
+    """What the average of a ticket goes on from: {name: tensor}, one per start weight.
+
+    Args:
+        average: As of the rewind point.
+        model: As of the rewind point.
+        ticket: What is to be trained; its start weights may be others.
+    """
+    found, averaged = states.unique(model), states.unique(average)
+
+    def same(name: str, start: Tensor) -> bool:
+        tensor = found[name].detach()
+        if name in ticket.mask:
+            tensor = tensor.masked_fill(~ticket.mask[name].to(tensor.device), 0)
+        return torch.equal(tensor, start.to(tensor.device))
+
+    return {name: averaged[name].detach() if name in found and same(name, start) else start
+            for name, start in ticket.state.items()}

@@ -1,0 +1,74 @@
+"""Starts by what a RewindHook's ``mode`` says."""
+import inspect
+from typing import Any, Mapping, Optional, Type
+
+from mmlth.core.errors import UserError
+from mmlth.registry import STARTS, find
+
+from .start import Start
+from .trained import Trained
+
+
+def start_of(mode: Any, length: Optional[str] = None) -> Start:
+    """The start that a ``mode`` names.
+
+    Args:
+        mode: A name in ``mmlth.registry.STARTS``, a class's dotted path, or a dict of its
+            ``type`` and arguments.
+        length: An argument of those that have one. Default: None.
+
+    Raises:
+        UserError: There is none, or it has other arguments.
+    """
+    given = dict(mode) if isinstance(mode, Mapping) else dict(type=mode)
+    kind = find(STARTS, given.get('type'))
+    if not inspect.isclass(kind) or not issubclass(kind, Start):
+        raise UserError(f'RewindHook: mode={mode!r} is no {Start.__module__}.{Start.__name__}')
+    if length is not None:
+        if 'length' not in inspect.signature(kind).parameters:
+            raise UserError(f'RewindHook: mode={mode!r} takes no length, got {length!r}')
+        given['length'] = length
+    start = find(STARTS, given)
+    if kind.weights not in (Start.weights, Trained.weights):
+        start.given = {**given, 'type': bare_name(mode)}
+    return start
+
+
+def noted_start(given: Mapping[str, Any]) -> Optional[Start]:
+    """The start that a ticket was drawn for; None where it is not here. Nothing is imported.
+
+    Args:
+        given: What the ticket notes: :attr:`Start.given`.
+    """
+    kind = registered(given)
+    try:
+        return kind and kind(**{key: value for key, value in given.items() if key != 'type'})
+    except (TypeError, UserError):      # another version's
+        return None
+
+
+def kind_of(mode: Any) -> Type[Start]:
+    """The class that a ``mode`` named where it was trained. Nothing is imported for it.
+
+    :class:`Start` itself, which rewinds, for one that is not here.
+    """
+    return registered(mode) or Start
+
+
+def label_of(mode: Any) -> str:
+    """What analyses call trainings with this ``mode``; its name where its class is not here."""
+    kind = registered(mode)
+    return bare_name(mode) if kind is None else kind.label
+
+
+def registered(mode: Any) -> Optional[Type[Start]]:
+    """The class that is known so far under that bare name, or has it itself."""
+    STARTS.import_from_location()
+    name, known = bare_name(mode), STARTS.module_dict
+    return known.get(name) or {kind.__name__: kind for kind in known.values()}.get(name)
+
+
+def bare_name(mode: Any) -> str:
+    """Without scope or module; files have a class as "<class 'package.module.Name'>"."""
+    kind = mode.get('type') if isinstance(mode, Mapping) else mode
+    return str(getattr(kind, '__name__', kind)).rstrip("'>").rpartition('.')[2]

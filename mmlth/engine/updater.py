@@ -1,0 +1,71 @@
+"""Changes the masks of one training, at the times that its update says."""
+from bisect import bisect_right
+from typing import Any, Dict, Optional
+
+import torch
+from mmengine.dist import get_rank
+
+from mmlth.core import mask as masks
+
+from .runners import bare_model, check_same_on_all_ranks, ema_copies
+from .updates import MaskUpdate, Moment
+
+
+class Updater:
+    """What a ``MaskAware`` wrapper calls before each step, as its ``before_step``.
+
+    An update happens at the first step at or after its time. It waits while a gradient in scope is
+    not finite, as AMP's are at times. What it changes is masked at once in the EMA copies too. All
+    ranks work the mask out by themselves and compare their digests.
+
+    Args:
+        update: The method.
+        runner: Of the training. Its wrapper is bound.
+        ticket: Digest of the masks that the training has begun with.
+        done: The iteration of the last update that is in these masks; or where the training begins.
+        target: See :meth:`MaskUpdate.target`; None, too, where nothing is done yet. Default: None.
+    """
+
+    def __init__(self, update: MaskUpdate, runner, ticket: str, done: int,
+                 target: Optional[Dict[str, Any]] = None):
+        self.update, self.runner, self.ticket = update, runner, ticket
+        self.done, self.target = done, target
+        self.times = update.times(runner.max_iters, len(runner.train_dataloader))
+        own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+        self.seed = (runner.seed or 0) - own
+
+    @property
+    def entry(self) -> Dict[str, Any]:
+        """What a checkpoint notes, and a resumed training goes on from."""
+        return dict(done=self.done, ticket=self.ticket, target=self.target)
+
+    def __call__(self) -> bool:
+        """Update the masks if it is time; return whether that takes the place of the step."""
+        now = self.runner.iter + 1
+        passed = bisect_right(self.times, now)
+        if not passed or self.times[passed - 1] <= self.done:
+            return False
+        moment = self._moment(now)
+        if moment is None:
+            return False
+        before, mask = masks.digest(moment.mask), self.update.mask(moment)
+        digest = masks.digest(mask)
+        check_same_on_all_ranks(digest)
+        self.done, self.target = now, self.update.target(now, self.times)
+        if digest == before:
+            return False
+        self.runner.optim_wrapper.rebind(mask)
+        for copy in ema_copies(self.runner):
+            masks.apply(mask, dict(copy.named_parameters()))
+        return self.update.replaces_step
+
+    def _moment(self, now: int) -> Optional[Moment]:
+        """What there is to see; None if a gradient is not finite."""
+        wrapper = self.runner.optim_wrapper
+        gradients = wrapper.binding.gradients()
+        if not all(torch.isfinite(g).all() for g in gradients.values() if g is not None):
+            return None
+        params = dict(bare_model(self.runner.model).named_parameters())
+        weights = {name: params[name].detach() for name in gradients}
+        mask = {name: keep.to(weights[name].device) for name, keep in wrapper.mask.items()}
+        return Moment(now, self.times, mask, weights, gradients, self.seed)

@@ -1,0 +1,61 @@
+"""Faster forms of what is neither convolution nor linear: its time counts once these are fast."""
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from .trace import altered
+
+MAX_BINS = 64       # the kernels'
+
+
+class FastMaxPool2d(nn.Module):
+    """``nn.MaxPool2d`` with vectors, which PyTorch has in ``channels_last`` only."""
+
+    def __init__(self, pool: nn.MaxPool2d) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = (
+            tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+            for value in (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
+        self.ceil_mode = pool.ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = torch.ops.mmlth.max_pool2d(
+            input if input.dim() == 4 else input[None], self.kernel_size, self.stride,
+            self.padding, self.dilation, self.ceil_mode)
+        return output if input.dim() == 4 else output[0]
+
+    def extra_repr(self) -> str:
+        return (f'kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, '
+                f'dilation={self.dilation}, ceil_mode={self.ceil_mode}')
+
+
+class FastRoIAlign(nn.Module):
+    """mmcv's ``RoIAlign`` of averages, with vectors and threads; mmcv's has neither."""
+
+    def __init__(self, align: nn.Module) -> None:
+        super().__init__()
+        self.output_size, self.spatial_scale = tuple(align.output_size), align.spatial_scale
+        self.sampling_ratio, self.aligned = align.sampling_ratio, align.aligned
+
+    def forward(self, input: Tensor, rois: Tensor) -> Tensor:
+        return torch.ops.mmlth.roi_align(input, rois, self.output_size, self.spatial_scale,
+                                         self.sampling_ratio, self.aligned)
+
+    def extra_repr(self) -> str:
+        return (f'output_size={self.output_size}, spatial_scale={self.spatial_scale}, '
+                f'sampling_ratio={self.sampling_ratio}, aligned={self.aligned}')
+
+
+def other_form(module: nn.Module) -> Optional[nn.Module]:
+    """The faster form of a module that has one, else None."""
+    if altered(module):
+        return None
+    if type(module) is nn.MaxPool2d and not module.return_indices:
+        return FastMaxPool2d(module).eval()
+    # By name: the class is mmcv's, which need not be there.
+    if (f'{type(module).__module__}.{type(module).__name__}' == 'mmcv.ops.roi_align.RoIAlign'
+            and module.pool_mode == 'avg' and not module.use_torchvision
+            and max(module.output_size) <= MAX_BINS):
+        return FastRoIAlign(module).eval()
+    return None

@@ -1,0 +1,63 @@
+"""Which metrics are main ones, whose they are, and in which unit they are shown."""
+import pytest
+
+from mmlth.metrics import chosen_metrics, main_metrics, metric_of, worth_a_column
+
+BOX, SEGM = 'coco/bbox_mAP', 'coco/segm_mAP'
+
+
+def test_one_metric_per_task_in_percent():
+    names = ['coco/bbox_mAP_50', BOX, 'coco/keypoints_mAP', 'coco/segm_mAP_s', SEGM]
+    found = main_metrics(names)
+    assert [m.task for m in found] == ['detection', 'segmentation', 'keypoints']
+    assert [m.name for m in found] == [BOX, SEGM, 'coco/keypoints_mAP']
+    assert found[0].at_50 == 'coco/bbox_mAP_50' and found[0].axis == 'detection mAP (%)'
+    assert found[0].of({BOX: 0.295}) == pytest.approx(29.5)
+    assert metric_of('accuracy/top1').of({'accuracy/top1': 71.0}) == 71
+    assert metric_of('coco/AP').task == 'keypoints'
+
+
+def test_a_metric_that_says_nothing():
+    metric = metric_of(BOX)
+    assert [metric.of({BOX: v}) for v in (float('nan'), float('inf'), -1.0)] == [None] * 3
+    assert metric.of({}) is None and metric.of({BOX: 0.0}) == 0
+    # Of an unknown metric neither unit nor range is known.
+    assert metric_of('toy/AP').of({'toy/AP': -3.5}) == -3.5
+    assert [m.name for m in main_metrics(['x/a', 'x/b'])] == ['x/a', 'x/b']
+
+
+def test_save_best_says_which_metric_a_task_has():
+    names = ['coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/segm_mAP', 'MPJPE_all']
+    found = main_metrics(names, ['coco/bbox_mAP_50'])
+    assert [m.name for m in found] == ['coco/bbox_mAP_50', 'coco/segm_mAP']
+    assert (found[0].axis, found[0].at_50) == ('detection AP50 (%)', None)
+    # An unknown one is a task of its own, and the first.
+    assert [m.name for m in main_metrics(names, ['MPJPE_all', 'gone'])] == ['MPJPE_all', BOX, SEGM]
+    assert [m.name for m in main_metrics(['x/a', 'x/b'], ['x/b'])] == ['x/b']
+
+
+def test_what_is_worth_a_column():
+    coco = ['coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/bbox_mAP_s', 'coco/segm_mAP']
+    assert worth_a_column(coco) == ['coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/segm_mAP']
+    assert worth_a_column(coco, ['coco/bbox_mAP_s', 'none']) == [
+        'coco/bbox_mAP_s', 'coco/bbox_mAP', 'coco/bbox_mAP_50', 'coco/segm_mAP']
+    assert worth_a_column(['lvis/bbox_AP', 'lvis/bbox_AP50', 'lvis/bbox_APr']) == [
+        'lvis/bbox_AP', 'lvis/bbox_AP50']
+    assert worth_a_column(['pascal_voc/mAP', 'pascal_voc/AP50']) == [
+        'pascal_voc/mAP', 'pascal_voc/AP50']
+    assert worth_a_column(['coco/AP', 'coco/AP .5', 'coco/AR']) == ['coco/AP', 'coco/AP .5']
+    assert worth_a_column(['x/a', 'toy/AP', 'PCK']) == ['toy/AP', 'PCK']
+    assert worth_a_column(['x/a', 'x/b', 'x/c', 'x/a']) == ['x/a', 'x/b']
+
+
+@pytest.mark.parametrize('given,found', [
+    ('coco/AP', ['coco/AP']), (['PCK', 'auto'], ['PCK']), ('auto', []), (None, [])])
+def test_the_chosen_metric_of_a_config(given, found):
+    cfg = dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', save_best=given)))
+    assert chosen_metrics(cfg) == found
+    assert chosen_metrics(dict(default_hooks=dict(checkpoint=None))) == chosen_metrics({}) == []
+
+
+def test_of_an_error_less_is_better():
+    assert not metric_of('NME').greater and metric_of(BOX).greater
+    assert metric_of('NME').axis == 'keypoints NME (%)' and metric_of('EPE').axis == 'keypoints EPE'
