@@ -15,7 +15,7 @@ from .checkpoints import plain
 from .dump import NOT_PLAIN, parse
 from .evaluation import evaluation_config
 from .example import example
-from .from_checkpoint import load_weights
+from .loading import load_weights
 from .preview import build_model
 from .reading import read_checkpoint
 

@@ -47,6 +47,8 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int
         find_hook(cfg, PruneHook).update(place_in_chain(spec, work_dir, round))
     else:
         drop_hooks(cfg, PruneHook)
+    if start is None and spec.prune.given is not None:
+        take_given(cfg, spec)
     if start is not None:
         drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
         cfg.default_hooks['ticket'] = ConfigDict(
@@ -59,6 +61,14 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int
     elif round == 0:
         cfg.resume = False
     return cfg
+
+
+def take_given(cfg: Config, spec: LotterySpec) -> None:
+    """Of a round 0 that is given: nothing is trained, saved on the way, or loaded but that."""
+    cfg.load_from = None
+    cfg.default_hooks.checkpoint = None
+    if spec.rewind.point is None:   # else it would save the end of the training as the point
+        drop_hooks(cfg, RewindHook)
 
 
 def place_in_chain(spec: LotterySpec, work_dir, round: int) -> Dict[str, Any]:
