@@ -197,6 +197,11 @@ class TicketHook(Hook):
                 'TicketHook(update=...) as it was')
         return entry, masks_of(self.entry)
 
+    def after_train(self, runner) -> None:
+        """Warn of a mask that has not become what it was to be."""
+        if self.updater is not None:
+            self.updater.check_end()
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
 
