@@ -100,6 +100,7 @@ class LotterySpec:
             trained.default_hooks['ticket'] = ConfigDict()
             self.start(1).adapt(trained, self.rewind, Path())
             self.prune.update.check_length(trained.train_cfg)
+            self.prune.update.check_steps(cfg.optim_wrapper.get('accumulative_counts', 1))
 
     def text(self) -> str:
         """What is pruned, how, and what the tickets start from, in sentences."""
