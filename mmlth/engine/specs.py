@@ -2,10 +2,8 @@
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple, Type
 
-from mmlth.core import Ticket, round_sparsities
-from mmlth.core.drawing.control import check_control
-from mmlth.core.drawing.draw import check_settings
-from mmlth.core.drawing.scores import PROBED, default_iterations
+from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
+from mmlth.core.drawing.control import CONTROLS, find_control
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
 from mmlth.core.steps import rewind_iteration
