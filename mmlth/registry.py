@@ -51,6 +51,7 @@ VISUALIZERS = Registry(
 # Methods of ours, which no package of OpenMMLab has: roots of their own.
 STARTS = Registry('start', scope='mmlth', locations=['mmlth.engine.starts'])
 UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.updates'])
+ANALYSES = Registry('analysis', scope='mmlth', locations=['mmlth.analysis.sections'])
 
 
 def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:

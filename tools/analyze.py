@@ -14,6 +14,10 @@ def parse_args():
                         help='work dirs of lotteries, of studies (with study.json), or folders '
                         'that hold runs/')
     parser.add_argument('-o', '--out', required=True, help='folder of the report')
+    parser.add_argument('--import', action='append', default=[], dest='imports', metavar='MODULE',
+                        help='a module that registers analyses of yours (mmlth.registry.ANALYSES), '
+                        "beside those that the lotteries' configs import (custom_imports); may be "
+                        'given several times')
     parser.add_argument('--title', default='Lottery tickets', help='heading of the report')
     return parser.parse_args()
 
@@ -21,7 +25,8 @@ def parse_args():
 def main():
     args, guard = parse_args(), Guard()
     try:
-        page = analyze(args.work_dirs, args.out, title=args.title, guard=guard)
+        page = analyze(args.work_dirs, args.out, title=args.title, guard=guard,
+                       imports=args.imports)
     except UserError as error:
         sys.exit(f'Error: {error}')
     print(page)

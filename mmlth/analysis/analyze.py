@@ -1,39 +1,28 @@
 """All analyses that apply to what is there, and the report of them."""
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Union
 
+from mmlth.registry import ANALYSES
 from mmlth.report import Section, write_report
 from mmlth.report.guard import Guard
-from mmlth.report.write import check_folder
+from mmlth.report.write import check_folder, check_sections
 
+from .compare.changes import remarks
+from .compare.families import main_direct
+from .compare.groups import group_runs
 from .found.run import Run
 from .found.runs import find_runs
-from .networks import network_sections
-from .sections.ablations import allocation_section, rewinding_section, rounds_section
-from .sections.curves import backbone_section, sparsity_section
-from .sections.early_bird import early_bird_section
-from .sections.latency import latency_section
-from .sections.layers import layers_section
-from .sections.modules import modules_section
+from .imports import import_modules, import_own
+from .measure.evaluate import Evaluations
+from .sections import BUILT_IN, Analysis
 from .sections.overview import overview_section
-from .sections.tables import imagenet_section, task_section
-from .sections.verdict import verdict_section
 
 EVALUATIONS = 'evaluations'     # in the report's folder
 
-# In the order of the report. Each takes the runs and raises a UserError that says why it has
-# nothing to show.
-ANALYSES: Dict[str, Callable[[Sequence[Run]], Section]] = {
-    'verdict': verdict_section, 'sparsity': sparsity_section, 'models': backbone_section,
-    'latency': latency_section, 'rewinding point': rewinding_section, 'layers': layers_section,
-    'rounds': rounds_section, 'allocation': allocation_section, 'early-bird': early_bird_section,
-    'modules': modules_section, 'ImageNet tickets': imagenet_section,
-    'tickets of other tasks': task_section}
 
-
-def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets',
-            guard: Optional[Guard] = None) -> Path:
+def analyze(work_dirs: Sequence[Union[str, Path]], out: Union[str, Path],
+            title: str = 'Lottery tickets', guard: Optional[Guard] = None,
+            imports: Sequence[str] = ()) -> Path:
     """From finished work dirs to a report; nothing is trained again.
 
     What lotteries do not note of themselves (AP by size and category, sample images, FLOPs) is
@@ -46,30 +35,61 @@ def analyze(work_dirs: Sequence, out, title: str = 'Lottery tickets',
             ``tables/``.
         title: Heading of the report. Default: ``'Lottery tickets'``.
         guard: Notes in ``failed`` what has failed. Default: None, a new one.
+        imports: Modules that register analyses (:data:`mmlth.registry.ANALYSES`), beside those
+            that the configs of the lotteries import (``custom_imports``). Default: none.
 
     Returns:
         Path: ``report.html``.
 
     Raises:
-        UserError: A folder is no lottery or study, nothing is finished, or ``out`` cannot be
-            written to, which is told before anything is evaluated.
+        UserError: A folder is no lottery or study, nothing is finished, one of ``imports`` cannot
+            be imported, or ``out`` cannot be written to, which is told before anything is
+            evaluated.
     """
+    import_modules(imports)
     found, out, guard = find_runs(work_dirs), Path(out), guard or Guard()
     check_folder(out)
-    sections, _ = run_analyses(found.runs, guard)
-    with TemporaryDirectory() as pictures:      # the report has copies of its own
-        more, skipped, remarks = guard.run('networks', lambda: network_sections(
-            found.runs, pictures, spare=out / EVALUATIONS, guard=guard)) or ([], guard.skipped, [])
-        sections = [*sections, *more]
-        overview = guard.run('overview', lambda: overview_section(
-            found, sections, skipped, [*remarks, *filter(None, [guard.text()])]))
-        return write_report([*filter(None, [overview]), *sections], out, title=title, guard=guard)
+    absent = import_own(found.runs, guard)
+    evaluations = Evaluations.of_runs(to_evaluate(found.runs), spare=out / EVALUATIONS)
+    guard.failed.update(evaluations.guard.failed)
+    sections = run_analyses(found.runs, evaluations, guard)
+    overview = guard.run('overview', lambda: overview_section(found, sections, guard.skipped, [
+        *remarks(evaluations), *absent, *filter(None, [guard.text()])]))
+    return write_report([*filter(None, [overview]), *sections], out, title=title, guard=guard)
 
 
-def run_analyses(runs: Sequence[Run], guard: Optional[Guard] = None
-                 ) -> Tuple[List[Section], Dict[str, str]]:
-    """The sections of all analyses that apply, and why others do not (name -> reason)."""
-    guard = guard or Guard()
-    found = [guard.run(name, lambda analysis=analysis: analysis(runs))
-             for name, analysis in ANALYSES.items()]
-    return [section for section in found if section is not None], guard.skipped
+def analyses() -> Dict[str, Analysis]:
+    """All that are registered: our own in the order of the report, then those of users."""
+    ANALYSES.import_from_location()
+    return {name: ANALYSES.module_dict[name] for name in {**BUILT_IN, **ANALYSES.module_dict}}
+
+
+def run_analyses(runs: Sequence[Run], evaluations: Evaluations, guard: Guard) -> List[Section]:
+    """The sections of all analyses that apply; ``guard`` notes why others do not."""
+    sections: List[Section] = []
+    for name, analysis in analyses().items():
+        sections += guard.run(name, lambda analysis=analysis: _sections(
+            analysis, runs, evaluations, sections)) or []
+    return sections
+
+
+def _sections(analysis: Analysis, runs: Sequence[Run], evaluations: Evaluations,
+              others: Sequence[Section]) -> List[Section]:
+    """Of one analysis, maybe a user's: what cannot be written beside the others fails here."""
+    found = analysis(runs, evaluations)
+    if not isinstance(found, (list, tuple)):
+        raise TypeError(f'an analysis returns a list of sections, not a {type(found).__name__}')
+    check_sections([Section('overview', '', ''), *others, *found])
+    return list(found)
+
+
+def to_evaluate(runs: Sequence[Run]) -> List[Run]:
+    """Direct tickets that differ in their sparsity alone, or one run of models without any.
+
+    The others are not shown by size or category, and have the same operations per layer.
+    """
+    chosen: List[Run] = []
+    for group in group_runs(runs):
+        direct = [run for cell in main_direct(group) for run in cell.runs]
+        chosen += direct or group.runs[:1]
+    return chosen

@@ -20,7 +20,7 @@ def make_digits(root='data/digits', *, seed=0, train=1600, val=400, size=224):
 
     The scenes are composed from the 1,797 scans of ``sklearn.datasets.load_digits``:
     1 to 6 digits on a textured background with clutter, partly covering each other.
-    Digit ``d`` is drawn with a frequency proportional to ``1 / (d + 2)``, so that 0 is
+    Digit ``d`` is placed with a frequency proportional to ``1 / (d + 2)``, so that 0 is
     common and 9 is rare. No scan is used in both splits. The same arguments give the
     same bytes, and more scenes of a split leave its first ones as they were. ::
 

@@ -25,6 +25,9 @@ def read_dump(path) -> Config:
     path = Path(path)
     try:
         return parse(path.read_text(encoding='utf-8'), str(path))
+    except ImportError as error:
+        raise UserError(f'{path} is of a training that needs modules which are not installed here '
+                        f'({error})') from None
     except NOT_PLAIN as error:
         raise UserError(
             f'{path} is not read: {str(error)[:200]}. Expected is the config that the training has '

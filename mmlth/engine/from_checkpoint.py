@@ -15,7 +15,7 @@ from mmlth.transfer.formats import Content, unpack, unwrapped
 
 from .costs import count_costs, first_validation_batch
 from .example import example
-from .hook_configs import build_hook, find_hook
+from .hook_configs import build_hook
 from .hooks import PruneHook
 from .model import build_model
 from .reading import read_checkpoint
@@ -45,10 +45,10 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    transfer = (find_hook(cfg, PruneHook) or {}).get('transfer')
+    transfer = (build_hook(cfg, PruneHook) or PruneHook()).spec.transfer
     if transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
-                        f'{transfer["source"]}: use tools/transfer_ticket.py')
+                        f'{transfer.source}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)

@@ -41,6 +41,8 @@ def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Tic
         checkpoint=str(training.folder / paths.FINAL), start=origin,
         iterations=training.iteration, seed=runner.seed, round=round, control=None,
         learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups])
+    if weights and start.given is not None:
+        meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)
     training.logger.info(
         f'Ticket of round {round} drawn: {masks.pruned(drawn.mask):,} of '

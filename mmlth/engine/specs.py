@@ -1,6 +1,6 @@
 """What hooks are set to: parsed once, by the hook itself, and asked ever after."""
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
 
 from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
 from mmlth.core.drawing.control import CONTROLS, find_control
@@ -9,9 +9,10 @@ from mmlth.core.scope import ScopeSpec
 from mmlth.core.steps import rewind_iteration
 
 from .early_bird import check_stop
-from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, MaskSource, Transferred,
-                           TransferSpec)
+from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
+                           Transferred, TransferSpec)
 from .starts import Fresh, Start, TrainedOn, kind_of, start_of
+from .updates import MaskUpdate, settings_of, update_of
 
 _SPARSITY = 0.8     # of a config that says none, and transfers no ticket
 # What controls start from, other than the ticket; the last ticket alone has one unless it is here.
@@ -28,6 +29,8 @@ class PruneSpec:
         at: ``'start'`` or ``'end'``.
         iterations: Steps of one drawing.
         transfer: Whose ticket is carried over; None if it is drawn.
+        update: How the mask changes while the ticket trains; None if it is static.
+        update_settings: What it was set to, by name; empty if there is none.
     """
     sparsities: Tuple[float, ...]
     scope: ScopeSpec
@@ -41,6 +44,8 @@ class PruneSpec:
     dense: bool
     control: Optional[str]
     transfer: Optional[TransferSpec]
+    update: Optional[MaskUpdate]
+    update_settings: Mapping[str, Any]
 
     @classmethod
     def parse(cls, given: Mapping[str, Any], ignored: Mapping[str, Any]) -> 'PruneSpec':
@@ -62,13 +67,17 @@ class PruneSpec:
         iterations = given['iterations'] or default_iterations(score)
         for value in sparsities[1:]:
             check_settings(value, score, given['allocation'], given['floor'], iterations)
-        at = at or ('start' if score in PROBED else 'end')
+        update = None if given['update'] is None else update_of(given['update'])
+        at = at or ('start' if score in PROBED or update is not None else 'end')
         check_timing(at, given['dense'], len(sparsities) - 1, given['batches'])
         if control is not None:
             check_control(control)
-        return cls(sparsities, transfer=transfer, at=at, iterations=iterations, **{
-            key: given[key] for key in ('scope', 'frozen', 'score', 'allocation', 'floor',
-                                        'batches', 'dense', 'control')})
+        spec = cls(sparsities, transfer=transfer, at=at, iterations=iterations, update=update,
+                   update_settings={} if update is None else settings_of(given['update']), **{
+                       key: given[key] for key in ('scope', 'frozen', 'score', 'allocation',
+                                                   'floor', 'batches', 'dense', 'control')})
+        spec.check_update()
+        return spec
 
     @property
     def rounds(self) -> int:
@@ -92,12 +101,30 @@ class PruneSpec:
             found: The mask that was found early in it. Default: None.
         """
         kind = DrawnAtStart if self.at == 'start' else Drawn
+        if self.update is not None and self.update.begins_dense:
+            kind = Full
         source: MaskSource = (Transferred(self.transfer) if self.transfer is not None
                               else kind(self, round))
         if found is not None:
             source = FoundEarly(source, found)
         control = self.control if round + 1 == self.rounds else None
         return source if control is None else Controlled(source, control)
+
+    def ticket_update(self) -> Optional[Dict[str, Any]]:
+        """The ``update`` of the TicketHook that trains the ticket; None if its mask is static."""
+        if self.update is None:
+            return None
+        return {**self.update_settings, **self.update.arguments(self)}
+
+    def check_update(self) -> None:
+        """Raise a UserError where the other settings do not allow the update."""
+        if self.update is None:
+            return
+        twice = sorted(self.update_settings.keys() & self.update.arguments(self).keys())
+        if twice:
+            raise UserError(f'PruneHook: update has {", ".join(twice)}, which is set in the '
+                            'PruneHook itself: leave it out of update')
+        self.update.check(self)
 
     def start(self, round: int, ticket: Start) -> Start:
         """What a round starts from.

@@ -2,7 +2,7 @@
 from base64 import b64encode
 from importlib.resources import files
 from itertools import groupby
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Union
 
 from .cells import markdown, markdown_table, table_of, typeset
 from .data import figure_rows, to_csv
@@ -47,7 +47,7 @@ def _section(section: Section, plots: Dict[str, Plot]) -> dict:
         csv=_data(to_csv(section.rows), 'text/csv') if section.rows else '',
         figures=[_figure(figure, plots[figure.key]) for figure in section.figures],
         pictures=[dict(key=picture.key, caption=typeset(picture.caption),
-                       source=_data(picture.path.read_bytes(), 'image/png'))
+                       source=_data(picture.png, 'image/png'))
                   for picture in section.pictures])
 
 
@@ -85,7 +85,7 @@ def paragraphs(section: Section) -> List[str]:
     return [' '.join(part.split()) for part in section.text.split('\n\n') if part.strip()]
 
 
-def _data(content, kind: str) -> str:
+def _data(content: Union[str, bytes], kind: str) -> str:
     content = content.encode('utf-8') if isinstance(content, str) else content
     return f'data:{kind};base64,{b64encode(content).decode("ascii")}'
 

@@ -2,7 +2,8 @@
 import base64
 import io
 import zlib
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -20,7 +21,7 @@ _VISIBLE = 0.05     # keypoints of a lower score are not rendered
 _INK, _PAPER = '#1f2328', '#ffffff'
 
 
-def read_picture(path, backend_args: Optional[dict] = None) -> Image.Image:
+def read_picture(path: Union[str, Path], backend_args: Optional[dict] = None) -> Image.Image:
     """An image as the training reads it: 8 bits of red, green and blue, turned as EXIF says.
 
     Raises:
@@ -36,7 +37,7 @@ def read_picture(path, backend_args: Optional[dict] = None) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def keep_photo(path, backend_args: Optional[dict] = None) -> Dict[str, Any]:
+def keep_photo(path: Union[str, Path], backend_args: Optional[dict] = None) -> Dict[str, Any]:
     """``width`` and ``height`` of an image, and ``jpeg``: base64, at most 640 pixels wide and
     high.
     """
@@ -49,7 +50,8 @@ def keep_photo(path, backend_args: Optional[dict] = None) -> Dict[str, Any]:
                 jpeg=base64.b64encode(buffer.getvalue()).decode('ascii'))
 
 
-def encode_mask(mask, size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
+def encode_mask(mask: Union[np.ndarray, list, Dict[str, Any]],
+                size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
     """A mask as COCO's run lengths, in plain values.
 
     Args:
@@ -86,6 +88,13 @@ def render_columns(example: Dict[str, Any],
         canvas.paste(panel, (left, _TITLE))
         ImageDraw.Draw(canvas).text((left + 2, 4), title, fill=_INK, font=_font(18))
     return canvas
+
+
+def to_png(image: Image.Image) -> bytes:
+    """What a PNG file of an image has in it."""
+    buffer = io.BytesIO()
+    image.save(buffer, 'PNG')
+    return buffer.getvalue()
 
 
 def render_objects(photo: Image.Image, objects: List[Dict[str, Any]], scale: float,
@@ -153,5 +162,5 @@ def _contrast(colour: str) -> str:
     return _INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else _PAPER
 
 
-def _font(size: int):
+def _font(size: int) -> Any:
     return ImageFont.load_default(size)

@@ -2,12 +2,17 @@
 from dataclasses import dataclass
 from io import BytesIO
 from textwrap import fill
-from typing import List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, ContextManager, List, Mapping, Sequence, Tuple
 
 from .data import names_of, numbers
 from .plot_bars import layout, plot_bars
 from .section import Figure, Series
 from .style import GRID, INK, MUTED, PAPER, Style
+
+if TYPE_CHECKING:       # matplotlib takes its time: it is imported where a figure is plotted
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 _RC = {
     'font.family': 'sans-serif', 'font.sans-serif': ['DejaVu Sans', 'Arial'],
@@ -58,13 +63,13 @@ def plot(figure: Figure, styles: Mapping[str, Style]) -> Plot:
     return Plot(wide, narrow, png, broad=canvas.get_figwidth() > 8)
 
 
-def _settings(figure: Figure, narrow: bool):
+def _settings(figure: Figure, narrow: bool) -> ContextManager:
     from matplotlib import rc_context
     return rc_context({**_RC, 'svg.hashsalt': f'{figure.key}{"-narrow" * narrow}',
                        'font.size': 9 if narrow else 10})
 
 
-def _canvas(figure: Figure, styles: Mapping[str, Style], narrow: bool):
+def _canvas(figure: Figure, styles: Mapping[str, Style], narrow: bool) -> 'Canvas':
     # Not pyplot: that would switch a notebook's backend and keep the figure alive.
     from matplotlib.figure import Figure as Canvas
     plan = layout(figure, narrow) if figure.kind == 'bars' else None
@@ -103,7 +108,7 @@ def _legend(figure: Figure, width: float) -> Tuple[List[str], int, int]:
     return labels, columns, rows + sum(len(own) - 1 for own in lines)
 
 
-def _plot_line(axes, series: Series, style: Style, names: Sequence[str]):
+def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str]) -> 'Artist':
     x = [names.index(str(v)) if names else v for v in series.x]
     y = numbers(series.y)
     line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
@@ -117,7 +122,7 @@ def _plot_line(axes, series: Series, style: Style, names: Sequence[str]):
     return line
 
 
-def _axis(axes, figure: Figure, names: Sequence[str]) -> None:
+def _axis(axes: 'Axes', figure: Figure, names: Sequence[str]) -> None:
     axes.set(xlabel=figure.xlabel, ylabel=figure.ylabel)
     axes.spines['right'].set_visible(bool(figure.right))
     axes.margins(x=0.04, y=0.08)
@@ -127,7 +132,7 @@ def _axis(axes, figure: Figure, names: Sequence[str]) -> None:
         _number_ticks(axes, sorted({x for s in (*figure.series, *figure.right) for x in s.x}))
 
 
-def _number_ticks(axes, values: Sequence[float]) -> None:
+def _number_ticks(axes: 'Axes', values: Sequence[float]) -> None:
     """At the measured values, if they are few and their labels do not touch."""
     from matplotlib import rcParams
     if all(float(x).is_integer() for x in values):
@@ -141,7 +146,8 @@ def _number_ticks(axes, values: Sequence[float]) -> None:
         axes.set_xticks(values, labels)
 
 
-def _right_axis(axes, figure: Figure, styles, names: Sequence[str]) -> list:
+def _right_axis(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
+                names: Sequence[str]) -> List['Artist']:
     twin = axes.twinx()
     twin.set_ylabel(figure.right_label, labelpad=8)
     twin.grid(False)
@@ -149,7 +155,8 @@ def _right_axis(axes, figure: Figure, styles, names: Sequence[str]) -> list:
     return [_plot_line(twin, s, styles[s.label], names) for s in figure.right]
 
 
-def _plot_references(axes, figure: Figure, styles, horizontal: bool) -> list:
+def _plot_references(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
+                     horizontal: bool) -> List['Artist']:
     line, span = (axes.axvline, axes.axvspan) if horizontal else (axes.axhline, axes.axhspan)
     handles = []
     for reference in figure.references:
@@ -162,14 +169,14 @@ def _plot_references(axes, figure: Figure, styles, horizontal: bool) -> list:
     return handles
 
 
-def _svg(canvas) -> str:
+def _svg(canvas: 'Canvas') -> str:
     file = BytesIO()
     canvas.savefig(file, format='svg', transparent=True,
                    metadata={'Date': None, 'Creator': None, 'Format': None, 'Type': None})
     return file.getvalue().decode('utf-8')
 
 
-def _png(canvas) -> bytes:
+def _png(canvas: 'Canvas') -> bytes:
     file = BytesIO()
     canvas.savefig(file, format='png', dpi=150, facecolor=PAPER, metadata={'Software': None})
     return file.getvalue()

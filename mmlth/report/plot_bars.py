@@ -1,11 +1,15 @@
 """Bars: upright or lying, whichever lets every name be read."""
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, TYPE_CHECKING, Tuple
 
 from .data import names_of, numbers
 from .section import Figure
 from .style import INK, PAPER, Style
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 # Characters of a line of names that leave the bars room, on a page and on a narrow screen.
 _WRAP, _WRAP_NARROW = 40, 24
@@ -50,7 +54,8 @@ def layout(figure: Figure, narrow: bool) -> Layout:
                   places)
 
 
-def plot_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -> list:
+def plot_bars(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
+              plan: Layout) -> List['Artist']:
     """Plot the bars of ``figure``, with whiskers where there are errors.
 
     Returns:
@@ -80,13 +85,13 @@ def plot_bars(axes, figure: Figure, styles: Mapping[str, Style], plan: Layout) -
     return handles
 
 
-def _name_axis(axes, figure: Figure, names: Sequence[str], plan: Layout) -> None:
+def _name_axis(axes: 'Axes', figure: Figure, names: Sequence[str], plan: Layout) -> None:
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
     ends = (-0.6, len(names) - 0.4)
     values = [y for s in figure.series for y in numbers(s.y)] + [r.y for r in figure.references]
     if plan.horizontal:
-        def text(name):
+        def text(name: str) -> str:
             return fill(name, plan.wrap) if plan.wrap else name
         axes.set(ylim=ends[::-1], xlabel=text(figure.ylabel))
         axes.set_ylabel(figure.xlabel, loc='top')

@@ -4,7 +4,6 @@ What is found is worked out elsewhere (``mmlth.analysis``); the modules beside t
 write it.
 """
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 
@@ -66,11 +65,11 @@ class Picture:
 
     Args:
         key: Its name in links, unique in a report.
-        path: A PNG file.
+        png: What a PNG file of it has in it.
         caption: A sentence or two below it.
     """
     key: str
-    path: Path
+    png: bytes
     caption: str
 
 

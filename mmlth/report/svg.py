@@ -1,6 +1,7 @@
 """A figure's SVG as part of a page: its colours follow the page, its ids are its own."""
 import re
 from html import escape
+from typing import Match
 
 from .style import GRID, INK, MUTED, PALETTE, PAPER
 
@@ -34,10 +35,10 @@ def inline(svg: str, prefix: str, title: str, description: str) -> str:
         svg, count=1)
 
 
-def _variable(match) -> str:
+def _variable(match: Match) -> str:
     name = VARIABLES.get(match[0])
     return f'var({name}, {match[0]})' if name else match[0]
 
 
-def _size(match) -> str:
+def _size(match: Match) -> str:
     return f'{match[1]} style="--width: {float(match[2]) * 4 / 3:.0f}px"'

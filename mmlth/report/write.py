@@ -43,7 +43,7 @@ def write_report(sections: Sequence[Section], out: Union[str, Path], title: str,
         ValueError: A key is used twice, or is no plain file name.
         UserError: A file of a report's name is there that no report has written.
     """
-    _check_keys(sections)
+    check_sections(sections)
     out, files = Path(out), _contents(sections, title, guard)
     _check_foreign(out, files)
     earlier = _earlier(out)
@@ -110,19 +110,34 @@ def _contents(sections: Sequence[Section], title: str, guard: Optional[Guard]
         files[f'figures/{figure.key}.png'] = plots[figure.key].png
         files[f'data/{figure.key}.csv'] = to_csv(figure_rows(figure))
     for section in sections:
-        if section.rows:
-            files[f'tables/{section.key}.csv'] = to_csv(section.rows)
-        if section.rows and section.columns:
-            files[f'tables/{section.key}.md'] = cells.markdown_table(section)
-            files[f'tables/{section.key}.tex'] = cells.latex_table(section)
+        files.update(_tables(section))
         for picture in section.pictures:
-            files[f'{page.PICTURES}/{picture.key}.png'] = picture.path.read_bytes()
+            files[f'{page.PICTURES}/{picture.key}.png'] = picture.png
     files['report.md'] = page.to_markdown(title, sections)
     files['report.html'] = page.html(title, sections, plots)
     return files
 
 
-def _check_keys(sections: Sequence[Section]) -> None:
+def _tables(section: Section) -> Dict[str, str]:
+    """The files of its rows."""
+    files = {}
+    if section.rows:
+        files[f'tables/{section.key}.csv'] = to_csv(section.rows)
+    if section.rows and section.columns:
+        files[f'tables/{section.key}.md'] = cells.markdown_table(section)
+        files[f'tables/{section.key}.tex'] = cells.latex_table(section)
+    return files
+
+
+def check_sections(sections: Sequence[Section]) -> None:
+    """See that they can stand in one report.
+
+    Raises:
+        ValueError: A key is used twice, or is no plain file name; or rows of a section have other
+            keys than its first.
+    """
+    for section in sections:
+        _tables(section)
     for items in (sections, [f for s in sections for f in s.figures],
                   [p for s in sections for p in s.pictures]):
         seen: List[str] = []

@@ -10,11 +10,13 @@ from toy import lottery_config
 from written import MAP, write_lottery
 
 from mmlth.analysis import analyze
-from mmlth.analysis.analyze import ANALYSES, run_analyses
+from mmlth.analysis.analyze import analyses, run_analyses
 from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.measure.evaluate import Evaluations
 from mmlth.analysis.sections.overview import overview_section
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
+from mmlth.report.guard import Guard
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -93,16 +95,18 @@ def test_no_analysis_crashes_on_what_was_not_measured(tmp_path, dense, ticket):
         for sparsity in (0.5, 0.8):
             write_lottery(tmp_path / 'runs' / f'{seed}_{sparsity}', dense, ticket, seed=seed,
                           sparsity=sparsity, scope=sparsity)
-    sections, skipped = run_analyses(find_runs([tmp_path]).runs)
-    assert len(sections) + len(skipped) == len(ANALYSES)
+    guard = Guard()
+    sections = run_analyses(find_runs([tmp_path]).runs, Evaluations(), guard)
+    assert len(sections) + len(guard.skipped) == len(analyses()) and guard.failed == {}
 
 
 def test_the_overview_says_what_is_missing(tmp_path):
     write_lottery(tmp_path / 'runs' / 'a', {MAP: .7}, {MAP: .7})
     write_lottery(tmp_path / 'runs' / 'b', {MAP: .7}, {}, seed=1, done=False)
     found = find_runs([tmp_path])
-    sections, skipped = run_analyses(found.runs)
-    text = overview_section(found, sections, skipped, ['A remark.']).text
+    guard = Guard()
+    sections = run_analyses(found.runs, Evaluations(), guard)
+    text = overview_section(found, sections, guard.skipped, ['A remark.']).text
     assert text.startswith(
         '1 finished lottery of 1 dense model (Faster R-CNN R18, VOC), 1 seed (0)')
     assert 'No verdict is possible' in text and text.endswith('\n\nA remark.')

@@ -1,8 +1,9 @@
 """Categories: order, what is left out, which sparsities are shown."""
 import pytest
 from evaluated import evaluations, precision, write_run
+from written import one
 
-from mmlth.analysis.sections.categories import difficulty_section, frequency_section
+from mmlth.analysis.sections.categories import difficulty_sections, frequency_sections
 from mmlth.core.errors import UserError
 
 COUNTS = dict(car=100, person=900, toaster=2, drier=5, unseen=1)
@@ -22,7 +23,7 @@ def runs(tmp_path):
 
 
 def test_by_frequency(runs):
-    section = frequency_section(runs, evaluations(runs))
+    section = one(frequency_sections, runs, evaluations(runs))
     figure, = section.figures
     at_80, at_90 = figure.series        # two of the three, the paper's
     assert (at_80.label, at_90.label) == ('80 % scope sparsity', '90 % scope sparsity')
@@ -36,7 +37,7 @@ def test_by_frequency(runs):
 
 
 def test_by_difficulty(runs):
-    section = difficulty_section(runs, evaluations(runs))
+    section = one(difficulty_sections, runs, evaluations(runs))
     assert section.figures[0].series[0].x == ['toaster', 'person', 'car']
     # The easier the more it loses: the ranks are reversed.
     assert 'rank correlation of the change with the AP of the dense model -1.00' in section.text
@@ -45,15 +46,15 @@ def test_by_difficulty(runs):
 def test_masks_have_a_figure_of_difficulty_and_none_of_frequency(tmp_path):
     both = kinds(DENSE, segm=precision(0.3, categories=DENSE.items()))
     runs = [write_run(tmp_path / 'a', both, both, counts=COUNTS)]
-    assert len(difficulty_section(runs, evaluations(runs)).figures) == 2
-    assert len(frequency_section(runs, evaluations(runs)).figures) == 1
+    assert len(one(difficulty_sections, runs, evaluations(runs)).figures) == 2
+    assert len(one(frequency_sections, runs, evaluations(runs)).figures) == 1
 
 
 def test_seeds_are_averaged(tmp_path):
     other = dict(DENSE, car=0.4)
     runs = [write_run(tmp_path / 'a', kinds(DENSE), kinds(AT_80), 0, counts=COUNTS),
             write_run(tmp_path / 'b', kinds(other), kinds(AT_80), 1, counts=COUNTS)]
-    row = next(r for r in difficulty_section(runs, evaluations(runs)).rows
+    row = next(r for r in one(difficulty_sections, runs, evaluations(runs)).rows
                if r['category'] == 'car')
     assert row['dense'] == pytest.approx(30) and row['seeds'] == 2
     assert row['change'] == pytest.approx(100 * (0 - 0.2) / 2 / 0.3)
@@ -62,18 +63,18 @@ def test_seeds_are_averaged(tmp_path):
 def test_without_the_training_data_only_difficulty_is_told(tmp_path):
     runs = [write_run(tmp_path / 'a', kinds(DENSE), kinds(AT_80))]
     with pytest.raises(UserError, match='training data are not there'):
-        frequency_section(runs, evaluations(runs))
-    assert difficulty_section(runs, evaluations(runs)).figures
+        one(frequency_sections, runs, evaluations(runs))
+    assert one(difficulty_sections, runs, evaluations(runs)).figures
 
 
 def test_one_category_is_no_comparison(tmp_path):
     runs = [write_run(tmp_path / 'a', kinds(dict(person=0.5)), kinds(dict(person=0.4)))]
     with pytest.raises(UserError, match='no model with two categories'):
-        difficulty_section(runs, evaluations(runs))
+        one(difficulty_sections, runs, evaluations(runs))
 
 
 def test_nobody_loses(tmp_path):
     better = {name: ap and ap + 0.1 for name, ap in DENSE.items()}
     runs = [write_run(tmp_path / 'a', kinds(DENSE), kinds(better), counts=COUNTS)]
-    text = frequency_section(runs, evaluations(runs)).text
+    text = one(frequency_sections, runs, evaluations(runs)).text
     assert '0 of 3 categories lose; rank' in text and 'most ' not in text.split('lose')[1]

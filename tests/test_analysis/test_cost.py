@@ -1,11 +1,11 @@
 """Cost: operations, iterations of chains, what early-bird saved."""
 import pytest
 from evaluated import evaluations, precision, write_run
-from written import write_lottery
+from written import one, write_lottery
 
 from mmlth.analysis.found.runs import read_run
 from mmlth.analysis.measure.evaluate import Evaluations
-from mmlth.analysis.sections.cost import network_cost_section, training_cost_section
+from mmlth.analysis.sections.cost import network_cost_sections, training_cost_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
@@ -19,7 +19,7 @@ def test_a_chain_costs_all_its_rounds(tmp_path):
                       dense_iterations=iterations,
                       early_bird=dict(interval=5, stop=dict(iou=0.1, patience=1)))
     runs = [read_run(tmp_path / str(seed)) for seed in (0, 1)]
-    section = training_cost_section(runs)
+    section = one(training_cost_sections, runs)
     row, = section.rows
     assert row['iterations'] == (400 + 360) / 2 and row['images'] == 2 * 380
     assert row['dense_trainings'] == pytest.approx(3.8) and row['minutes'] == pytest.approx(4)
@@ -33,19 +33,19 @@ def test_images_count_all_processes(tmp_path):
     lottery = read_json(folder / paths.LOTTERY)
     lottery['rounds'][1]['processes'] = 4       # of round 0 none are noted
     write_json(folder / paths.LOTTERY, lottery)
-    row, = training_cost_section([read_run(folder)]).rows
+    row, = one(training_cost_sections, [read_run(folder)]).rows
     assert row['iterations'] == 200 and row['images'] == 2 * (100 + 4 * 100)
 
 
 def test_a_resumed_schedule_costs_what_it_trained(tmp_path):
     write_lottery(tmp_path / 'a', {}, {}, rewind=dict(to='30it', schedule='resume'))
-    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    row, = one(training_cost_sections, [read_run(tmp_path / 'a')]).rows
     assert row['iterations'] == 170 and row['saved_iterations'] == 0
 
 
 def test_a_mask_drawn_before_the_training_saves_no_early_bird(tmp_path):
     write_lottery(tmp_path / 'a', {}, {}, dense_iterations=0, score='snip')
-    row, = training_cost_section([read_run(tmp_path / 'a')]).rows
+    row, = one(training_cost_sections, [read_run(tmp_path / 'a')]).rows
     assert row['iterations'] == 100 and row['saved_iterations'] == 0
 
 
@@ -54,7 +54,7 @@ def test_networks_dense_and_sparse(tmp_path):
     kinds = dict(bbox=precision(0.1))
     runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops,
                       layers=dict(a=(1000, 500), b=(3000, 3000)))]
-    section = network_cost_section(runs, evaluations(runs))
+    section = one(network_cost_sections, runs, evaluations(runs))
     row, = section.rows
     assert row['parameters'] == pytest.approx(0.008) and row['left'] == pytest.approx(0.0045)
     assert row['flops'] == pytest.approx(10) and row['flops_left'] == pytest.approx(5)
@@ -68,7 +68,7 @@ def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_pat
     runs = [write_run(tmp_path / 'x', kinds, kinds, flops=flops, layers=dict(a=(100, 50))),
             write_run(tmp_path / 'y', kinds, kinds, flops=flops, layers=dict(a=(100, 25)),
                       allocation='layerwise')]
-    section = network_cost_section(runs, evaluations(runs[:1]))
+    section = one(network_cost_sections, runs, evaluations(runs[:1]))
     assert {r['method']: r['flops_left'] for r in section.rows} == {
         'direct': pytest.approx(6), 'layerwise': pytest.approx(8)}
 
@@ -76,7 +76,7 @@ def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_pat
 def test_without_evaluations_there_are_sizes(tmp_path):
     runs = [read_run(write_lottery(tmp_path / 'x', {}, {}, layers=dict(a=(1000, 500))))]
     found = Evaluations(say=print)
-    section = network_cost_section(runs, found)
+    section = one(network_cost_sections, runs, found)
     assert section.rows[0]['flops'] is None and section.rows[0]['left']
     with pytest.raises(UserError, match='sparsity.json'):
-        network_cost_section([read_run(write_lottery(tmp_path / 'y', {}, {}))], found)
+        one(network_cost_sections, [read_run(write_lottery(tmp_path / 'y', {}, {}))], found)

@@ -1,14 +1,15 @@
 """The series behind the figures."""
 import pytest
-from written import BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, write_curve, write_lottery
+from written import BOX, COCO, FASTER, MAP, MASK, SEGM, VOC, one, write_curve, write_lottery
 
 from mmlth.analysis.compare.families import family_labels, labels_of
 from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.found.runs import find_runs
-from mmlth.analysis.sections.ablations import allocation_section, rewinding_section, rounds_section
-from mmlth.analysis.sections.curves import backbone_section, sparsity_section
-from mmlth.analysis.sections.early_bird import early_bird_section
-from mmlth.analysis.sections.layers import layers_section
+from mmlth.analysis.sections.ablations import (allocation_sections, rewinding_sections,
+                                               rounds_sections)
+from mmlth.analysis.sections.curves import backbone_sections, sparsity_sections
+from mmlth.analysis.sections.early_bird import early_bird_sections
+from mmlth.analysis.sections.layers import layers_sections
 from mmlth.core.errors import UserError
 from mmlth.metrics import metric_of
 
@@ -46,7 +47,7 @@ def approx(rows):
 def test_sparsity_curve_with_its_band_and_the_dense_line(study):
     study.add((.70, .71), (.72, .71), (.71, .74), sparsity=0.5, scope=0.5, network=0.44)
     study.add((.70, .60), (.72, .62), (.71, .61), sparsity=0.9, scope=0.9, network=0.8)
-    figure, = sparsity_section(study.runs).figures
+    figure, = one(sparsity_sections, study.runs).figures
     line, = figure.series
     assert line.label == 'direct'
     assert points(line) == approx([(44, 72, 3 * 3 ** 0.5), (80, 61, 3)])
@@ -58,7 +59,7 @@ def test_sparsity_curve_with_its_band_and_the_dense_line(study):
 def test_one_seed_has_no_band(study):
     study.add((.70, .71), sparsity=0.5, scope=0.5, network=0.44)
     study.add((.70, .60), sparsity=0.9, scope=0.9, network=0.8)
-    figure, = sparsity_section(study.runs).figures
+    figure, = one(sparsity_sections, study.runs).figures
     assert figure.series[0].error == [None, None] and figure.references[0].error is None
 
 
@@ -72,7 +73,7 @@ def test_direct_against_transferred(study, tmp_path):
                                data=dict(type='ImageNet', data_root='data/imagenet'))
         study.add((.70 + .02 * seed, ap), seeds=[seed], scope=0.9, network=0.79,
                   transfer=dict(source=str(source / 'round_1' / 'final.pth')))
-    figure, = sparsity_section(study.runs).figures
+    figure, = one(sparsity_sections, study.runs).figures
     assert [s.label for s in figure.series] == ['direct', 'ImageNet ticket']
     assert [(x, y) for x, y, _ in points(figure.series[1])] == approx([(79, 62)])
 
@@ -83,7 +84,7 @@ def test_other_settings_do_not_mix_with_the_direct_line(study):
     for other in (dict(rounds=3), dict(allocation='layerwise'), dict(control='random_mask'),
                   dict(rewind=dict(to='5it')), dict(floor=0.1)):
         study.add((.70, .10), **other)
-    figure, = sparsity_section(study.runs).figures
+    figure, = one(sparsity_sections, study.runs).figures
     line, = figure.series
     assert line.y == pytest.approx([71, 69])
 
@@ -92,7 +93,7 @@ def test_several_direct_lines_are_told_apart(study):
     for floor, ap in ((0.0, .71), (0.1, .61)):
         study.add((.70, ap), sparsity=0.5, scope=0.5, network=0.44, floor=floor)
         study.add((.70, ap), sparsity=0.8, scope=0.8, network=0.7, floor=floor)
-    labels = [s.label for s in sparsity_section(study.runs).figures[0].series]
+    labels = [s.label for s in one(sparsity_sections, study.runs).figures[0].series]
     assert labels == ['direct', 'direct, floor 0.1']
 
 
@@ -112,7 +113,7 @@ def test_backbones_by_their_change(study):
         for sparsity in (.5, .9):
             study.add((.70, .70 + change * sparsity), (.74, .74 + change * sparsity),
                       model=model, sparsity=sparsity, scope=sparsity, network=sparsity)
-    figure, = backbone_section(study.runs).figures
+    figure, = one(backbone_sections, study.runs).figures
     assert [s.label for s in figure.series] == ['Faster R-CNN R18', 'Faster R-CNN R50']
     assert points(figure.series[0])[1][:2] == pytest.approx((90, -4.5))
     # The change of each seed, so that the spread of the dense models does not widen it.
@@ -126,7 +127,7 @@ def test_each_task_has_its_figure(study, tmp_path):
             write_lottery(tmp_path / 'runs' / f'{seed}{sparsity}', {BOX: .3, SEGM: .2},
                           {BOX: .29, SEGM: .19}, model=MASK, data=COCO, seed=seed,
                           sparsity=sparsity, scope=sparsity, network=sparsity)
-    figures = sparsity_section(study.runs).figures
+    figures = one(sparsity_sections, study.runs).figures
     assert [f.ylabel for f in figures] == ['detection mAP (%)', 'segmentation mAP (%)']
     assert len({f.key for f in figures}) == 2
 
@@ -134,7 +135,7 @@ def test_each_task_has_its_figure(study, tmp_path):
 def test_rewinding_points_in_iterations(study):
     for to, ap in (('0it', .7), ('5%', .69), ('50it', .68), ('1ep', .1)):
         study.add((.70, ap), rewind=dict(to=to), iters=1000)
-    figure, = rewinding_section(study.runs).figures
+    figure, = one(rewinding_sections, study.runs).figures
     # An epoch of an iteration-based loop has an unknown number of iterations.
     assert points(figure.series[0]) == [(0, pytest.approx(70), None),
                                         (50, pytest.approx(69), None),
@@ -144,9 +145,9 @@ def test_rewinding_points_in_iterations(study):
 def test_rounds(study):
     for rounds, ap in ((1, .7), (5, .6), (3, .65)):
         study.add((.70, ap), (.72, ap), rounds=rounds)
-    figure, = rounds_section(study.runs).figures
+    figure, = one(rounds_sections, study.runs).figures
     assert figure.series[0].x == [1, 3, 5] and figure.series[0].y == pytest.approx([70, 65, 60])
-    assert rounds_section(study.runs).text.startswith(
+    assert one(rounds_sections, study.runs).text.startswith(
         'Faster R-CNN R18, VOC, detection, direct: highest with rounds of pruning 1 (70.00), '
         'lowest with 5 (60.00), dense 71.00.')
 
@@ -156,10 +157,10 @@ def test_allocations(study):
         for sparsity in (.5, .8):
             study.add((.70, .7 - drop * sparsity), allocation=allocation, sparsity=sparsity,
                       scope=sparsity)
-    series = {s.label: s for s in allocation_section(study.runs).figures[0].series}
+    series = {s.label: s for s in one(allocation_sections, study.runs).figures[0].series}
     assert set(series) == {'global', 'layerwise'}
     assert series['layerwise'].y == pytest.approx([60, 54])
-    assert allocation_section(study.runs).text.startswith(
+    assert one(allocation_sections, study.runs).text.startswith(
         'Faster R-CNN R18, VOC, detection, layerwise less global: -10.00 at 50 %, -16.00 at 80 % '
         'sparsity.')
 
@@ -172,34 +173,34 @@ def test_trainings_that_differ_in_much_are_numbered(study):
         'Faster R-CNN R18, VOC (training 1)', 'Faster R-CNN R18, VOC (training 2)']
 
 
-@pytest.mark.parametrize('section', [rewinding_section, rounds_section, allocation_section,
-                                     layers_section, early_bird_section, backbone_section,
-                                     sparsity_section])
+@pytest.mark.parametrize('section', [rewinding_sections, rounds_sections, allocation_sections,
+                                     layers_sections, early_bird_sections, backbone_sections,
+                                     sparsity_sections])
 def test_one_plain_lottery_gives_a_reason_and_no_crash(study, section):
     study.add((.70, .71))
     with pytest.raises(UserError):
-        section(study.runs)
+        section(study.runs, None)
 
 
 def test_two_settings_at_once_are_no_ablation(study):
     study.add((.70, .71), rounds=1, rewind=dict(to='0it'))
     study.add((.70, .71), rounds=3, rewind=dict(to='5it'))
     with pytest.raises(UserError):
-        rounds_section(study.runs)
+        one(rounds_sections, study.runs)
 
 
 def test_a_point_without_a_metric_is_left_out(study):
     study.add((.70, .7), rounds=1)
     study.add((.70, None), rounds=3)
     study.add((.70, float('nan')), rounds=5)
-    figure, = rounds_section(study.runs).figures
+    figure, = one(rounds_sections, study.runs).figures
     assert figure.series[0].x == [1]
 
 
 def test_unequal_seeds(study):
     study.add((.70, .7), (.72, .70), (.74, .70), rounds=1)
     study.add((.70, .6), rounds=3)
-    figure, = rounds_section(study.runs).figures
+    figure, = one(rounds_sections, study.runs).figures
     assert figure.series[0].error == [pytest.approx(0, abs=1e-9), None]
     assert figure.references[0].y == pytest.approx(72)
 
@@ -208,7 +209,7 @@ def test_layers(study):
     for seed, zeros in ((0, 10), (1, 30)):
         study.add((.7, .7), seeds=[seed], sparsity=0.5, scope=0.5,
                   layers={'backbone.conv1.weight': (100, zeros), 'head.weight': (200, 180)})
-    section = layers_section(study.runs)
+    section = one(layers_sections, study.runs)
     line, = section.figures[0].series
     assert line.label == '50 % of the scope' and line.x == [1, 2]
     assert line.y == pytest.approx([20, 90])
@@ -220,7 +221,7 @@ def test_a_damaged_sparsity_report_is_left_out(study):
     folder = study.add((.7, .7), layers={'a.weight': (100, 10)})
     (folder / 'round_1' / 'sparsity.json').write_text('{"network": 3}')
     with pytest.raises(UserError, match='sparsity.json'):
-        layers_section(study.runs)
+        one(layers_sections, study.runs)
 
 
 def test_early_bird(study):
@@ -229,7 +230,7 @@ def test_early_bird(study):
         write_curve(folder, [(50, .5 + .2 * seed, .11), (100, 1, .11)])
         study.add((.40, .60 + .04 * seed), seeds=[seed], dense_iterations=50,
                   early_bird=dict(interval=50, stop=dict(iou=.9, patience=1)))
-    figure, = early_bird_section(study.runs).figures
+    figure, = one(early_bird_sections, study.runs).figures
     assert points(figure.series[0]) == approx([(50, 62, 3 * 8 ** 0.5)])
     agreement, chance = figure.right
     assert [(x, y) for x, y, _ in points(agreement)] == approx([(50, .6), (100, 1)])
@@ -247,7 +248,7 @@ def test_the_overlap_of_the_pruned_is_drawn_where_a_curve_has_it(study):
     heading, *lines = path.read_text().splitlines()
     path.write_text('\n'.join([f'{heading},iou_final_pruned,chance_pruned',
                                *(f'{line},{p},.67' for line, p in zip(lines, (.95, 1)))]))
-    figure, = early_bird_section(study.runs).figures
+    figure, = one(early_bird_sections, study.runs).figures
     found = {series.label: [(x, y) for x, y, _ in points(series)] for series in figure.right}
     assert found['IoU with the final mask'] == [(50, .5), (100, 1)]
     assert found['IoU of the pruned with the final mask'] == [(50, .95), (100, 1)]
@@ -266,7 +267,7 @@ def test_a_damaged_curve_is_left_out(study):
     folder = study.add((.70, .70), early_bird=dict(interval=50))
     write_curve(folder, [('x', 'y', 'z')])
     with pytest.raises(UserError, match='EarlyBirdHook'):
-        early_bird_section(study.runs)
+        one(early_bird_sections, study.runs)
 
 
 def test_labels_say_what_is_unusual(study):

@@ -2,10 +2,10 @@
 import json
 
 import pytest
-from written import MAP, write_lottery
+from written import MAP, one, write_lottery
 
 from mmlth.analysis.found.runs import find_runs
-from mmlth.analysis.sections.latency import latency_section
+from mmlth.analysis.sections.latency import latency_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
@@ -25,7 +25,7 @@ def test_a_point_a_ticket(tmp_path):
                                    scope=scope, seed=seed, sparsity=scope)
             noted(folder, dense_ms=100.0, sparse_ms=milliseconds - faster, speedup=2.0)
     write_lottery(tmp_path / 'older', {MAP: 0.6}, {MAP: 0.5}, scope=0.95, sparsity=0.95)
-    section = latency_section(find_runs(sorted(tmp_path.iterdir())).runs)
+    section = one(latency_sections, find_runs(sorted(tmp_path.iterdir())).runs)
     series, = section.figures[0].series
     assert series.x == [30, 50] and series.y == pytest.approx([55, 55])
     assert [r['dense_ms'] for r in section.rows] == [100, 100]
@@ -35,7 +35,7 @@ def test_a_point_a_ticket(tmp_path):
 def test_without_any_there_is_no_figure(tmp_path):
     folder = write_lottery(tmp_path / 'a', {MAP: 0.6}, {MAP: 0.5})
     with pytest.raises(UserError, match='no lottery has measured the latency'):
-        latency_section(find_runs(sorted(tmp_path.iterdir())).runs)
+        one(latency_sections, find_runs(sorted(tmp_path.iterdir())).runs)
     noted(folder, dense_ms=100.0, sparse_ms=0, speedup=2.0)
     with pytest.raises(UserError, match=r'rounds\[1\].latency: expected an object with dense_ms'):
         read_lottery(folder / paths.LOTTERY)

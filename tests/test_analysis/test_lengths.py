@@ -1,15 +1,15 @@
 """Dense trainings that were ended early, and how long tickets were trained."""
 import pytest
-from written import MAP, write_lottery
+from written import MAP, one, write_lottery
 
 from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.compare.rows import columns
 from mmlth.analysis.compare.rows import row as row_of
 from mmlth.analysis.found.runs import find_runs, read_run
-from mmlth.analysis.sections.cost import training_cost_section
-from mmlth.analysis.sections.early_bird import early_bird_section
+from mmlth.analysis.sections.cost import training_cost_sections
+from mmlth.analysis.sections.early_bird import early_bird_sections
 from mmlth.analysis.sections.overview import overview_section
-from mmlth.analysis.sections.verdict import verdict_section
+from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
@@ -31,12 +31,12 @@ def test_a_training_that_any_hook_has_ended_is_no_early_bird(tmp_path):
         early_bird=dict(interval=5, stop=dict(iou=.9, patience=3))), 'EarlyStoppingHook')
     run = read_run(folder)
     assert not run.dense.trained_fully and not run.dense.found_early
-    section = training_cost_section([run])
+    section = one(training_cost_sections, [run])
     assert section.rows[0]['saved_iterations'] == 0
     assert 'EarlyStoppingHook ended round 0 before its schedule did' in section.text
     assert 'the early-bird mask ended' not in section.text
     with pytest.raises(UserError, match='no ticket and its dense model'):
-        verdict_section([run])
+        one(verdict_sections, [run])
     text = overview_section(find_runs([folder]), [], {}, []).text
     assert 'EarlyStoppingHook ended round 0 before its schedule did in a: this is not' in text
 
@@ -49,8 +49,8 @@ def test_the_early_bird_is_told_by_the_hook_that_ended_it(tmp_path, noted):
         early_bird=dict(interval=5, stop=dict(iou=.9, patience=3))), noted)
     run = read_run(folder)
     assert run.dense.found_early and run.dense.ended_by == 'EarlyBirdHook'
-    assert training_cost_section([run]).rows[0]['saved_iterations'] == 50
-    assert early_bird_section([run]).figures
+    assert one(training_cost_sections, [run]).rows[0]['saved_iterations'] == 50
+    assert one(early_bird_sections, [run]).figures
 
 
 def test_tickets_that_were_trained_longer_are_marked(tmp_path):
@@ -59,16 +59,16 @@ def test_tickets_that_were_trained_longer_are_marked(tmp_path):
             write_lottery(tmp_path / f'{schedule}_{seed}', {MAP: .7 + seed / 100}, {MAP: at},
                           seed=seed, rewind=dict(to='90%', schedule=schedule))
     runs = find_runs(list(tmp_path.iterdir())).runs
-    section = verdict_section(runs)
+    section = one(verdict_sections, runs)
     rows = {row['chain']: row for row in section.rows}
     assert {chain: row['from_start'] for chain, row in rows.items()} == {200: 190, 110: 100}
     assert all(row['dense_iterations'] == 100 for row in section.rows)
     assert '1 of the tickets were trained longer than the dense model' in section.text
     assert 'up to 1.90 times as long' in section.text
     assert section.columns['from_start'] == 'iterations from start'
-    one = rows[200]
+    first = rows[200]
     row = row_of(*cell_of(runs, 'restart'))
-    assert (row['from_start'], row['chain']) == (one['from_start'], one['chain'])
+    assert (row['from_start'], row['chain']) == (first['from_start'], first['chain'])
     assert {'from_start', 'chain'} <= set(columns())
 
 

@@ -14,7 +14,7 @@ from toy import lottery_config
 from written import MAP, write_lottery
 
 from mmlth.analysis import analyze
-from mmlth.analysis.analyze import ANALYSES, EVALUATIONS
+from mmlth.analysis.analyze import EVALUATIONS
 from mmlth.analysis.found.runs import find_runs
 from mmlth.analysis.measure import evaluate as evaluating
 from mmlth.analysis.measure.evaluate import Evaluations, evaluate
@@ -23,6 +23,7 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
 from mmlth.engine.chain import report as chain_report
+from mmlth.registry import ANALYSES
 from mmlth.report.guard import Guard
 from mmlth.report.picture import read_picture
 
@@ -154,7 +155,7 @@ def test_one_damaged_lottery_is_left_out(tmp_path):
 
 def test_a_section_that_fails_is_named_and_the_rest_is_there(tmp_path, monkeypatch):
     folders, out = written(tmp_path), tmp_path / 'out'
-    monkeypatch.setitem(ANALYSES, 'rounds', lambda runs: 1 / 0)
+    monkeypatch.setitem(ANALYSES.module_dict, 'rounds', lambda runs, evaluations: 1 / 0)
     tool = str(ROOT / 'tools' / 'analyze.py')
     monkeypatch.setattr(sys, 'argv', [tool, *folders, '-o', str(out)])
     with pytest.raises(SystemExit, match=r'failed: rounds \(ZeroDivisionError'):
@@ -166,7 +167,8 @@ def test_a_section_that_fails_is_named_and_the_rest_is_there(tmp_path, monkeypat
 def test_a_folder_that_cannot_be_written_to_is_told_first(tmp_path, monkeypatch):
     folders = written(tmp_path)
     (tmp_path / 'out').write_text('a file')
-    monkeypatch.setitem(ANALYSES, 'rounds', lambda runs: pytest.fail('begun'))
+    monkeypatch.setitem(ANALYSES.module_dict, 'rounds',
+                        lambda runs, evaluations: pytest.fail('begun'))
     with pytest.raises(UserError, match='could not be written'):
         analyze(folders, tmp_path / 'out', guard=Guard())
 

@@ -35,7 +35,7 @@ def row_of(section, compared, **where):
 def test_seeds(tmp_path):
     runs = [write(tmp_path / '0', {STEM: bits('1100'), BASE: bits('10')}, seed=0),
             write(tmp_path / '1', {STEM: bits('0110'), BASE: bits('10')}, seed=1)]
-    parts, layers = overlap_sections(runs)
+    parts, layers = overlap_sections(runs, None)
     whole = row_of(parts, 'seeds', part='all shared layers')
     assert whole['iou'] == pytest.approx(2 / 4) and whole['weights'] == 6
     assert whole['chance'] == pytest.approx(0.5 / 1.5)      # both have density 1/2
@@ -61,7 +61,7 @@ def test_masks_that_have_moved_are_compared_as_they_are_at_the_end(tmp_path):
 def test_rounds(tmp_path):
     runs = [write(tmp_path / 'once', {STEM: bits('1100')}, rounds=1),
             write(tmp_path / 'thrice', {STEM: bits('0101')}, rounds=3)]
-    row = row_of(overlap_sections(runs)[0], 'rounds', part='stem')
+    row = row_of(overlap_sections(runs, None)[0], 'rounds', part='stem')
     assert row['iou'] == pytest.approx(1 / 3) and '1 and 3 rounds' in row['tickets']
 
 
@@ -69,7 +69,7 @@ def test_tasks_compare_layers_of_one_name_and_shape_and_name_the_others(tmp_path
     runs = [write(tmp_path / 'a', {STEM: bits('1100'), BASE: bits('11'), HEAD: bits('1')}),
             write(tmp_path / 'b', {STEM: bits('1010'), BASE: bits('111'),
                                    'roi_head.k.weight': bits('1')}, model=KEYPOINT)]
-    parts, layers = overlap_sections(runs)
+    parts, layers = overlap_sections(runs, None)
     assert row_of(parts, 'tasks', part='all shared layers')['weights'] == 4
     assert [r['layer'] for r in layers.rows] == [STEM]
     assert all(name in parts.text for name in (BASE, HEAD, 'roi_head.k.weight'))
@@ -81,7 +81,7 @@ def test_figures_of_the_farthest_above_chance(tmp_path):
         model = dict(MASK, backbone=dict(type='ResNet', depth=depth))
         runs += [write(tmp_path / f'{depth}_{seed}', {STEM: bits(mask)}, seed=seed, model=model)
                  for seed, mask in ((0, '1100'), (1, other))]
-    parts, layers = overlap_sections(runs)
+    parts, layers = overlap_sections(runs, None)
     seeds = [f.key for f in parts.figures if f.key.startswith('overlap-seeds')]
     assert len(seeds) == 4 and not any('r101' in key for key in seeds)     # nothing in common
     assert sum(row['compared'] == 'seeds' for row in parts.rows) == 10     # all are in the table
@@ -90,12 +90,12 @@ def test_figures_of_the_farthest_above_chance(tmp_path):
 
 def test_nothing_to_compare(tmp_path):
     with pytest.raises(UserError, match='no two tickets'):
-        overlap_sections([write(tmp_path / 'a', {STEM: bits('1')})])
+        overlap_sections([write(tmp_path / 'a', {STEM: bits('1')})], None)
     runs = [write(tmp_path / 'b', {STEM: bits('1')}), write(tmp_path / 'c', {STEM: bits('1')},
                                                            seed=1)]
     runs[0].ticket.ticket.unlink()      # not copied with the rest
     with pytest.raises(UserError, match='no two tickets'):
-        overlap_sections(runs)
+        overlap_sections(runs, None)
 
 
 def test_random_masks_have_the_chance_level_of_their_layers():

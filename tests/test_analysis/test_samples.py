@@ -10,9 +10,10 @@ from oracles import save, use_masks, use_oracle
 from PIL import Image
 from pycocotools import mask as coco_mask
 from small_lottery import small_config, small_digits
+from written import one
 
 from mmlth.analysis.measure.evaluate import evaluate
-from mmlth.analysis.sections.samples import samples_section
+from mmlth.analysis.sections.samples import samples_sections
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.samples import IMAGES
 from mmlth.report.picture import PANEL, colour_of, render_objects
@@ -87,10 +88,10 @@ def test_side_by_side(examples, tmp_path):
     for run in runs:
         for index, kept in enumerate((found, unsure)):
             write_evaluation(run.folder, index, {}, examples=kept)
-    section = samples_section(runs, evaluations(runs), tmp_path / 'pictures')
+    section = one(samples_sections, runs, evaluations(runs))
     assert len(section.pictures) == IMAGES and 'at least 3' in section.text
     for picture, example in zip(section.pictures, found):
-        image = Image.open(picture.path)
+        image = Image.open(io.BytesIO(picture.png))
         assert image.format == 'PNG' and image.width == 3 * PANEL + 16
         count = len(example['truth'])
         assert picture.caption.endswith(
@@ -105,7 +106,7 @@ def test_side_by_side(examples, tmp_path):
 def test_nothing_to_show(tmp_path):
     runs = [write_run(tmp_path / 'a', *[dict(bbox=precision(0.1))] * 2, dense_iterations=5)]
     with pytest.raises(UserError, match='no direct ticket'):
-        samples_section(runs, evaluations(runs), tmp_path)
+        one(samples_sections, runs, evaluations(runs))
 
 
 def test_only_images_that_were_evaluated_are_chosen(examples, tmp_path):

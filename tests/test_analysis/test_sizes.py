@@ -1,9 +1,10 @@
 """Change of AP by object size, against values worked out by hand."""
 import pytest
 from evaluated import evaluations, precision, write_run
+from written import one
 
 from mmlth.analysis.measure.evaluate import Evaluations
-from mmlth.analysis.sections.sizes import sizes_section
+from mmlth.analysis.sections.sizes import sizes_sections
 from mmlth.core.errors import UserError
 
 
@@ -22,7 +23,7 @@ def runs(tmp_path):
 
 
 def test_change_in_percent_of_dense(runs):
-    section = sizes_section(runs, evaluations(runs))
+    section = one(sizes_sections, runs, evaluations(runs))
     figure, = section.figures
     small, medium, large = figure.series
     assert [s.label for s in figure.series] == ['small', 'medium', 'large']
@@ -39,7 +40,7 @@ def test_change_in_percent_of_dense(runs):
 
 
 def test_one_seed_has_no_band(runs):
-    figure, = sizes_section(runs[:1], evaluations(runs[:1])).figures
+    figure, = one(sizes_sections, runs[:1], evaluations(runs[:1])).figures
     assert figure.series[0].error == [None] and figure.series[0].y == pytest.approx([20])
 
 
@@ -47,7 +48,7 @@ def test_kinds_have_their_own_figures_and_keypoints_no_small(tmp_path):
     kinds = dict(**boxes(0.1, 0.2, 0.4), segm=precision(0.3, [('small', 0.0), ('medium', 0.2)]),
                  keypoints=precision(0.5, [('medium', 0.2), ('large', 0.5)]))
     runs = [write_run(tmp_path / 'a', kinds, kinds)]
-    section = sizes_section(runs, evaluations(runs))
+    section = one(sizes_sections, runs, evaluations(runs))
     labels = [[s.label for s in figure.series] for figure in section.figures]
     assert labels == [['small', 'medium', 'large'], ['medium'], ['medium', 'large']]
     assert 'Keypoints have no small size' in section.text
@@ -59,11 +60,11 @@ def test_a_dense_training_that_was_cut_short_is_no_reference(tmp_path):
     runs = [write_run(tmp_path / 'a', boxes(0.1, 0.1, 0.1), boxes(0.1, 0.1, 0.1),
                       dense_iterations=10)]
     with pytest.raises(UserError, match='no direct ticket was evaluated'):
-        sizes_section(runs, evaluations(runs))
+        one(sizes_sections, runs, evaluations(runs))
 
 
 def test_the_reason_is_passed_on(runs):
     found = Evaluations(say=print)
     found.problems['x'] = 'the data are not there'
     with pytest.raises(UserError, match='x: the data are not there'):
-        sizes_section(runs, found)
+        one(sizes_sections, runs, found)

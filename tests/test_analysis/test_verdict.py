@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
-from written import MAP, write_lottery
+from written import MAP, one, write_lottery
 
 from mmlth.analysis.compare.statistics import compare, spread
 from mmlth.analysis.found.runs import find_runs
-from mmlth.analysis.sections.verdict import verdict_section
+from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core.errors import UserError
 
 _AP = st.integers(0, 100_000).map(lambda n: n / 1000)
@@ -141,7 +141,7 @@ def test_a_figure_of_all_settings(tmp_path):
     write(runs, [(.70, .65), (.72, .66)], sparsity=0.8, allocation='layerwise')
     for folder in ('a', 'b'):       # two sources that are called the same
         write(runs, [(.70, .69), (.72, .70)], transfer=dict(source=f'{folder}/final.pth'))
-    figure, = verdict_section(find_runs([tmp_path]).runs).figures
+    figure, = one(verdict_sections, find_runs([tmp_path]).runs).figures
     assert {s.label: s.x for s in figure.series} == {
         'direct': ['direct, 80 %', 'direct, 90 %'], 'layerwise': ['layerwise, 80 %'],
         'ticket of final': ['ticket of final, 80 %', 'ticket of final, 80 % (2)']}
@@ -158,7 +158,7 @@ def test_rows_of_tickets_and_controls(tmp_path):
     write(runs, [(.70, .705), (.71, .712), (.72, .73)], sparsity=0.8)
     write(runs, [(.70, .60), (.71, .62), (.72, .61)], sparsity=0.9, scope=0.9, network=0.8)
     write(runs, [(.70, .50), (.71, .52), (.72, .51)], control='random_mask')
-    section = verdict_section(find_runs([tmp_path]).runs)
+    section = one(verdict_sections, find_runs([tmp_path]).runs)
     assert [(r['method'], r['verdict']) for r in section.rows] == [
         ('direct', 'yes'), ('direct', 'no'), ('control: random mask', 'no')]
     assert section.rows[0]['difference'] == pytest.approx(0.567, abs=1e-3)     # in points
@@ -166,12 +166,13 @@ def test_rows_of_tickets_and_controls(tmp_path):
     assert section.text.startswith(
         "Of 2 tickets with a verdict 1 are winning tickets by the paper's rule, and of 1 controls "
         '0 would be. The 95 % confidence interval of the difference lies wholly on the worse side '
-        'of 0 for 1 of the tickets; of these 0 win by the rule. The sparsest direct winning ticket: 70.0 %')
+        'of 0 for 1 of the tickets; of these 0 win by the rule. The sparsest direct winning '
+        'ticket: 70.0 %')
 
 
 def test_one_seed_is_said(tmp_path):
     write_lottery(tmp_path / 'a', {MAP: 0.7}, {MAP: 0.7})
-    section = verdict_section(find_runs([tmp_path / 'a']).runs)
+    section = one(verdict_sections, find_runs([tmp_path / 'a']).runs)
     assert section.rows[0]['verdict'] == 'no verdict (one seed)'
     assert section.text.startswith('No verdict is possible')
 
@@ -181,14 +182,14 @@ def test_one_seed_is_said(tmp_path):
 def test_a_missing_metric_is_no_crash(tmp_path, dense, ticket):
     write_lottery(tmp_path / 'a', dense, ticket)
     with pytest.raises(UserError, match='both evaluated'):
-        verdict_section(find_runs([tmp_path / 'a']).runs)
+        one(verdict_sections, find_runs([tmp_path / 'a']).runs)
 
 
 def test_a_dense_model_that_finds_nothing(tmp_path):
     runs = tmp_path / 'runs'
     runs.mkdir()
     write(runs, [(0., 0.), (0., 0.)])
-    row, = verdict_section(find_runs([tmp_path]).runs).rows
+    row, = one(verdict_sections, find_runs([tmp_path]).runs).rows
     assert row['dense_mean'] == 0 and row['p'] is None and row['test'] == 'none (no spread)'
 
 
@@ -198,7 +199,7 @@ def test_dense_models_of_all_runs_with_that_training_count(tmp_path):
     runs.mkdir()
     write(runs, [(.70, .705), (.71, .712), (.72, .73)])
     write(runs, [(.70, .69)], rounds=3)
-    row = next(r for r in verdict_section(find_runs([tmp_path]).runs).rows
+    row = next(r for r in one(verdict_sections, find_runs([tmp_path]).runs).rows
                if r['method'] == 'direct, rounds 3')
     assert row['dense_seeds'] == 3 and row['ticket_seeds'] == 1
     assert row['verdict'] == 'no verdict (one seed)'
@@ -211,7 +212,7 @@ def test_of_an_error_the_smaller_wins(tmp_path):
         for sparsity, value in ((0.8, worse), (0.9, better)):
             write_lottery(tmp_path / f'{sparsity}_{seed}', {'NME': dense}, {'NME': value},
                           seed=seed, sparsity=sparsity, scope=sparsity)
-    section = verdict_section(find_runs(sorted(tmp_path.iterdir())).runs)
+    section = one(verdict_sections, find_runs(sorted(tmp_path.iterdir())).runs)
     assert [(row['verdict'], row['worse']) for row in section.rows] == [
         ('no', True), ('yes', False)]
     assert 'lies wholly on the worse side of 0 for 1 of the tickets; of these 0' in section.text

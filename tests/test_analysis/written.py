@@ -72,6 +72,12 @@ def write_lottery(folder, dense, ticket, scope=0.8, network=0.7, rounds=1, dense
     return folder
 
 
+def one(analysis, runs, evaluations=None):
+    """The only section of an analysis; most look at the runs alone."""
+    section, = analysis(runs, evaluations)
+    return section
+
+
 def write_curve(folder, rows):
     """The curve of early masks: (iteration, IoU with the final mask, chance)."""
     lines = ['iteration,iou_previous,iou_final,chance', *(f'{i},,{iou},{c}' for i, iou, c in rows)]

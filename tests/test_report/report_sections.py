@@ -2,6 +2,7 @@
 from math import sin
 
 from mmlth.report import Figure, Picture, Reference, Section, Series
+from mmlth.report.picture import to_png
 
 SPARSITIES = [20, 50, 80, 90, 95]
 CATEGORIES = (
@@ -80,11 +81,10 @@ def layer_section() -> Section:
 
 def picture_section(folder) -> Section:
     from PIL import Image
-    path = folder / 'sample.png'
-    Image.linear_gradient('L').resize((960, 320)).save(path)
+    png = to_png(Image.linear_gradient('L').resize((960, 320)))
     return Section('samples', 'Dense and ticket side by side', 'Left the annotation, then dense, '
                    'then the ticket.',
-                   pictures=[Picture('sample_1', path, 'Image 000012: <b> & "x"')])
+                   pictures=[Picture('sample_1', png, 'Image 000012: <b> & "x"')])
 
 
 def all_sections(folder):

@@ -8,6 +8,7 @@ from .statistics import Spread, spread
 from .wording import first_text
 
 BySeed = Dict[Hashable, Evaluation]
+Values = Dict[Hashable, float]
 Pick = Callable[[Dict[str, Any]], Optional[float]]
 
 
@@ -27,14 +28,14 @@ def tickets_of(cell: Cell, evaluations: Evaluations) -> BySeed:
     return {seed: evaluation for seed, evaluation in found.items() if evaluation is not None}
 
 
-def values(evaluations: BySeed, kind: str, pick: Pick) -> Dict[Hashable, float]:
+def values(evaluations: BySeed, kind: str, pick: Pick) -> Values:
     """Seed -> what ``pick`` takes from the precision of ``kind``, where it was measured."""
     found = {seed: pick(evaluation['precision'][kind])
              for seed, evaluation in evaluations.items() if kind in evaluation['precision']}
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def change(dense: Dict[Hashable, float], ticket: Dict[Hashable, float]) -> Optional[Spread]:
+def change(dense: Values, ticket: Values) -> Optional[Spread]:
     """Ticket less dense in percent of the dense mean.
 
     The dense model of the same seed where there is one, else the dense mean. None where

@@ -52,6 +52,12 @@ class Cell:
         found = [getattr(run.ticket.length, what) for run in self.runs]
         return None if None in found else sum(found) / len(found)
 
+    @property
+    def needed(self) -> Optional[float]:
+        """Iterations that a ticket costs, mean over seeds; None where one is not known."""
+        found = [run.needed for run in self.runs]
+        return None if None in found else sum(found) / len(found)
+
     def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
         found = {r.seed: metric.of(r.ticket.metrics, name) for r in self.runs}
@@ -98,6 +104,11 @@ class Group:
         """How long a dense model is trained, as planned; None if no run says it."""
         return next((run.dense.planned_iterations for run in self.runs
                      if run.dense.planned_iterations), None)
+
+    def cost(self, cell: Cell) -> Optional[float]:
+        """What a ticket of the cell costs, in trainings of the dense model; None if unknown."""
+        dense, needed = self.dense_iterations, cell.needed
+        return needed / dense if dense and needed is not None else None
 
     def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
         """The cell's tickets against the dense model; None if either was not measured."""

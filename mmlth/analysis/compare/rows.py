@@ -5,7 +5,7 @@ from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
 
 from .groups import Cell, Group
-from .statistics import Spread, spread
+from .statistics import Comparison, Spread, spread
 
 # The paper's figures: "error bands are within 3 times the standard deviation".
 BAND = 3
@@ -19,6 +19,9 @@ COLUMNS = {
     'from_start': 'iterations from start', 'chain': 'iterations, whole chain',
     'seeds': 'seeds', 'mean': 'mean', 'std': 'σ', 'dense_mean': 'dense', 'dense_std': 'dense σ',
     'change': 'change'}
+COMPARISON = {
+    'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
+    'interval': '95 % confidence interval', 'p': 'p', 'test': 'test', 'n': 'n'}
 
 
 def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
@@ -40,6 +43,29 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
         seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
         dense_mean=dense and dense.mean, dense_std=dense and dense.std,
         change=comparison and comparison.difference)
+
+
+def comparison_cells(found: Comparison) -> Dict[str, Any]:
+    """A comparison with the dense model as cells: means and spreads, difference, interval, test."""
+    low, high = found.interval or (None, None)
+    return dict(
+        dense=_value(found.dense), ticket=_value(found.ticket),
+        dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
+        ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
+        ticket_seeds=found.ticket.n, difference=found.difference,
+        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high,
+        worse=found.worse, p=None if found.p is None else float(f'{found.p:.2g}'),
+        test=_test(found), n=found.n)
+
+
+def _test(found: Comparison) -> str:
+    if found.interval is None:
+        return 'none' if found.winning is None else 'none (no spread)'
+    return 'paired' if found.paired else 'Welch'
+
+
+def _value(value: Spread) -> str:
+    return f'{value.mean:.2f}' + ('' if value.std is None else f' ± {value.std:.2f}')
 
 
 def columns(**more: str) -> Dict[str, str]:
@@ -64,7 +90,7 @@ def band(value: Spread) -> Optional[float]:
 
 
 def ticket_spread(metric: Metric) -> Callable[[Cell], Optional[Spread]]:
-    """What :func:`line` draws of a metric."""
+    """What :func:`line` plots of a metric."""
     def of(cell: Cell) -> Optional[Spread]:
         values = cell.values(metric)
         return spread(values.values()) if values else None

@@ -9,6 +9,7 @@ from scipy import stats
 
 BySeed = Dict[Hashable, float]
 _CONFIDENCE = 0.95
+_Test = Tuple[Optional[Tuple[float, float]], Optional[float]]      # interval, p
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Com
                       interval is not None and max(better * end for end in interval) < 0, winning)
 
 
-def _paired(dense: Sequence[float], ticket: Sequence[float]):
+def _paired(dense: Sequence[float], ticket: Sequence[float]) -> _Test:
     """Interval and p value of the paired t test."""
     deltas = np.subtract(ticket, dense)
     if len(deltas) < 2 or _constant(deltas, [*dense, *ticket]):
@@ -98,7 +99,7 @@ def _paired(dense: Sequence[float], ticket: Sequence[float]):
     return _result(stats.ttest_rel, ticket, dense)
 
 
-def _welch(dense: Sequence[float], ticket: Sequence[float]):
+def _welch(dense: Sequence[float], ticket: Sequence[float]) -> _Test:
     """Interval and p value of Welch's t test."""
     if min(len(dense), len(ticket)) < 2 or (
             _constant(dense, dense) and _constant(ticket, ticket)):
@@ -106,7 +107,7 @@ def _welch(dense: Sequence[float], ticket: Sequence[float]):
     return _result(stats.ttest_ind, ticket, dense, equal_var=False)
 
 
-def _result(function: Callable, *values, **options):
+def _result(function: Callable, *values: Sequence[float], **options: bool) -> _Test:
     with warnings.catch_warnings():
         # Of a sample without spread; it is no trouble as long as the other one has some.
         warnings.filterwarnings('ignore', 'Precision loss', RuntimeWarning)

@@ -128,6 +128,22 @@ class Run:
                             chosen_metrics(self.cfg))
 
     @property
+    def drawn_at_start(self) -> bool:
+        """Whether its mask was drawn before any training, as its settings or its folder say."""
+        at = self.settings['at']
+        return at == 'start' or at is None and (self.dense.folder / paths.START_MASK).is_file()
+
+    @property
+    def needed(self) -> Optional[int]:
+        """Iterations that its ticket costs.
+
+        Of all rounds; but of its weights alone, from their initialisation on, if its mask was
+        drawn before any training: then the dense model is trained only to be compared with.
+        """
+        length = self.ticket.length
+        return length.from_start if self.drawn_at_start else length.chain
+
+    @property
     def own_settings(self) -> Dict[str, Any]:
         """The settings that had an effect: an EarlyBirdHook without ``stop`` only looks on."""
         early_bird = self.settings['early_bird']

@@ -1,7 +1,7 @@
 """Find finished lotteries and read them."""
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -24,7 +24,7 @@ class Found:
     left_out: Dict[str, str]
 
 
-def find_runs(work_dirs: Sequence) -> Found:
+def find_runs(work_dirs: Sequence[Union[str, Path]]) -> Found:
     """Read lotteries and studies.
 
     Args:
@@ -48,7 +48,7 @@ def find_runs(work_dirs: Sequence) -> Found:
     return found
 
 
-def read_run(folder) -> Run:
+def read_run(folder: Union[str, Path]) -> Run:
     """One finished lottery.
 
     Raises:
@@ -79,7 +79,7 @@ def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[st
     found.left_out[run.name] = f'the same lottery as {same.name}, which counts once'
 
 
-def _lotteries(work_dir: Path):
+def _lotteries(work_dir: Path) -> List[Tuple[Path, Optional[str]]]:
     """Pairs of a lottery's folder and its study's name."""
     if (work_dir / paths.LOTTERY).is_file():
         return [(work_dir, None)]
@@ -106,7 +106,7 @@ def _study_folders(path: Path) -> List[Path]:
                         'with tools/study.py') from None
 
 
-def _read(folder: Path, study: Optional[str]):
+def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
     """The run, or why it is left out."""
     if study and not (folder / paths.LOTTERY).is_file():
         return 'not begun'

@@ -2,7 +2,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.config import Config
@@ -133,7 +133,7 @@ class Evaluations:
                 self._say(str(error))
 
 
-def evaluate(cfg: Config, checkpoint) -> Evaluation:
+def evaluate(cfg: Config, checkpoint: Union[str, Path]) -> Evaluation:
     """Evaluate a checkpoint; see :class:`Evaluations` for what comes back.
 
     Raises:
@@ -148,7 +148,7 @@ def evaluate(cfg: Config, checkpoint) -> Evaluation:
         left_out={**guard.skipped, **guard.failed})
 
 
-def read(folder) -> Optional[Evaluation]:
+def read(folder: Union[str, Path]) -> Optional[Evaluation]:
     """What was kept in a round's folder; None if there is nothing of this version."""
     path = Path(folder) / paths.EVALUATION
     try:
@@ -158,7 +158,7 @@ def read(folder) -> Optional[Evaluation]:
         return None
 
 
-def read_config(folder) -> Config:
+def read_config(folder: Union[str, Path]) -> Config:
     """The config that the Runner of a round has written into its folder.
 
     ``lottery.json`` has it too, but with lists for tuples, which some transforms refuse. The
@@ -170,7 +170,7 @@ def read_config(folder) -> Config:
     return read_dump(files[-1])
 
 
-def weights_digest(checkpoint) -> str:
+def weights_digest(checkpoint: Union[str, Path]) -> str:
     """SHA-256 of the names and values of a checkpoint's weights."""
     try:
         state = checkpoint_file.load(checkpoint)['state_dict']

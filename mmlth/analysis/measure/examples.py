@@ -2,6 +2,7 @@
 from typing import Any, Dict, Iterable, List
 
 import numpy as np
+from pycocotools.coco import COCO
 
 from mmlth.engine.chain.samples import choose
 from mmlth.report.guard import Guard
@@ -34,7 +35,7 @@ def keep_examples(predictions: Predictions, guard: Guard) -> List[Dict[str, Any]
     return [example for example in found if example is not None]
 
 
-def _objects(truth, images: Iterable[Any]) -> Dict[Any, int]:
+def _objects(truth: COCO, images: Iterable[Any]) -> Dict[Any, int]:
     return {image: sum(not o.get('iscrowd') for o in truth.imgToAnns.get(image, ()))
             for image in images}
 
@@ -49,7 +50,7 @@ def _example(predictions: Predictions, image: Any, path: str) -> Dict[str, Any]:
         predictions=_predicted(predictions, image))
 
 
-def _names(truth) -> Dict[Any, str]:
+def _names(truth: COCO) -> Dict[Any, str]:
     return category_names(truth.cats.values())
 
 
@@ -74,7 +75,7 @@ def _predicted(predictions: Predictions, image: Any) -> List[Dict[str, Any]]:
     return [_object(predictions.truth, o) for o in merged if o['score'] >= _LOWEST]
 
 
-def _object(truth, found: Dict[str, Any]) -> Dict[str, Any]:
+def _object(truth: COCO, found: Dict[str, Any]) -> Dict[str, Any]:
     kept: Dict[str, Any] = dict(category=_names(truth)[found['category_id']])
     if found.get('bbox'):
         kept['bbox'] = [round(float(v), 1) for v in found['bbox']]

@@ -3,6 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from .quiet import quiet
 from .truth import category_names
@@ -11,7 +12,7 @@ from .truth import category_names
 SIZES = ('small', 'medium', 'large')
 
 
-def with_results(truth, results: List[dict]):
+def with_results(truth: COCO, results: List[dict]) -> COCO:
     """The results as what COCO's evaluation compares with ``truth``.
 
     Args:
@@ -28,7 +29,7 @@ def with_results(truth, results: List[dict]):
         return empty
 
 
-def measure(evaluation) -> Dict[str, Any]:
+def measure(evaluation: COCOeval) -> Dict[str, Any]:
     """Average precision by COCO's protocol, read from its precision curves.
 
     Args:
@@ -96,7 +97,7 @@ def measure_voc(truth: COCO, results: List[dict], thresholds: Sequence[float],
                     for c, ap in zip(categories, average)})
 
 
-def _voc_truth(truth: COCO, image, categories: List[int]) -> Dict[str, np.ndarray]:
+def _voc_truth(truth: COCO, image: Any, categories: List[int]) -> Dict[str, np.ndarray]:
     objects = truth.imgToAnns[image]
     counted = [o for o in objects if not o['iscrowd']]
     ignored = [o for o in objects if o['iscrowd']]
@@ -117,7 +118,7 @@ def _mean(precision: np.ndarray) -> Optional[float]:
     return float(known.mean()) if known.size else None
 
 
-def _count(evaluation, area: int) -> int:
+def _count(evaluation: COCOeval, area: int) -> int:
     """Objects of one range of areas, crowds and those without keypoints left out."""
     wanted = list(evaluation.params.areaRng[area])
     return int(sum((1 - np.asarray(image['gtIgnore'], int)).sum()

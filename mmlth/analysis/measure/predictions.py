@@ -3,19 +3,23 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
+from mmengine.runner import BaseLoop, Runner
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from mmlth.core.errors import UserError
+from mmlth.core.flops import count_flops
 from mmlth.engine.chain.round_runner import RoundRunner
 from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.chain.samples import skeleton_of
 from mmlth.engine.runners import bare_model
 
-from mmlth.core.flops import count_flops
 from .precision import measure, measure_voc, with_results
 from .quiet import quiet
 from .truth import to_coco
@@ -37,16 +41,16 @@ class Predictions:
         skeleton: Pairs of indices of keypoints.
         loop: ``'val'`` or ``'test'``.
     """
-    truth: Any
+    truth: COCO
     results: Dict[str, List[dict]]
     precision: Dict[str, dict]
     flops: Dict[str, Any]
-    dataset: Any
+    dataset: BaseDataset
     skeleton: List[List[int]]
     loop: str
 
 
-def predict(cfg: Config, checkpoint) -> Predictions:
+def predict(cfg: Config, checkpoint: Union[str, Path]) -> Predictions:
     """Run the validation loop of a config, or its test loop if it has no other.
 
     Args:
@@ -74,7 +78,7 @@ def predict(cfg: Config, checkpoint) -> Predictions:
                 'where they are: what was evaluated is kept in the work dir.') from None
 
 
-def count_inputs(runner: Runner, loop, name: str) -> Dict[str, Any]:
+def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Dict[str, Any]:
     """The mean operations per input, an image or in top-down pose a person, of the first few."""
     model, dataset = bare_model(runner.model), loop.dataloader.dataset
     size = min(_FLOP_IMAGES, len(dataset))
@@ -85,7 +89,7 @@ def count_inputs(runner: Runner, loop, name: str) -> Dict[str, Any]:
                 layers={layer: count / size for layer, count in counts['layers'].items()})
 
 
-def _only_evaluate(cfg: Config, checkpoint, folder: str) -> Config:
+def _only_evaluate(cfg: Config, checkpoint: Union[str, Path], folder: str) -> Config:
     cfg = evaluation_config(cfg)
     cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, 'none'
     cfg.work_dir, cfg.log_level = folder, 'WARNING'
@@ -98,12 +102,12 @@ def _only_evaluate(cfg: Config, checkpoint, folder: str) -> Config:
 @dataclass
 class _Watched:
     """The metric that writes predictions to files, and VOC's settings if it is of that kind."""
-    metric: Any
+    metric: BaseMetric
     prefix: str
     voc: Optional[dict] = None
 
 
-def _watch(loop, prefix: str) -> _Watched:
+def _watch(loop: BaseLoop, prefix: str) -> _Watched:
     """Let a metric of the loop write its predictions to files, and no other run."""
     for metric in loop.evaluator.metrics:
         kinds = {kind.__name__ for kind in type(metric).__mro__}
@@ -124,7 +128,7 @@ def _watch(loop, prefix: str) -> _Watched:
     return watched
 
 
-def _boxes_metric(loop):
+def _boxes_metric(loop: BaseLoop) -> BaseMetric:
     """A metric that keeps the boxes of any MMDetection data set in COCO's form."""
     from mmdet.evaluation import CocoMetric
     metric = CocoMetric()
@@ -134,7 +138,8 @@ def _boxes_metric(loop):
     return metric
 
 
-def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predictions:
+def _collect(watched: _Watched, loop: BaseLoop, name: str,
+             flops: Dict[str, Any]) -> Predictions:
     metric = watched.metric
     truth = getattr(metric, 'coco', None) or metric._coco_api
     results, precision = {}, {}
@@ -150,25 +155,24 @@ def _collect(watched: _Watched, loop, name: str, flops: Dict[str, Any]) -> Predi
                        skeleton_of(metric.dataset_meta), name)
 
 
-def _kinds(metric) -> List[str]:
+def _kinds(metric: BaseMetric) -> List[str]:
     if hasattr(metric, 'coco'):     # MMPose
         return ['keypoints']
     kinds = [kind for kind in metric.metrics if kind in ('bbox', 'segm')]
     return [*kinds, *(['keypoints'] if getattr(metric, 'with_keypoints', False) else [])]
 
 
-def _evaluation(metric, truth, results: List[dict], kind: str):
+def _evaluation(metric: BaseMetric, truth: COCO, results: List[dict], kind: str) -> COCOeval:
     """COCO's evaluation with the parameters of the metric."""
     if kind == 'segm':      # with a box, its area would decide on the size of a mask
         results = [{k: v for k, v in r.items() if k != 'bbox'} for r in results]
     results = with_results(truth, results)
     if hasattr(metric, 'coco'):
-        from xtcocotools.cocoeval import COCOeval
-        evaluation = COCOeval(truth, results, metric.iou_type,
+        from xtcocotools.cocoeval import COCOeval as PoseEval
+        evaluation = PoseEval(truth, results, metric.iou_type,
                               np.array(metric.dataset_meta['sigmas']), metric.use_area)
         evaluation.params.useSegm = None
         return evaluation
-    from pycocotools.cocoeval import COCOeval
     evaluation = COCOeval(truth, results, kind)
     evaluation.params.catIds, evaluation.params.imgIds = metric.cat_ids, metric.img_ids
     if kind == 'keypoints':

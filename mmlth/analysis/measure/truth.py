@@ -2,9 +2,12 @@
 from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import load
 from mmengine.registry import DATASETS
 from pycocotools.coco import COCO
+from torch.utils.data import Dataset
 
 from mmlth.engine.chain.data_check.parts import parts
 
@@ -13,7 +16,7 @@ from .quiet import quiet
 _counted: Dict[str, Optional[Dict[str, int]]] = {}
 
 
-def training_counts(cfg) -> Optional[Dict[str, int]]:
+def training_counts(cfg: Config) -> Optional[Dict[str, int]]:
     """Annotations per category that the training saw, crowds and ignored ones left out.
 
     Args:
@@ -42,7 +45,7 @@ def category_names(categories: Iterable[Mapping[str, Any]]) -> Dict[Any, str]:
             for c in categories}
 
 
-def to_coco(dataset) -> COCO:
+def to_coco(dataset: BaseDataset) -> COCO:
     """The ground truth of an MMDetection data set that has no COCO file.
 
     As MMDetection converts it: ignored objects (in VOC: difficult ones) become crowds, the
@@ -67,16 +70,16 @@ def to_coco(dataset) -> COCO:
     return coco
 
 
-def image_paths(dataset) -> Dict[Any, str]:
+def image_paths(dataset: BaseDataset) -> Dict[Any, str]:
     """The files of the images, by id."""
     return {info['img_id']: info['img_path'] for info in _infos(dataset)}
 
 
-def _infos(dataset) -> Iterator[dict]:
+def _infos(dataset: BaseDataset) -> Iterator[dict]:
     return (dataset.get_data_info(index) for index in range(len(dataset)))
 
 
-def _count(dataset) -> Optional[Dict[str, int]]:
+def _count(dataset: Dataset) -> Optional[Dict[str, int]]:
     counts: Counter = Counter()
     order: Dict[str, None] = {}
     for part in parts(dataset):
@@ -94,7 +97,7 @@ def _count(dataset) -> Optional[Dict[str, int]]:
     return {name: counts[name] for name in order or counts} or None
 
 
-def _label_names(dataset) -> List[str]:
+def _label_names(dataset: BaseDataset) -> List[str]:
     """The category of each label.
 
     Labels of a COCO file are numbered as its categories stand in the file, whatever the order of

@@ -2,6 +2,7 @@
 from typing import Callable, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
 from ..compare.families import family_labels, varied
@@ -9,9 +10,10 @@ from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
                             ticket_spread)
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 
-def rewinding_section(runs: Sequence[Run]) -> Section:
+def rewinding_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Performance against the iteration that tickets are rewound to.
 
     Raises:
@@ -24,10 +26,10 @@ def rewinding_section(runs: Sequence[Run]) -> Section:
         'initialisation (of a pretrained backbone, its pretrained weights). Where the schedule '
         'restarts after rewinding, later points are trained longer ("from start").')
     section.paper = 'Fig. 2b'
-    return section
+    return [section]
 
 
-def rounds_section(runs: Sequence[Run]) -> Section:
+def rounds_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Performance against the number of rounds.
 
     Raises:
@@ -39,10 +41,10 @@ def rounds_section(runs: Sequence[Run]) -> Section:
         'The same final sparsity reached in one round (one-shot) or several (iterative '
         'magnitude pruning), all else equal.')
     section.paper = 'Fig. 2d'
-    return section
+    return [section]
 
 
-def allocation_section(runs: Sequence[Run]) -> Section:
+def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Performance against sparsity for each way to spread it over layers.
 
     Raises:
@@ -69,12 +71,12 @@ def allocation_section(runs: Sequence[Run]) -> Section:
                     dense_line(group, metric)))
     if not figures:
         raise UserError('no two lotteries differ in the allocation of sparsity')
-    return Section(
+    return [Section(
         'allocation', 'Layerwise against global pruning',
         '\n\n'.join(filter(None, [
             _allocations(rows), 'The same sparsity in every layer (layerwise) against one '
             f'threshold for all weights (global), all else equal. {BAND_TEXT}'])), rows,
-        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')
+        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')]
 
 
 def _allocations(rows: Sequence[dict]) -> str:
@@ -121,6 +123,7 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
                    columns(at=xlabel), figures)
 
 
-def _rows(group: Group, metric, members, labels, key, x) -> List[dict]:
+def _rows(group: Group, metric: Metric, members: Sequence[List[Cell]], labels: Sequence[str],
+          key: str, x: Callable[[Cell], Optional[float]]) -> List[dict]:
     return [row(group, cell, metric, label, setting=str(cell.settings[key]), at=x(cell))
             for label, cells in zip(labels, members) for cell in cells]

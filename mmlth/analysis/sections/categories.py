@@ -8,8 +8,8 @@ from scipy.stats import spearmanr
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from ..compare.changes import (change, dense_of, kinds_of, missing_text, protocol_of, tickets_of,
-                               values)
+from ..compare.changes import (BySeed, Values, change, dense_of, kinds_of, missing_text,
+                               protocol_of, tickets_of, values)
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import slug
@@ -54,23 +54,23 @@ _DIFFICULTY = _Order(
     'the dense model happened to find hard look as if it gained.')
 
 
-def frequency_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+def frequency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Categories by the number of training annotations, of boxes or what there is (Fig. 5a).
 
     Raises:
         UserError: No model with several categories was evaluated, or the training data
             were not there to be counted.
     """
-    return _section(runs, evaluations, _FREQUENCY)
+    return [_section(runs, evaluations, _FREQUENCY)]
 
 
-def difficulty_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+def difficulty_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Categories by the dense model's AP, of boxes and of masks (Figs. 5b and c).
 
     Raises:
         UserError: No model with several categories was evaluated.
     """
-    return _section(runs, evaluations, _DIFFICULTY)
+    return [_section(runs, evaluations, _DIFFICULTY)]
 
 
 def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Section:
@@ -115,7 +115,8 @@ def _cells(cells: Sequence[Cell]) -> List[Cell]:
     return sorted(chosen, key=lambda cell: cell.scope_sparsity)
 
 
-def _rows(dense, cells, kind: str) -> Tuple[List[Row], str]:
+def _rows(dense: BySeed, cells: Sequence[Tuple[Cell, BySeed]],
+          kind: str) -> Tuple[List[Row], str]:
     """One per category and ticket; and in words which categories are left out."""
     names = list(next(iter(dense.values()))['precision'][kind]['categories'])
     counts = next(iter(dense.values()))['training_counts'] or {}
@@ -138,7 +139,7 @@ def _rows(dense, cells, kind: str) -> Tuple[List[Row], str]:
     return rows, text
 
 
-def _row(name: str, count: Optional[int], before, after, cell: Cell) -> Row:
+def _row(name: str, count: Optional[int], before: Values, after: Values, cell: Cell) -> Row:
     moved = change(before, after)
     return dict(
         category=name, training_annotations=count, dense=100 * fmean(before.values()),

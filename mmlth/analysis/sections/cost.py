@@ -1,6 +1,6 @@
 """What a ticket cost, and what the sparse network would cost to run and to keep."""
 from statistics import fmean
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.core.flops import sparse_flops
@@ -14,7 +14,8 @@ from ..measure.evaluate import Evaluations
 _TRAINING = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
     'seeds': 'seeds', 'rounds': 'rounds', 'iterations': 'iterations',
-    'from_start': 'of these from start', 'dense_trainings': 'in dense trainings',
+    'from_start': 'of these from start', 'needed': 'of these needed',
+    'dense_trainings': 'needed, in dense trainings',
     'images': 'images', 'minutes': 'time (min)',
     'saved_iterations': 'saved by early-bird (iterations)', 'saved': 'saved (%)'}
 _NETWORK = {
@@ -25,7 +26,7 @@ _NETWORK = {
     'checkpoint': 'checkpoint (MB)', 'ticket': 'ticket file (MB)'}
 
 
-def training_cost_section(runs: Sequence[Run]) -> Section:
+def training_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Iterations, images and time of each ticket, and what an early-bird ticket saved.
 
     Raises:
@@ -40,14 +41,16 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
     text = [
         'A ticket costs all rounds that lead to it, the dense one included. Iterations are '
         'those trained; from start, those that the weights of the last round have behind them '
-        'since their initialisation; images are iterations times the batch size of the config '
+        'since their initialisation; needed, all of them, or only those from start where the mask '
+        'was drawn before any training: the dense model is trained beside it, if at all, only to '
+        'be compared with; images are iterations times the batch size of the config '
         'times the processes that trained at once (one where none are noted); time is the '
         'wall time on the machine that ran it, evaluation included, whatever else ran there. '
         'Means over seeds. Where a study shares its dense training, each ticket is '
         'charged with it in full.',
         'To compare at equal cost, a dense model, or a control that needs no trained one, may be '
-        'trained as long as the whole chain of the ticket: "in dense trainings" says how many '
-        'times the schedule of the dense model that is.']
+        'trained as long as the ticket needs: "in dense trainings" says how many times the '
+        'schedule of the dense model that is.']
     text += [f'{row["group"]}, {row["method"]}: the early-bird mask ended the dense training '
              f'{row["saved_iterations"]:,.0f} iterations early, {row["saved"]:.0f} % of what the '
              'chain would have taken.' for row in saving]
@@ -55,10 +58,10 @@ def training_cost_section(runs: Sequence[Run]) -> Section:
              'schedule did; it is not the dense model.' for row in rows if row['ended_by']]
     if not saving:
         text.append('No run ended its dense training early, so early-bird saved nothing here.')
-    return Section('training-cost', 'What the tickets cost', '\n\n'.join(text), rows, _TRAINING)
+    return [Section('training-cost', 'What the tickets cost', '\n\n'.join(text), rows, _TRAINING)]
 
 
-def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+def network_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Parameters, operations and file sizes, dense and sparse.
 
     Raises:
@@ -90,8 +93,8 @@ def network_cost_section(runs: Sequence[Run], evaluations: Evaluations) -> Secti
         'one, counts in full.',
         'A checkpoint keeps zeros like any number, so its size does not fall; a ticket file '
         'keeps the surviving start weights and a bit per weight of the mask.']
-    return Section('network-cost', 'What the sparse networks cost', '\n\n'.join(text), rows,
-                   _NETWORK)
+    return [Section('network-cost', 'What the sparse networks cost', '\n\n'.join(text), rows,
+                    _NETWORK)]
 
 
 def trained_images(run: Run) -> Optional[int]:
@@ -109,13 +112,12 @@ def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:
     # What another hook has cut off is not saved; nor is a dense training that is not needed.
     saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.found_early
                   else 0 for run in cell.runs)
-    dense = group.dense_iterations
     return dict(
         group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
         seeds=len(cell.runs), rounds=len(run.rounds) - 1,
         iterations=None if iterations is None else round(iterations),
         from_start=_mean(run.ticket.length.from_start for run in cell.runs),
-        dense_trainings=iterations / dense if dense and iterations is not None else None,
+        needed=cell.needed, dense_trainings=group.cost(cell),
         images=None if images is None else round(images),
         minutes=_mean(sum(r.seconds for r in run.rounds) / 60 for run in cell.runs),
         saved_iterations=round(saved), ended_by=_other_end(cell),
@@ -164,6 +166,6 @@ def _of_run(entry: Round, flops: Optional[Dict[str, Any]]) -> Optional[Dict[str,
         ticket=entry.ticket_bytes and entry.ticket_bytes / 1e6)
 
 
-def _mean(values) -> Optional[float]:
+def _mean(values: Iterable[Optional[float]]) -> Optional[float]:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None

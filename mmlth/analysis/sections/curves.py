@@ -9,9 +9,10 @@ from ..compare.families import curves_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 
-def sparsity_section(runs: Sequence[Run]) -> Section:
+def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """A figure per model, data set and task.
 
     Raises:
@@ -34,16 +35,16 @@ def sparsity_section(runs: Sequence[Run]) -> Section:
                      for cell in cells]
     if not figures:
         raise UserError('no model has tickets of two sparsities or of two origins')
-    return Section(
+    return [Section(
         'sparsity', 'Performance against sparsity',
         'What tickets reach at each sparsity, those drawn of the task itself (direct) and, '
         'where there are any, those transferred from another. Network sparsity counts all '
         f'parameters. {BAND_TEXT} The horizontal line is the dense mean, its band one standard '
         'deviation. Change: ticket less dense, over shared seeds where there are any.',
-        rows, columns(), figures, paper='Figs. 1 and 2a')
+        rows, columns(), figures, paper='Figs. 1 and 2a')]
 
 
-def backbone_section(runs: Sequence[Run]) -> Section:
+def backbone_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Change from dense against sparsity, a line per model (Fig. 3).
 
     Raises:
@@ -62,11 +63,11 @@ def backbone_section(runs: Sequence[Run]) -> Section:
             'network sparsity (%)', metric.change_axis, series))
     if not figures:
         raise UserError('no data set has direct tickets of two models')
-    return Section(
+    return [Section(
         'backbones', 'Tickets of different models',
         'Change from the dense model against sparsity, direct tickets, one line per model. '
         f'{BAND_TEXT} Where dense model and ticket share seeds, the change is that of each seed.',
-        rows, columns(), figures, paper='Fig. 3')
+        rows, columns(), figures, paper='Fig. 3')]
 
 
 def _by_data(groups: Sequence[Group]) -> Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]]:

@@ -11,8 +11,9 @@ from mmlth.report import Figure, Reference, Section, Series
 from ..compare.families import families
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
-from ..compare.statistics import spread
+from ..compare.statistics import Spread, spread
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 # Label of a line -> column of the curve.
 LINES = {'IoU with the final mask': 'iou_final', 'IoU by chance': 'chance',
@@ -21,7 +22,7 @@ LINES = {'IoU with the final mask': 'iou_final', 'IoU by chance': 'chance',
 _OF_SURVIVORS = ('iou_final', 'chance')     # all that older versions wrote
 
 
-def early_bird_section(runs: Sequence[Run]) -> Section:
+def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """A figure per model, data set, task and family of settings: mAP left, IoU right.
 
     Raises:
@@ -42,7 +43,7 @@ def early_bird_section(runs: Sequence[Run]) -> Section:
                          for r in _rows(family, metric, curves)]
     if not figures:
         raise UserError('no lottery has an EarlyBirdHook')
-    return Section(
+    return [Section(
         'early-bird', 'Masks drawn early',
         'Masks drawn while the dense model is trained: the intersection over union of their '
         'surviving weights with those of the final mask (right), and of the pruned ones, which '
@@ -51,7 +52,7 @@ def early_bird_section(runs: Sequence[Run]) -> Section:
         'masks reach (left), where the '
         f'dense training was ended there. {BAND_TEXT} The lines across are the dense model and '
         'the ticket drawn at the end, with one standard deviation.', rows, {}, figures,
-        paper='Fig. 2f')
+        paper='Fig. 2f')]
 
 
 def read_curve(run: Run) -> List[Dict[str, float]]:
@@ -116,7 +117,7 @@ def _drawn_at(cell: Cell) -> float:
     return sum(run.dense.iterations for run in cell.runs) / len(cell.runs)
 
 
-def _final(family: Sequence[Cell], metric: Metric):
+def _final(family: Sequence[Cell], metric: Metric) -> Optional[Spread]:
     """What the tickets of full dense trainings reach."""
     cells = [cell for cell in family if all(run.dense.trained_fully for run in cell.runs)]
     values = [v for cell in cells for v in cell.values(metric).values()]
@@ -136,6 +137,6 @@ def _rows(family: Sequence[Cell], metric: Metric,
     return rows
 
 
-def _entry(iteration: float, quantity: str, value: Optional[Any]) -> Dict[str, Any]:
+def _entry(iteration: float, quantity: str, value: Optional[Spread]) -> Dict[str, Any]:
     return dict(iteration=iteration, quantity=quantity, mean=value and value.mean,
                 std=value and value.std, seeds=value.n if value else 0)

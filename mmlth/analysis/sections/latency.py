@@ -1,5 +1,5 @@
 """Performance against the latency that lotteries have measured of their tickets."""
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section
@@ -8,9 +8,10 @@ from ..compare.families import families, family_labels
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 
-def latency_section(runs: Sequence[Run]) -> Section:
+def latency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """A figure per model, data set and task: a point a ticket, a line per method.
 
     Raises:
@@ -37,13 +38,13 @@ def latency_section(runs: Sequence[Run]) -> Section:
                 for label, cells in zip(labels, known) for cell in cells]
     if not figures:
         raise UserError('no lottery has measured the latency of its tickets')
-    return Section(
+    return [Section(
         'latency', 'Performance against latency',
         'Latency is what each lottery has measured at its end: one image of its validation data, '
         'with one thread of the CPU of the machine that it ran on, the ticket computing with its '
         'surviving weights alone; means over seeds. Tickets of different machines cannot be '
         f'compared. {BAND_TEXT}',
-        rows, columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)', speedup='speed-up'), figures)
+        rows, columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)', speedup='speed-up'), figures)]
 
 
 def _latency(cell: Cell, key: str) -> Optional[float]:

@@ -10,9 +10,10 @@ from ..compare.groups import Cell, group_runs
 from ..compare.rows import BAND, BAND_TEXT, slug
 from ..compare.statistics import spread
 from ..found.run import Run, sparsity_report
+from ..measure.evaluate import Evaluations
 
 
-def layers_section(runs: Sequence[Run]) -> Section:
+def layers_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """A figure per model: sparsity of each layer, one line per sparsity of the ticket.
 
     Raises:
@@ -31,9 +32,9 @@ def layers_section(runs: Sequence[Run]) -> Section:
         rows += [dict(group=group.label, **layer) for layers in lines for layer in layers]
     if not figures:
         raise UserError('no direct ticket has a sparsity.json')
-    return Section(
+    return [Section(
         'layers', 'Sparsity of each layer', f'{_text(rows)}\n\nWhere the weights were pruned, '
-        f'mean over seeds. {BAND_TEXT}', rows, figures=figures, paper='Fig. 2c')
+        f'mean over seeds. {BAND_TEXT}', rows, figures=figures, paper='Fig. 2c')]
 
 
 def _layers(cell: Cell) -> List[Dict[str, Any]]:

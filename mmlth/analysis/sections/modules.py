@@ -12,11 +12,12 @@ from ..compare.paper_rows import NOTE, is_plain, paper_cells, paper_columns, sam
 from ..compare.statistics import spread
 from ..compare.wording import value_text
 from ..found.run import Run, sparsity_report
+from ..measure.evaluate import Evaluations
 
 MODULES = ('base', 'top', 'rpn', 'head')
 
 
-def modules_section(runs: Sequence[Run]) -> Section:
+def modules_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """One row per combination of modules and task, the dense model first.
 
     Raises:
@@ -30,11 +31,11 @@ def modules_section(runs: Sequence[Run]) -> Section:
                 rows += [_row(group, cell, metric) for cell in _in_order(family)]
     if not rows:
         raise UserError('no two lotteries differ in their scope alone')
-    return Section(
+    return [Section(
         'modules', 'Pruning different modules',
         'The same sparsity within different modules, all else equal; the row without a module is '
         f'the dense model. Parameters in scope: of all parameters of the network. {NOTE}', rows,
-        _columns(rows), paper='Table 3')
+        _columns(rows), paper='Table 3')]
 
 
 def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
@@ -74,7 +75,8 @@ def _share(cell: Cell) -> Optional[float]:
     return report and 100 * report['scope']['weights'] / report['network']['weights']
 
 
-def _paper(group: Group, cell: Optional[Cell], metric: Metric, modules) -> Optional[paper.Row]:
+def _paper(group: Group, cell: Optional[Cell], metric: Metric,
+           modules: Sequence[str]) -> Optional[paper.Row]:
     target = same_as_paper(group, metric)
     if target is None or cell is not None and (
             not modules or not is_plain(cell) or round(cell.scope_sparsity) != 80):

@@ -11,6 +11,7 @@ from ..compare.pairs import ALL, MaskComparison, find_comparisons
 from ..compare.rows import slug
 from ..compare.wording import first_text
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 _COLUMNS = {
     'compared': 'compared', 'group': 'model, data', 'tickets': 'tickets', 'part': 'part',
@@ -24,7 +25,7 @@ _SHOWN = 3      # comparisons in a figure
 _FIGURES = 4    # of each kind
 
 
-def overlap_sections(runs: Sequence[Run]) -> List[Section]:
+def overlap_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """The overlap by group of layers, and layer by layer.
 
     Raises:
@@ -62,7 +63,7 @@ def _rows(found: Sequence[MaskComparison], level: str) -> List[Dict[str, Any]]:
 def _figures(found: Sequence[MaskComparison], level: str) -> List[Figure]:
     """One per kind and model; each comparison with its chance level beside it."""
     figures, layers = [], level == 'layers'
-    for kind, group in _drawn(found):
+    for kind, group in _plotted(found):
         own = [c for c in found if (c.kind, c.group) == (kind, group)]
         series = []
         for comparison in own[-_SHOWN:]:    # the sparsest, where chance is low
@@ -80,7 +81,7 @@ def _figures(found: Sequence[MaskComparison], level: str) -> List[Figure]:
     return figures
 
 
-def _drawn(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
+def _plotted(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
     """Kind and model of the figures: of each kind those farthest above chance."""
     chosen: List[Tuple[str, str]] = []
     for kind in _KINDS:

@@ -15,7 +15,7 @@ COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 
            'from_start': 'from start', 'chain': 'whole chain'}
 
 # Sections whose first paragraph is what was found, computed from their rows.
-_FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation')
+_FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation', 'equal-cost')
 
 
 def overview_section(found: Found, sections: Sequence[Section],

@@ -1,12 +1,10 @@
 """Sample images, dense against ticket side by side."""
-from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
-from mmlth.core.files import whole_file
 from mmlth.engine.chain.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
-from mmlth.report.picture import render_columns
+from mmlth.report.picture import render_columns, to_png
 
 from ..compare.changes import missing_text
 from ..compare.families import main_direct
@@ -18,8 +16,8 @@ from ..measure.evaluate import Evaluations
 _WANTED = 80        # scope sparsity in percent; the nearest is shown
 
 
-def samples_section(runs: Sequence[Run], evaluations: Evaluations, folder) -> Section:
-    """A few images per model; the pictures are written into ``folder``.
+def samples_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
+    """A few images per model.
 
     Raises:
         UserError: No dense model and ticket of the same seed were evaluated.
@@ -28,17 +26,17 @@ def samples_section(runs: Sequence[Run], evaluations: Evaluations, folder) -> Se
     for group in group_runs(runs):
         run = _shown(group, evaluations)
         if run is not None:
-            pictures += _pictures(group, run, evaluations, Path(folder))
+            pictures += _pictures(group, run, evaluations)
     if not pictures:
         raise UserError('no direct ticket was evaluated together with the dense model it was '
                         f'drawn from. {missing_text(evaluations)}'.strip())
-    return Section(
+    return [Section(
         'samples', 'Sample images',
         f'The first {IMAGES} of the evaluation images with at least {OBJECTS} annotated objects '
         '(if there are not so many, those with the most), whatever is predicted on them. Left: '
         'ground truth; middle: the dense model; right: the ticket of the lowest seed whose '
         f'sparsity is nearest to {_WANTED} %. Predictions with a score of {SCORE} and above are '
-        'shown; where none reaches it, none is.', pictures=pictures)
+        'shown; where none reaches it, none is.', pictures=pictures)]
 
 
 def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:
@@ -55,7 +53,7 @@ def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:
     return min(cell.runs, key=lambda run: (run.seed is None, run.seed))
 
 
-def _pictures(group: Group, run: Run, evaluations: Evaluations, folder: Path) -> List[Picture]:
+def _pictures(group: Group, run: Run, evaluations: Evaluations) -> List[Picture]:
     dense, ticket = evaluations.get(run.dense), evaluations.get(run.ticket)
     of_ticket = {example['image_id']: example for example in ticket['examples']}
     pictures = []
@@ -67,13 +65,10 @@ def _pictures(group: Group, run: Run, evaluations: Evaluations, folder: Path) ->
                    (f'ticket, {100 * run.ticket.scope_sparsity:.0f} % of the scope pruned',
                     _shown_predictions(of_ticket[example['image_id']]))]
         key = slug('sample', group.label, example['image_id'])
-        path = folder / f'{key}.png'
-        with whole_file(path) as part:
-            render_columns(example, columns).save(part, 'PNG')
         counts = ', '.join(f'{len(objects)} {title.split(",")[0]}' for title, objects in columns)
         pictures.append(Picture(
-            key, path, f'{group.label}, image {example["image_id"]}, seed {run.seed}. '
-            f'Objects: {counts}.'))
+            key, to_png(render_columns(example, columns)),
+            f'{group.label}, image {example["image_id"]}, seed {run.seed}. Objects: {counts}.'))
     return pictures
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
-from ..compare.changes import change, dense_of, kinds_of, missing_text, tickets_of, values
+from ..compare.changes import BySeed, change, dense_of, kinds_of, missing_text, tickets_of, values
 from ..compare.families import main_direct
 from ..compare.groups import group_runs
 from ..compare.rows import BAND, BAND_TEXT, slug
@@ -20,7 +20,7 @@ _COLUMNS = {
     'change': 'change (% of dense)', 'std': 'σ'}
 
 
-def sizes_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
+def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """A figure per model and task, a line per size.
 
     Raises:
@@ -45,11 +45,12 @@ def sizes_section(runs: Sequence[Run], evaluations: Evaluations) -> Section:
     if not figures:
         raise UserError('no direct ticket was evaluated by object size together with its dense '
                         f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
-    return Section('sizes', 'Object sizes', _text(rows), rows, _COLUMNS, figures,
-                   paper='Fig. 4')
+    return [Section('sizes', 'Object sizes', _text(rows), rows, _COLUMNS, figures,
+                    paper='Fig. 4')]
 
 
-def _rows(dense, tickets, kind: str, shared: Dict[str, Any]) -> List[Dict[str, Any]]:
+def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
+          ) -> List[Dict[str, Any]]:
     """One per size that has objects."""
     rows = []
     for size in SIZES:

@@ -10,9 +10,10 @@ from ..compare.families import labels_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
                                   source_of)
-from ..compare.statistics import spread
+from ..compare.statistics import BySeed, spread
 from ..found.labels import CLASSIFIER, DIRECT, IMAGENET
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
@@ -24,7 +25,7 @@ _TABLES = {frozenset([True]): 'Tables 1 and 2', frozenset([False]): 'Table 4',
            frozenset([True, False]): 'Tables 1, 2 and 4'}
 
 
-def imagenet_section(runs: Sequence[Run]) -> Section:
+def imagenet_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """ImageNet tickets in detectors, the dense model last, as the paper's Tables 1 and 2.
 
     Raises:
@@ -38,14 +39,14 @@ def imagenet_section(runs: Sequence[Run]) -> Section:
             rows += _rows(group, cells, metric, (1, 2))
     if not rows:
         raise UserError('no ImageNet ticket was transferred')
-    return Section(
+    return [Section(
         'imagenet-tickets', 'ImageNet tickets in other tasks',
         'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: of '
         f'the weights that have a mask. {NOTE}', rows,
-        {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')
+        {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')]
 
 
-def task_section(runs: Sequence[Run]) -> Section:
+def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Tickets of other tasks beside those of the task itself, as the paper's Table 4.
 
     Raises:
@@ -63,11 +64,11 @@ def task_section(runs: Sequence[Run]) -> Section:
             rows += _rows(group, cells, metric, (4,))
     if not rows:
         raise UserError('no ticket of another task was transferred')
-    return Section(
+    return [Section(
         'task-tickets', 'Tickets of other tasks',
         'The ticket of one task trained for another; beside it the ticket drawn of the task '
         f'itself (direct), and the dense model. {NOTE}', rows,
-        {**_COLUMNS, **paper_columns(rows)}, paper=_TABLES[frozenset(of_classifiers)])
+        {**_COLUMNS, **paper_columns(rows)}, paper=_TABLES[frozenset(of_classifiers)])]
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
@@ -81,14 +82,15 @@ def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
     return found
 
 
-def _rows(group: Group, cells: Sequence[Cell], metric: Metric, tables) -> List[Dict[str, Any]]:
+def _rows(group: Group, cells: Sequence[Cell], metric: Metric,
+          tables: Sequence[int]) -> List[Dict[str, Any]]:
     """A row per cell, then the dense model's."""
     labels = labels_of(cells)
     return [*(_row(group, cell, metric, tables, label) for cell, label in zip(cells, labels)),
             _row(group, None, metric, tables, 'dense')]
 
 
-def _row(group: Group, cell: Optional[Cell], metric: Metric, tables,
+def _row(group: Group, cell: Optional[Cell], metric: Metric, tables: Sequence[int],
          label: str) -> Dict[str, Any]:
     """A ticket's row, or without a cell the dense model's."""
     values = _values(group, cell, metric)
@@ -107,11 +109,13 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables,
         **paper_cells(printed))
 
 
-def _values(group: Group, cell: Optional[Cell], metric: Metric, name: Optional[str] = None):
+def _values(group: Group, cell: Optional[Cell], metric: Metric,
+            name: Optional[str] = None) -> BySeed:
     return cell.values(metric, name) if cell else group.dense(metric, name)
 
 
-def _paper(group: Group, cell: Optional[Cell], metric: Metric, tables) -> Optional[paper.Row]:
+def _paper(group: Group, cell: Optional[Cell], metric: Metric,
+           tables: Sequence[int]) -> Optional[paper.Row]:
     target = same_as_paper(group, metric)
     if target is None:
         return None

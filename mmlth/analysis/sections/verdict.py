@@ -8,22 +8,20 @@ from mmlth.report import Figure, Reference, Section, Series
 
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import slug
+from ..compare.rows import COMPARISON, comparison_cells, slug
 from ..compare.statistics import Comparison
 from ..found.labels import DIRECT
 from ..found.run import Run
+from ..measure.evaluate import Evaluations
 
 COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'ticket',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
     'from_start': 'iterations from start', 'dense_iterations': 'dense: iterations',
-    'chain': 'iterations, whole chain', 'dense': 'dense', 'ticket': 'ticket',
-    'difference': 'difference', 'interval': '95 % confidence interval', 'p': 'p',
-    'test': 'test', 'n': 'n',
-    'verdict': 'winning ticket?'}
+    'chain': 'iterations, whole chain', **COMPARISON, 'verdict': 'winning ticket?'}
 
 
-def verdict_section(runs: Sequence[Run]) -> Section:
+def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """One row per setting and task, a figure of all settings per model, data set and task.
 
     Raises:
@@ -42,8 +40,8 @@ def verdict_section(runs: Sequence[Run]) -> Section:
                 figures.append(_figure(group, metric, compared))
     if not rows:
         raise UserError('no ticket and its dense model were both evaluated')
-    return Section('verdict', 'Which tickets win', f'{_text(rows)}\n\n{_RULE}', rows, COLUMNS,
-                   figures, paper='Section 4.3')
+    return [Section('verdict', 'Which tickets win', f'{_text(rows)}\n\n{_RULE}', rows, COLUMNS,
+                    figures, paper='Section 4.3')]
 
 
 _RULE = (
@@ -57,7 +55,8 @@ _RULE = (
     'standard deviation, so no verdict is possible.')
 
 
-def _figure(group: Group, metric: Metric, compared) -> Figure:
+def _figure(group: Group, metric: Metric,
+            compared: Sequence[Tuple[Cell, str, Comparison]]) -> Figure:
     """Every setting's change from dense: a bar each, coloured by method."""
     series: Dict[str, Series] = {}
     names = _names([(label, cell) for cell, label, _ in compared])
@@ -71,8 +70,8 @@ def _figure(group: Group, metric: Metric, compared) -> Figure:
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
         'deviation of the difference; band: one of the dense model; a ticket wins within it '
-        'or on its better side (none with one seed).', '', metric.change_axis, list(series.values()),
-        [Reference('dense', 0, dense.std)])
+        'or on its better side (none with one seed).', '', metric.change_axis,
+        list(series.values()), [Reference('dense', 0, dense.std)])
 
 
 def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
@@ -87,18 +86,11 @@ def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
          found: Comparison) -> Dict[str, Any]:
-    low, high = found.interval or (None, None)
     return dict(
         group=group.label, task=metric.task, metric=metric.name, method=label,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
         from_start=cell.length('from_start'), dense_iterations=group.dense_iterations,
-        chain=cell.length('chain'), dense=_value(found.dense), ticket=_value(found.ticket),
-        dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
-        ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
-        ticket_seeds=found.ticket.n, difference=found.difference,
-        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high, worse=found.worse,
-        p=None if found.p is None else float(f'{found.p:.2g}'), test=_test(found), n=found.n,
-        verdict=verdict(found))
+        chain=cell.length('chain'), **comparison_cells(found), verdict=verdict(found))
 
 
 def verdict(found: Comparison) -> str:
@@ -106,16 +98,6 @@ def verdict(found: Comparison) -> str:
     if found.winning is None:
         return 'no verdict (one seed)'
     return 'yes' if found.winning else 'no'
-
-
-def _test(found: Comparison) -> str:
-    if found.interval is None:
-        return 'none' if found.winning is None else 'none (no spread)'
-    return 'paired' if found.paired else 'Welch'
-
-
-def _value(value) -> str:
-    return f'{value.mean:.2f}' + ('' if value.std is None else f' ± {value.std:.2f}')
 
 
 def _text(rows: List[Dict[str, Any]]) -> str:

@@ -97,7 +97,8 @@ def check_optim_wrapper(cfg: Config, spec: LotterySpec) -> None:
             f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
     if optimizer:
-        check_configured(cfg, moved=spec.rewind.schedule == 'resume')
+        check_configured(cfg, moved=spec.rewind.schedule == 'resume',
+                         grows=spec.prune.update is not None and spec.prune.update.grows)
 
 
 def check_parallel(cfg: Config) -> None:

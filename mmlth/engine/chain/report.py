@@ -1,7 +1,6 @@
 """The report of a finished chain: dense against tickets."""
 import csv
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
@@ -44,17 +43,15 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, spec: L
         'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg, spec)),
         round_rows(rounds, cfg, spec), headings(rounds, cfg)),
         'training curves': lambda: curves_section(work_dir, rounds, columns(rounds, cfg)),
-        'sample images': lambda: samples_section(work_dir, rounds, Path(folder))}
+        'sample images': lambda: samples_section(work_dir, rounds)}
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
         parts['early-bird masks'] = lambda: early_bird_section(curve)
     parts.update({f'layers of round {k}': lambda k=k, report=report: layers_section(k, report)
                   for k, report in reports.items()})
     name = Path(cfg.filename).name if cfg.filename else work_dir.name
-    with TemporaryDirectory() as folder:        # the report has copies of its own
-        sections = [guard.run(name, part) for name, part in parts.items()]
-        write_report([s for s in sections if s is not None], work_dir, f'Lottery of {name}',
-                     guard=guard)
+    sections = [guard.run(name, part) for name, part in parts.items()]
+    write_report([*filter(None, sections)], work_dir, f'Lottery of {name}', guard=guard)
 
 
 def early_bird_section(curve: Path) -> Section:

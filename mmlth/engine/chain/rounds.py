@@ -50,6 +50,8 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int
         drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
         cfg.default_hooks['ticket'] = ConfigDict(
             type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
+        if spec.prune.update is not None:
+            cfg.default_hooks['ticket']['update'] = ConfigDict(spec.prune.ticket_update())
         start.adapt(cfg, spec.rewind, rewind_path(work_dir))
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True

@@ -10,10 +10,10 @@ import torch
 from mmengine.runner import Runner
 
 from mmlth.core import paths
-from mmlth.core.files import whole_file, write_text
+from mmlth.core.files import write_text
 from mmlth.core.state import snapshot
 from mmlth.report import Picture, Section
-from mmlth.report.picture import render_columns, encode_mask, keep_photo
+from mmlth.report.picture import encode_mask, keep_photo, render_columns, to_png
 
 from ..runners import bare_model
 from .data_check.parts import entries, parts
@@ -150,14 +150,12 @@ def skeleton_of(meta: Mapping[str, Any]) -> List[List[int]]:
     return [[names.index(a), names.index(b)] for a, b in meta.get('skeleton', ())]
 
 
-def samples_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]],
-                    folder: Path) -> Optional[Section]:
+def samples_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]]) -> Optional[Section]:
     """What is on the images, what the dense model finds, and what the last ticket.
 
     Args:
         work_dir: The lottery's.
         rounds: Its entries in ``lottery.json``.
-        folder: Where the pictures are written.
 
     Returns:
         Section: None where not both kept samples of the same images.
@@ -170,11 +168,9 @@ def samples_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]],
         columns = [('ground truth', sample['truth']), ('dense', sample['predictions']),
                    (f'ticket, {rounds[-1]["scope_sparsity"]:.0%} of the scope pruned',
                     ticket[path]['predictions'])]
-        file = folder / f'sample_{number}.png'
-        with whole_file(file) as part:
-            render_columns(sample, columns).save(part, 'PNG')
         counts = ', '.join(f'{len(items)} {title.split(",")[0]}' for title, items in columns)
-        pictures.append(Picture(file.stem, file, f'{Path(path).name}. Objects: {counts}.'))
+        pictures.append(Picture(f'sample_{number}', to_png(render_columns(sample, columns)),
+                                f'{Path(path).name}. Objects: {counts}.'))
     if not pictures:
         return None
     return Section(

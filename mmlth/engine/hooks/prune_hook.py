@@ -19,6 +19,9 @@ from ..starts import Rewound, Start, Trained, start_of
 from ..training import Training
 from .rewind_hook import rewind_hook
 
+# The arguments that say what is drawn, and how.
+_DRAWING = ('sparsity', 'allocation', 'score', 'batches', 'iterations', 'floor', 'scope', 'frozen')
+
 
 @HOOKS.register_module()
 class PruneHook(Hook):
@@ -44,7 +47,8 @@ class PruneHook(Hook):
         iterations: Steps of one drawing, each on the weights that the step before has left.
             Default: None, 100 for SynFlow as in its paper, else 1.
         at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
-            first update. Default: None, ``'start'`` for SNIP, GraSP and SynFlow.
+            first iteration. Default: None, ``'start'`` for SNIP, GraSP and SynFlow and with
+            an ``update``.
         dense: With ``at='start'``, train the dense model nevertheless, to compare with.
             ``False`` ends that training before it begins. Default: True.
         control: Instead of the last ticket, train what it must be compared with before it is
@@ -68,6 +72,10 @@ class PruneHook(Hook):
             before the training. The ticket starts from the rewind point, overwritten
             with the source's weights if ``weights``. The settings above that draw masks must
             be left out; ``dense=False`` is possible. Default: None.
+        update: How the mask changes in the one training that follows: ``dict(type=...)`` with
+            ``'gradual'``, ``'set'`` or ``'rigl'`` and its arguments (``interval``, ``begin``,
+            ``end``; see :mod:`mmlth.engine.updates`). The ticket's own mask is what that begins
+            with. Default: None, the mask is static.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
             the training's own RewindHook saves, unless it rewinds the schedule alone.
@@ -96,6 +104,7 @@ class PruneHook(Hook):
                  scope: ScopeSpec = None,
                  frozen: bool = True,
                  transfer: Optional[Dict[str, Any]] = None,
+                 update: Union[None, str, Dict[str, Any]] = None,
                  round: int = 0,
                  rewind: Optional[str] = None,
                  start: Any = None,
@@ -103,7 +112,8 @@ class PruneHook(Hook):
         drawing = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
                        batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
                        frozen=frozen)
-        self.given = dict(drawing, dense=dense, control=control, transfer=transfer)
+        self.given = dict(drawing, dense=dense, control=control, transfer=transfer,
+                          update=update)
         self.spec = PruneSpec.parse(self.given, not_default(type(self), drawing))
         if not 0 <= round < self.spec.rounds:
             raise UserError(
@@ -124,6 +134,8 @@ class PruneHook(Hook):
         check_model_wrapper(runner.model)
         source = self.spec.source(self.round)
         source.before(Training.of(runner, self.round))
+        if self.spec.update is not None and self.start(runner).length is None:
+            self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
         if source.at_start:
             runner.train_loop.stop_training |= not self.spec.dense
 
@@ -133,7 +145,8 @@ class PruneHook(Hook):
         source = self.spec.source(self.round, found_early(runner))
         drawn, start = source.ticket(training), self.start(runner)
         with together():
-            point = self.point(runner) if start.rewinds else None
+            needed = start.rewinds and not start.initialises
+            point = self.point(runner) if needed else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
                           self.round + 1, self.path(runner))
         warn_of_layers(self.spec, training, drawn.mask)
@@ -179,3 +192,20 @@ def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     """Those arguments of a PruneHook that differ from the defaults of its class."""
     defaults = {**arguments_of(PruneHook), **arguments_of(kind)}
     return {key: value for key, value in given.items() if value != defaults[key]}
+
+
+def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -> PruneSpec:
+    """What is drawn, and how, where no PruneHook is there to say so.
+
+    Args:
+        draw: Those arguments of a PruneHook.
+        update: How the mask changes then; None if it is static.
+
+    Raises:
+        UserError: An argument is unknown or wrong, or is none of a drawing.
+    """
+    known = [key for key in arguments_of(PruneHook) if key in _DRAWING]
+    unknown = [key for key in draw if key not in known]
+    if unknown:
+        raise UserError(f'TicketHook: draw takes {", ".join(known)}, got {", ".join(unknown)}')
+    return PruneHook(**draw, update=update, at='end').spec

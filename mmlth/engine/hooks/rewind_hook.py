@@ -34,8 +34,11 @@ class RewindHook(Hook):
             schedule alone, so that a ticket goes on from its trained weights (Renda et
             al. 2020; the paper's released code does this, because its snapshot of the
             weights is a reference to the live ones), or ``'finetune'``, nothing: the ticket
-            goes on from its trained weights with the last learning rates (Han et al. 2015).
-            Default: ``'weights'``.
+            goes on from its trained weights with the last learning rates (Han et al. 2015); or
+            ``'signs'``, the schedule and the weights' signs, times the standard deviation of each
+            layer (Zhou et al. 2019). A start of one's own: the name of a
+            :class:`~mmlth.engine.starts.Start` that a module of ``custom_imports`` has registered,
+            ``'package.module.Name'``, or ``dict(type=..., **arguments)``. Default: ``'weights'``.
         schedule: What later rounds run: ``'restart'``, the whole schedule again from
             the start weights, or ``'resume'``, the schedule from the rewind point
             on, with the optimizer's state (Frankle et al.). Default: ``'restart'``.

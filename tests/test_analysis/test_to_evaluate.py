@@ -2,8 +2,12 @@
 from evaluated import precision, write_run
 from written import FASTER, MAP, VOC, write_lottery
 
+from mmlth.analysis.analyze import run_analyses, to_evaluate
+from mmlth.analysis.compare.changes import remarks
 from mmlth.analysis.found.runs import read_run
-from mmlth.analysis.networks import network_sections, to_evaluate
+from mmlth.analysis.measure.evaluate import Evaluations
+from mmlth.analysis.sections import BUILT_IN
+from mmlth.report.guard import Guard
 
 KINDS = dict(bbox=precision(0.3, dict(small=0.1, medium=0.2).items(),
                             dict(cat=0.2, dog=0.3).items()))
@@ -22,18 +26,23 @@ def test_only_what_is_shown_is_evaluated(tmp_path):
 
 
 def test_every_analysis_has_a_section_or_a_reason(tmp_path):
-    runs = [write_run(tmp_path / 'a', KINDS, KINDS, counts=dict(cat=3, dog=1))]
-    sections, reasons, remarks = network_sections(runs, tmp_path / 'pictures', say=print)
-    assert remarks == []
+    runs, guard = [write_run(tmp_path / 'a', KINDS, KINDS, counts=dict(cat=3, dog=1))], Guard()
+    evaluations = Evaluations.of_runs(to_evaluate(runs))
+    sections = run_analyses(runs, evaluations, guard)
+    assert remarks(evaluations) == [] and guard.failed == {}
     assert [s.key for s in sections] == ['sizes', 'frequency', 'difficulty', 'training-cost']
-    assert set(reasons) == {'overlap of tickets', 'sample images', 'cost of the networks'}
-    assert all(reasons.values())
+    shown = {'object sizes', 'frequency of categories', 'difficulty of categories',
+             'cost of the tickets'}
+    assert set(guard.skipped) == set(BUILT_IN) - shown and all(guard.skipped.values())
 
 
 def test_what_was_not_evaluated_is_said_once(tmp_path):
-    folder = tmp_path / 'a'
+    folder, guard = tmp_path / 'a', Guard()
     write_lottery(folder, {MAP: 0.5}, {MAP: 0.4})       # without checkpoints
-    sections, reasons, remarks = network_sections([read_run(folder)], tmp_path, say=print)
-    remark, = remarks
+    runs = [read_run(folder)]
+    evaluations = Evaluations.of_runs(to_evaluate(runs))
+    remark, = remarks(evaluations)
     assert remark.startswith('Without sizes') and 'a: ' in remark and 'final.pth' in remark
-    assert [s.key for s in sections] == ['training-cost'] and 'object sizes' in reasons
+    sections = run_analyses(runs, evaluations, guard)
+    assert [s.key for s in sections] == ['verdict', 'training-cost']
+    assert 'object sizes' in guard.skipped

@@ -1,0 +1,124 @@
+"""What methods reach at which training cost, dense models and controls beside them."""
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from mmlth.core.errors import UserError
+from mmlth.metrics import Metric
+from mmlth.report import Figure, Reference, Section, Series
+
+from ..compare.families import labels_of
+from ..compare.groups import Cell, Group, group_runs
+from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line, slug,
+                            ticket_spread)
+from ..compare.statistics import Comparison, spread
+from ..found.run import Run
+from ..measure.evaluate import Evaluations
+
+_COLUMNS = {
+    'group': 'model, data', 'task': 'task', 'scope_sparsity': 'scope sparsity (%)',
+    'method': 'method', 'cost': 'cost (dense trainings)', 'needed': 'iterations needed',
+    'from_start': 'iterations from start', 'chain': 'iterations, whole chain', **COMPARISON}
+_SAME = 1.05    # of two costs: batches and rewind points do not divide all schedules
+
+
+class _Point(NamedTuple):
+    """A cell beside its dense model."""
+    cell: Cell
+    label: str
+    cost: float
+    found: Comparison
+
+
+def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
+    """A figure per model, data set, task and sparsity: performance against training cost.
+
+    Raises:
+        UserError: No tickets of one sparsity differ in what their training costs.
+    """
+    figures, rows, sentences = [], [], []
+    for group in group_runs(runs):
+        # What the source of a transferred ticket has cost is not known here.
+        cells = [cell for cell in group.cells if not cell.settings.get('transfer')]
+        for metric in group.metrics:
+            for points in _by_sparsity(group, metric, cells):
+                figures.append(_figure(group, metric, points))
+                sentences.append(_sentence(group, metric, points))
+                rows += [_row(group, metric, point) for point in points]
+    if not figures:
+        raise UserError('no tickets of one sparsity differ in what their training costs')
+    return [Section(
+        'equal-cost', 'At equal cost', '\n\n'.join([' '.join(sentences), _TEXT]), rows, _COLUMNS,
+        figures)]
+
+
+_TEXT = (
+    'What is reached for how much training: a cost of 1 is the schedule of the dense model. A '
+    'ticket costs all rounds that lead to it, the dense one included; if its mask was drawn before '
+    'any training, or changes while it trains, only its own training from the initialisation on. '
+    'Differences are from the dense model trained once, paired by seed where seeds are shared, with '
+    '95 % confidence intervals; a dense model trained on as a control is the one to compare with '
+    f'at a higher cost. Transferred tickets are left out: their sources were trained too. {BAND_TEXT}')
+
+
+def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[List[_Point]]:
+    """Points of one sparsity, the cheapest first, where they differ in cost.
+
+    The dense model trained on as a control has no sparsity: it stands beside all.
+    """
+    points = [_Point(cell, label, group.cost(cell), group.compare(cell, metric))
+              for cell, label in zip(cells, labels_of(cells))]
+    points = [point for point in points if None not in (point.cost, point.found)]
+    dense = [point for point in points if point.cell.settings.get('control') == 'dense']
+    found: Dict[int, List[_Point]] = {}
+    for point in points:
+        if point not in dense:
+            found.setdefault(round(point.cell.scope_sparsity), []).append(point)
+    together = [sorted([*own, *dense], key=lambda point: (point.cost, point.label))
+                for _, own in sorted(found.items())]
+    return [own for own in together if own[-1].cost > _SAME * own[0].cost]
+
+
+def _figure(group: Group, metric: Metric, points: Sequence[_Point]) -> Figure:
+    """A mark per method; the dense model at a cost of 1, and its line across all costs."""
+    sparsity = _sparsity(points)
+    values = spread(group.dense(metric).values())
+    series = [Series('dense', [1.0], [values.mean], [band(values)])]
+    series += [line(label, [point.cell for point in points if point.label == label], group.cost,
+                    ticket_spread(metric)) for label in dict.fromkeys(p.label for p in points)]
+    return Figure(
+        slug('equal-cost', group.label, metric.task, f'{sparsity:.0f}'), 'lines',
+        f'{group.label}: {metric.axis} against training cost, tickets of {sparsity:.0f} % scope '
+        f'sparsity. {BAND_TEXT}', 'training cost (dense trainings)', metric.axis, series,
+        [Reference('dense, once', reference.y, reference.error)
+         for reference in dense_line(group, metric)])
+
+
+def _sparsity(points: Sequence[_Point]) -> float:
+    return next(point.cell.scope_sparsity for point in points
+                if point.cell.settings.get('control') != 'dense')
+
+
+def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:
+    cell = point.cell
+    return dict(
+        group=group.label, task=metric.task, metric=metric.name,
+        scope_sparsity=cell.scope_sparsity, method=point.label, cost=point.cost,
+        needed=cell.needed, from_start=cell.length('from_start'), chain=cell.length('chain'),
+        **comparison_cells(point.found))
+
+
+def _sentence(group: Group, metric: Metric, points: Sequence[_Point]) -> str:
+    """The best of those that cost no more than the dense model, and the best of all."""
+    best = max if metric.greater else min
+    cheap = [point for point in points if point.cost <= _SAME]
+    named = {'for one dense training or less': cheap, 'at any cost': points}
+    parts = [_best(best(own, key=lambda point: point.found.ticket.mean), words, len(own))
+             for words, own in named.items() if own]
+    return f'{group.label}, {metric.task}, {_sparsity(points):.0f} %: {"; ".join(parts)}.'
+
+
+def _best(point: _Point, words: str, count: int) -> str:
+    found = point.found
+    interval: Optional[str] = comparison_cells(found)['interval']
+    return (f'best {words} (of {count}) {point.label} with {found.ticket.mean:.2f}, '
+            f'{found.difference:+.2f} from dense'
+            + (f' (95 % interval {interval})' if interval else '') + f', cost {point.cost:.2f}')
