@@ -44,7 +44,9 @@ class Allocation:
     remark: Optional[Callable[[Mapping[str, Tensor], Layers], str]] = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, '__name__', self.name)      # what registries ask for
+        # What registries and `inspect.signature` ask of a function.
+        object.__setattr__(self, '__name__', self.name)
+        object.__setattr__(self, '__wrapped__', self.function)
         if self.exact not in _COUNTS:
             raise UserError(f"allocation {self.name!r}: exact must be 'scope', 'layer', 'macs' or "
                             f'None, got {self.exact!r}')

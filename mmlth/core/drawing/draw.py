@@ -48,8 +48,8 @@ class Drawing:
         object.__setattr__(self, 'allocation', find_allocation(self.allocation))
         if self.iterations is None:
             object.__setattr__(self, 'iterations', score.iterations)
-        _check_whole('iterations', self.iterations)
-        _check_whole('batches', self.batches)
+        _check_whole('iterations must be a whole number', self.iterations)
+        _check_whole('batches must be a whole number of batches', self.batches)
 
     def check(self, sparsity: float) -> None:
         """Raise a UserError that says what was expected and what came."""
@@ -116,15 +116,15 @@ class Drawing:
 def draw(weights: Mapping[str, Tensor], sparsity: float, *,
          earlier: Optional[Mapping[str, Tensor]] = None, probe: Optional[Probe] = None,
          layers: Optional[Layers] = None, iterations: int = 1, **settings: Any) -> Mask:
-    """:meth:`Drawing.draw` of ``Drawing(**settings)``, in one step if ``iterations`` is left out."""
-    _check_whole('iterations', iterations)
+    """:meth:`Drawing.draw` of ``Drawing(**settings)``, in one step unless they say otherwise."""
+    _check_whole('iterations must be a whole number', iterations)
     drawing = Drawing(iterations=iterations, **settings)
     return drawing.draw(weights, sparsity, earlier=earlier, probe=probe, layers=layers)
 
 
-def _check_whole(name: str, value: Any) -> None:
+def _check_whole(expected: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError(f'{name} must be a whole number, at least 1, got {value!r}')
+        raise UserError(f'{expected}, at least 1, got {value!r}')
 
 
 def _targets(sparsity: float, iterations: int,

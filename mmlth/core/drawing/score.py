@@ -77,7 +77,9 @@ class Score:
     magnitudes: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, '__name__', self.name)      # what registries ask for
+        # What registries and `inspect.signature` ask of a function.
+        object.__setattr__(self, '__name__', self.name)
+        object.__setattr__(self, '__wrapped__', self.function)
 
     def __call__(self, weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
         """The scores of the weights.
