@@ -88,6 +88,6 @@ def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str =
     if found is None:
         raise UserError(
             f'unknown {registry.name} {named!r}, expected one of: '
-            f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by a '
-            "module that custom_imports names, or is given as 'package.module.name'")
+            f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by '
+            "a module that custom_imports names, or is given as 'package.module.name'")
     return found

@@ -33,6 +33,8 @@ def layers(package: str, *rows: str) -> Layers:
 TABLE = [
     layers('mmlth', 'core metrics paper versions', 'compat registry transfer report structured sparse',
            'models datasets engine', 'analysis zoo benchmark', 'studies'),
+    layers('mmlth.engine', '*', 'hooks', 'evaluation from_checkpoint preview',
+           'packed pruned_model', 'chain', 'verify'),
     layers('mmlth.analysis', 'found', 'measure', 'compare', 'sections', 'imports', 'analyze'),
     # No section imports another: what two of them need lies below.
     layers('mmlth.analysis.sections', ' '.join(

@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmlth.core import Ticket
-from mmlth.core.flops import compute_sparsity, multiply_adds
 from mmlth.core.errors import UserError
+from mmlth.core.flops import compute_sparsity, multiply_adds
 from mmlth.core.random_state import kept_random_state
 
 from .ranks import together

@@ -14,8 +14,8 @@ from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
 from .afresh import remove_pretrained
-from .chain.rounds import evaluation_config
 from .costs import count_costs
+from .evaluation import evaluation_config
 from .methods import allocation_of
 from .preview import build_model
 

@@ -1,6 +1,6 @@
 """What hooks are set to: parsed once, by the hook itself, and asked ever after."""
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
 from mmlth.core.drawing.control import CONTROLS, find_control
@@ -25,6 +25,7 @@ class PruneSpec:
         sparsities: Of rounds 0..R; round 0 is dense.
         at: ``'start'`` or ``'end'``.
         methods: The score and the allocation as they were given, for another hook's arguments.
+        dense: Whether the dense model is trained; or the checkpoint that is it already.
         transfer: Whose ticket is carried over; None if it is drawn.
         update: How the mask changes while the ticket trains; None if it is static.
         update_settings: What it was set to, by name; empty if there is none.
@@ -34,7 +35,7 @@ class PruneSpec:
     drawing: Drawing
     methods: Mapping[str, Any]
     at: str
-    dense: bool
+    dense: Union[bool, str]
     control: Optional[Control]
     transfer: Optional[TransferSpec]
     update: Optional[MaskUpdate]
@@ -63,11 +64,13 @@ class PruneSpec:
             drawing.check(value)
         update = None if given['update'] is None else update_of(given['update'])
         at = at or ('start' if drawing.score.probed or update is not None else 'end')
+        check_dense(given['dense'])
         check_timing(at, given['dense'], len(sparsities) - 1)
         spec = cls(sparsities, Scope(given['scope'], given['frozen']), drawing,
                    {key: given[key] for key in ('score', 'allocation')}, at, given['dense'],
                    control, transfer, update,
                    {} if update is None else settings_of(given['update']))
+        spec.check_given()
         spec.check_update()
         return spec
 
@@ -75,6 +78,11 @@ class PruneSpec:
     def rounds(self) -> int:
         """Number of the last round."""
         return len(self.sparsities) - 1
+
+    @property
+    def given(self) -> Optional[str]:
+        """The checkpoint that is the dense model; None where round 0 trains it, or skips it."""
+        return self.dense if isinstance(self.dense, str) else None
 
     def sparsity_of(self, round: int) -> float:
         """Of what a round trains."""
@@ -111,6 +119,14 @@ class PruneSpec:
             return None
         return {**self.update_settings, **self.update.arguments(self)}
 
+    def check_given(self) -> None:
+        """Raise a UserError where the mask is drawn of what a given dense model has no more."""
+        if self.given is not None and self.source(0).of_the_start:
+            raise UserError(
+                f'PruneHook: score={self.drawing.score.name!r} at={self.at!r} draws the mask before '
+                f"the dense training, of weights that {self.given} no longer holds. at='end' draws it of the "
+                'trained weights; dense=False trains its ticket without a dense model')
+
     def check_update(self) -> None:
         """Raise a UserError where the other settings do not allow the update."""
         if self.update is None:
@@ -139,6 +155,7 @@ class RewindSpec:
     start: Start
     schedule: str
     random_state: bool
+    point: Optional[str]
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> 'RewindSpec':
@@ -153,7 +170,7 @@ class RewindSpec:
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
-        return cls(to, start, schedule, given['random_state'])
+        return cls(to, start, schedule, given['random_state'], given['point'])
 
     @property
     def resumes(self) -> bool:
@@ -207,7 +224,14 @@ def _start_of(control: Optional[Control]) -> Optional[Type[ControlStart]]:
     return Fresh if control.fresh else TrainedOn if control.every_round else None
 
 
-def check_timing(at: str, dense: bool, rounds: int) -> None:
+def check_dense(dense: Any) -> None:
+    """Raise a UserError for a ``dense`` that is neither a choice nor a file."""
+    if not isinstance(dense, (bool, str)) or dense == '':
+        raise UserError(
+            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
+
+
+def check_timing(at: str, dense: Union[bool, str], rounds: int) -> None:
     """Raise a UserError for settings that contradict each other."""
     if at not in ('start', 'end'):
         raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")

@@ -1,4 +1,4 @@
-"""Subclasses of our hooks, with their own defaults, through a study, its report and the analysis."""
+"""Subclasses of our hooks, with their own defaults, through a study, its report, the analysis."""
 import json
 
 import pytest

@@ -16,8 +16,8 @@ from pycocotools.cocoeval import COCOeval
 from mmlth.core.errors import UserError
 from mmlth.core.flops import count_flops
 from mmlth.engine.chain.round_runner import RoundRunner
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.chain.samples import skeleton_of
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.runners import bare_model
 
 from .precision import measure, measure_voc, with_results

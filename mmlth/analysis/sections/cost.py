@@ -98,9 +98,10 @@ def network_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List
 
 
 def trained_images(run: Run) -> Optional[int]:
-    """Of all rounds and processes; None if no batch size or rewind point is known."""
+    """Of all rounds and processes; None if no batch size or rewind point is known, or if another
+    batch may have trained the dense model elsewhere."""
     batch = (run.cfg.get('train_dataloader') or {}).get('batch_size')
-    if not batch or run.ticket.length.chain is None:
+    if not batch or run.ticket.length.chain is None or run.dense.given is not None:
         return None
     return sum(batch * entry.length.own * (entry.processes or 1) for entry in run.rounds)
 

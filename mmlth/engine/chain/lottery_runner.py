@@ -14,6 +14,7 @@ from mmlth.registry import RUNNERS
 from mmlth.report.guard import Guard
 
 from ..amp import keep_amp
+from ..evaluation import evaluation_config
 from ..ranks import on_rank_0, say, together
 from . import report
 from .curves import CurvesHook
@@ -25,7 +26,7 @@ from .lottery_spec import LotterySpec
 from .opening import drop_stale, fix_seed, init_launcher, open_chain
 from .preflight import check_config
 from .round_runner import RoundRunner
-from .rounds import evaluation_config, round_config
+from .rounds import round_config
 from .state import LotteryState
 from .table import one_line
 from .ticket_latency import ticket_latency
@@ -35,11 +36,11 @@ from .ticket_latency import ticket_latency
 class LotteryRunner:
     """Find and train a lottery ticket; every round is an ordinary ``Runner``.
 
-    Round 0 trains the dense model, each later round the ticket drawn at the end of the
-    one before. A round has its own folder ``round_k`` in the work dir, which ends with
-    ``final.pth``; ``lottery.json`` says where the chain stands, and ``resume`` goes on
-    from there. A round that has trained another ticket than the one before it has drawn since
-    is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
+    Round 0 trains the dense model, or evaluates one that is given; each later round trains the
+    ticket drawn at the end of the one before. A round has its own folder ``round_k`` in the work
+    dir, which ends with ``final.pth``; ``lottery.json`` says where the chain stands, and
+    ``resume`` goes on from there. A round that has trained another ticket than the one before it
+    has drawn since is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
     :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
@@ -62,7 +63,7 @@ class LotteryRunner:
         """Run all rounds that are not finished; return the last round's model."""
         spec = check_config(self.cfg)
         init_launcher(self.cfg)
-        fix_seed(self.cfg, self.work_dir)
+        fix_seed(self.cfg, spec, self.work_dir)
         state = open_chain(self.cfg, spec, self.work_dir)
         model = None
         for entry in state.rounds:
@@ -89,11 +90,13 @@ class LotteryRunner:
     def _run_round(self, state: LotteryState, entry: Dict[str, Any], spec: LotterySpec):
         index, began = entry['round'], time.time()
         before = entry['seconds']
-        say(f'Round {index}/{spec.rounds} begins: '
-            f'{"the dense model" if index == 0 else f"the ticket of round {index}"}.')
+        given = (entry['given'] or {}).get('dense')
+        what = f'the ticket of round {index}' if index else (
+            f'the dense model, {given["file"]}, is evaluated' if given else 'the dense model')
+        say(f'Round {index}/{spec.rounds} begins: {what}.')
         if entry['status'] == 'done':       # its weights are gone, and what was measured of them
             entry['metrics'] = {}
-        entry.update(status='running', processes=get_world_size(),
+        entry.update(status='running', processes=None if given else get_world_size(),
                      ticket_digest=ticket_digest(self.work_dir, index) if index else None)
         if is_main_process():
             state.save()
@@ -101,14 +104,15 @@ class LotteryRunner:
         check_files(cfg, paths.round_dir(self.work_dir, index), index)
         runner = RoundRunner.from_cfg(cfg)
         metrics = MetricsHook(
-            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'])
+            lambda: self._save_time(state, entry, before + time.time() - began), entry['metrics'],
+            given=given is not None)
         runner.register_hook(metrics)
         runner.register_hook(FirstLookHook())
         runner.register_hook(CurvesHook())
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():
-                entry.update(finish_round(runner, self.work_dir, index), status='done',
+                entry.update(finish_round(runner, self.work_dir, index, given), status='done',
                              metrics=metrics.metrics,
                              seconds=round(before + time.time() - began, 1))
                 state.save()

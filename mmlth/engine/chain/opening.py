@@ -12,6 +12,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts
 
 from ..ranks import say, together
+from .given import check_same_files, note_given, seed_of_given
 from .going_on import check_processes, set_aside, ticket_digest
 from .lottery_spec import LotterySpec
 from .state import LotteryState, read_lottery
@@ -29,8 +30,11 @@ def init_launcher(cfg: Config) -> None:
             init_dist(launcher, **dist_cfg)
 
 
-def fix_seed(cfg: Config, work_dir: Path) -> None:
-    """One seed for all rounds and resumptions, where the config leaves it open."""
+def fix_seed(cfg: Config, spec: LotterySpec, work_dir: Path) -> None:
+    """One seed for all rounds and resumptions, where the config leaves it open.
+
+    That of a given dense model, if it tells it: data come in the order of its training.
+    """
     randomness = dict(cfg.get('randomness') or {})
     if randomness.get('seed') is None:
         path = work_dir / paths.LOTTERY
@@ -38,7 +42,8 @@ def fix_seed(cfg: Config, work_dir: Path) -> None:
             saved = read_lottery(path)['config'].get('randomness') or {}
             randomness['seed'] = saved.get('seed')
         else:
-            randomness['seed'] = sync_random_seed()
+            told = seed_of_given(spec)
+            randomness['seed'] = sync_random_seed() if told is None else told
         cfg.randomness = randomness
 
 
@@ -52,6 +57,8 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
             raise UserError(
                 f'{work_dir} already holds a lottery. Continue it with --resume, '
                 'or choose another --work-dir; nothing there was touched.')
+        else:
+            state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
         problem = error
     shared = [state.rounds, problem]
@@ -71,6 +78,7 @@ def resume_chain(state: LotteryState, cfg: Config, spec: LotterySpec, work_dir: 
     """Take over where the chain stands, and say what is other than it was."""
     for text in state.resume():
         say(f'Goes on with another config, which trains the same: {text}')
+    check_same_files(state.rounds[0]['given'])
     cfg.load_from = state.config.get('load_from')
     others = check_processes(state.rounds, work_dir, cfg, spec, get_world_size())
     if others:

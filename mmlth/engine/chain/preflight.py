@@ -17,6 +17,7 @@ from ..optimizer_check import check_configured
 from ..types import class_of_type, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
+from .given import check_given
 from .lottery_spec import LotterySpec
 from .rounds import place_in_chain
 
@@ -48,6 +49,7 @@ def check_settings(cfg: Config) -> LotterySpec:
     check_optim_wrapper(cfg, spec)
     check_training(cfg)
     spec.check(cfg)
+    check_given(cfg, spec)
     check_parallel(cfg)
     return spec
 

@@ -16,6 +16,7 @@ from ..ranks import together
 from ..runners import bare_model, check_model_wrapper
 from ..specs import PruneSpec
 from ..starts import Rewound, Start, Trained, start_of
+from ..taking import take_dense
 from ..training import Training
 from .rewind_hook import rewind_hook
 
@@ -49,8 +50,10 @@ class PruneHook(Hook):
         at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
             first iteration. Default: None, ``'start'`` for SNIP, GraSP and SynFlow and with
             an ``update``.
-        dense: With ``at='start'``, train the dense model nevertheless, to compare with.
-            ``False`` ends that training before it begins. Default: True.
+        dense: Train the dense model. ``False`` with ``at='start'`` ends that training before it
+            begins. A checkpoint (a path, or a URL as mmengine takes it) is the dense model, of
+            which the mask is drawn: it is evaluated and not trained. See
+            :mod:`mmlth.engine.given`. Default: True.
         control: Instead of the last ticket, train what it must be compared with before it is
             called winning: ``'fresh_weights'`` (its mask, but newly initialised weights, and
             no pretrained ones), ``'random_mask'`` (its densities per layer),
@@ -98,7 +101,7 @@ class PruneHook(Hook):
                  batches: int = 1,
                  iterations: Optional[int] = None,
                  at: Optional[str] = None,
-                 dense: bool = True,
+                 dense: Union[bool, str] = True,
                  control: Optional[str] = None,
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
@@ -125,6 +128,7 @@ class PruneHook(Hook):
         self.own_start = None if start is None else start_of(start)
         self.out = out
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+        self.told: Optional[Dict[str, Any]] = None          # by a given dense model
 
     def before_run(self, runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
@@ -133,12 +137,13 @@ class PruneHook(Hook):
     def before_train(self, runner) -> None:
         """Find what is wrong before the training, not after it; keep a mask of its start."""
         check_model_wrapper(runner.model)
-        source = self.spec.source(self.round)
-        source.before(Training.of(runner, self.round))
+        if self.round == 0 and self.spec.given is not None:
+            self.told = take_dense(self.spec.given, runner)
+        self.spec.source(self.round).before(Training.of(runner, self.round))
         if self.spec.update is not None and self.start(runner).length is None:
             self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
-        if source.at_start:
-            runner.train_loop.stop_training |= not self.spec.dense
+        if self.round == 0:
+            runner.train_loop.stop_training |= self.spec.dense is not True
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
@@ -149,7 +154,7 @@ class PruneHook(Hook):
             needed = start.rewinds and not start.initialises
             point = self.point(runner) if needed else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
-                          self.round + 1, self.path(runner))
+                          self.round + 1, self.path(runner), self.told)
         warn_of_layers(self.spec, training, drawn.mask)
 
     def path(self, runner) -> Path:
@@ -170,7 +175,7 @@ class PruneHook(Hook):
         """The rewind point's file, which must be there."""
         path = Path(self.rewind or Path(runner.work_dir) / paths.REWIND)
         beside = rewind_hook(runner)
-        if beside is not None and beside.iteration > runner.iter:
+        if beside is not None and beside.saves and beside.iteration > runner.iter:
             raise UserError(
                 f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training '
                 f'after {runner.iter} iterations, before the rewind point {beside.spec.to!r} '

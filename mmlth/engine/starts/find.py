@@ -1,5 +1,6 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
+import json
 from typing import Any, Mapping, Optional, Type
 
 from mmlth.core.errors import UserError
@@ -30,7 +31,12 @@ def start_of(mode: Any, length: Optional[str] = None) -> Start:
         given['length'] = length
     start = find(STARTS, given)
     if kind.weights not in (Start.weights, Trained.weights):
-        start.given = {**given, 'type': bare_name(mode)}
+        noted = {**given, 'type': bare_name(mode)}
+        try:
+            start.given = json.loads(json.dumps(noted))
+        except TypeError as error:
+            raise UserError(f'RewindHook: mode={mode!r} has an argument that no ticket can note: '
+                            f'{error}. Give it numbers, texts, lists and dicts of them') from None
     return start
 
 
@@ -62,9 +68,10 @@ def label_of(mode: Any) -> str:
 
 
 def registered(mode: Any) -> Optional[Type[Start]]:
-    """The class of that bare name that is known so far."""
+    """The class that is known so far under that bare name, or has it itself."""
     STARTS.import_from_location()
-    return STARTS.module_dict.get(bare_name(mode))
+    name, known = bare_name(mode), STARTS.module_dict
+    return known.get(name) or {kind.__name__: kind for kind in known.values()}.get(name)
 
 
 def bare_name(mode: Any) -> str:

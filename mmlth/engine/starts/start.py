@@ -27,6 +27,7 @@ class Start:
         initialises: There are no start weights: the model is initialised anew, by another seed
             than the dense one.
         resumes: Its training may go on from the rewind point (``schedule='resume'``).
+        goes_on: Its training has the last learning rates of the one before.
         length: Of its training, other than the schedule's. None: the schedule's.
         given: What a config called it, in plain values; a ticket notes it. None: the weights are
             those of the point, or the trained ones, as they are.
@@ -36,6 +37,7 @@ class Start:
     rewinds: bool = True
     initialises: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = False
     length: Optional[str] = None
     given: Any = None
 

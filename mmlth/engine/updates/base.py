@@ -89,6 +89,18 @@ class MaskUpdate:
         return (f'{self.words or type(self).__name__}, every {self.interval} iterations from '
                 f'{self.begin} to {self.end}')
 
+    def check_steps(self, accumulated: int) -> None:
+        """Raise a UserError if no step is left to the optimizer between two updates.
+
+        Args:
+            accumulated: Iterations of one step, the optim wrapper's ``accumulative_counts``.
+        """
+        if self.replaces_step and self.interval < 2 * accumulated:
+            raise UserError(
+                f'{self._name}: an update takes the place of an optimizer step; with '
+                f'interval={self.interval} and a step every {accumulated} iteration(s) none would '
+                f'be left to train between two updates: set interval to {2 * accumulated} or more')
+
     def check_length(self, loop: Mapping[str, Any]) -> None:
         """Raise a UserError as :meth:`times`, as far as a config tells.
 

@@ -12,6 +12,7 @@ from mmlth.core.state import trained_weights
 from ..start_weights import TRAINED
 from ..starts import noted_start
 from .checkpoint import load_checkpoint, weights_of
+from .given import given_start
 from .transferred import check_transferred
 from .violation import Violation
 
@@ -27,16 +28,17 @@ def check_start(path: Path, ticket: Ticket) -> str:
         return f'start weights not compared ({text})'
     if not ticket.state:
         return f'no start weights to compare{text}'
-    start = str(ticket.meta.get('start'))
+    start, weights = str(ticket.meta.get('start')), None
     if start.endswith(paths.REWIND):
         source = _rewind_point(path)
     elif start == TRAINED:
-        source = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        source, weights = given_start(ticket)
+        source = source or _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:
         return f'start weights not compared (their source, {start}, is not here){text}'
-    weights, mode = read_trained(source), ticket.meta.get('mode')
+    weights, mode = weights or read_trained(source), ticket.meta.get('mode')
     if mode is not None:
         made = made_of(path, ticket, mode, weights)
         if made is None:

@@ -10,7 +10,7 @@ from mmlth.core import mask as masks
 from mmlth.core.drawing.control import same_mask
 from mmlth.transfer import Source, match_names, read_source
 
-from ..mask_sources.transferred import file_digest
+from ..reading import file_digest
 from .violation import Violation
 
 

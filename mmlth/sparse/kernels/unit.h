@@ -199,19 +199,27 @@ struct Unit {
         }
     }
 
+    // Whether all points of the unit lie in one plane.
+    bool together() const {
+        const int64_t count = LANES * c.tile_w;
+        return first + count <= c.batch * plane && first % plane + count <= plane;
+    }
+
     void unpack_points(int64_t channel, int64_t count, const Vec* sums) const {
+        if (together()) {       // a channel at a time: its points are neighbours in memory
+            float* to = c.output + (first / plane * c.out_channels + channel) * plane
+                + first % plane;
+            for (int64_t i = 0; i < count; ++i, to += plane)
+                for (int64_t j = 0; j < c.tile_w; ++j) store_vector(to + j * LANES, *sums++);
+            return;
+        }
         for (int64_t j = 0; j < c.tile_w; ++j) {
-            const int64_t point = first + j * LANES;
             const float* from = reinterpret_cast<const float*>(sums + j);
-            const bool whole = point < c.batch * plane && point % plane + LANES <= plane;
-            for (int lane = 0; lane < LANES; lane += whole ? LANES : 1) {
-                const int64_t p = point + lane;
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t p = first + j * LANES + lane;
                 if (p >= c.batch * plane) break;
                 float* to = c.output + (p / plane * c.out_channels + channel) * plane + p % plane;
-                for (int64_t i = 0; i < count; ++i) {
-                    if (whole) std::memcpy(to + i * plane, from + i * c.tile_w * LANES, sizeof(Vec));
-                    else to[i * plane] = from[i * c.tile_w * LANES + lane];
-                }
+                for (int64_t i = 0; i < count; ++i) to[i * plane] = from[i * c.tile_w * LANES + lane];
             }
         }
     }
