@@ -108,7 +108,7 @@ def _model(config: str, shape: Tuple[int, int], goals: Sequence[float], repeats:
     from mmlth.engine.config import load_config
     from mmlth.engine.example import example
     from mmlth.engine.latency import latency
-    from mmlth.engine.pruned_model import pruned_model
+    from mmlth.engine.chain.pruned_model import pruned_model
     rows = []
     for sparsity, goal in zip(SPARSITIES, goals):
         cfg = load_config(config)
