@@ -50,7 +50,8 @@ def test_every_part_has_its_figures_and_goals(quick):
     assert list(goals) == ['step', 'draw', 'ticket', 'sparse']
     assert goals['step'].count('<= 0.7') == 4       # two optimizers, with clipping and without
     assert '>= 12' in goals['draw'] and '<= 1' in goals['ticket']
-    assert goals['sparse'] == ['>= 2.5', '>= 4.5', '>= 1.6', '>= 2.8']      # at 80 and 90 %
+    assert [goal for goal in goals['sparse'] if goal] == [      # others are of other engines
+        '>= 2.5', '>= 4.5', '>= 1.6', '>= 2.8']     # at 80 and 90 %
 
 
 def test_what_needs_no_clock_is_right_at_any_size(quick):

@@ -35,7 +35,8 @@ TABLE = [
            'compat registry transfer report structured sparse', 'models datasets engine',
            'analysis zoo benchmark', 'studies'),
     # What one training needs: specs, starts, sources and updates of masks know no hook.
-    layers('mmlth.engine', '*', 'hooks', 'preview from_checkpoint', 'chain', 'packed verify'),
+    layers('mmlth.engine', '*', 'hooks', 'evaluation from_checkpoint preview',
+           'packed pruned_model', 'chain', 'verify'),
     layers('mmlth.analysis', 'found', 'measure', 'compare', 'sections', 'imports', 'analyze'),
     # No section imports another: what two of them need lies below.
     layers('mmlth.analysis.sections', ' '.join(

@@ -13,7 +13,7 @@ from mmlth.core.files import write_json  # noqa: E402
 from mmlth.engine.config import load_config  # noqa: E402
 from mmlth.engine.example import example  # noqa: E402
 from mmlth.engine.latency import latency, to_text  # noqa: E402
-from mmlth.engine.chain.pruned_model import pruned_model  # noqa: E402
+from mmlth.engine.pruned_model import pruned_model  # noqa: E402
 
 
 def parse_args():

@@ -9,8 +9,8 @@ from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.types import name_of
 
 

@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from mmlth.core.errors import UserError
 from mmlth.engine.amp import use_masked_amp
 from mmlth.engine.config import load_config
+from mmlth.engine.hook_configs import find_hook
+from mmlth.engine.hooks import PruneHook, RewindHook
 
 
 def parse_args():
@@ -21,6 +23,11 @@ def parse_args():
     parser.add_argument('config', help='a config file, or mmdet::path or mmpose::path')
     parser.add_argument('--lth', metavar='OVERRIDE',
                         help='a config file merged over CONFIG, which may be a stock one')
+    parser.add_argument('--dense', metavar='CHECKPOINT',
+                        help='a lottery: the dense model, trained already; round 0 evaluates it')
+    parser.add_argument('--rewind', metavar='CHECKPOINT',
+                        help='with --dense: an early checkpoint of its training, which tickets '
+                        'are rewound to')
     parser.add_argument('--work-dir', help='where logs, checkpoints and tickets go '
                         '(default: work_dirs/NAME_OF_CONFIG)')
     parser.add_argument('--amp', action='store_true',
@@ -44,6 +51,14 @@ def parse_args():
 def build_config(args):
     cfg = load_config(args.config, args.lth, args.cfg_options)
     cfg.launcher = args.launcher
+    for value, option, kind, setting in ((args.dense, '--dense', PruneHook, 'dense'),
+                                         (args.rewind, '--rewind', RewindHook, 'point')):
+        if value is not None:
+            hook = find_hook(cfg, kind) if 'runner_type' in cfg else None
+            if hook is None:
+                raise UserError(f'{option} belongs to a lottery: give a config with a LotteryRunner'
+                                f' and a {kind.__name__}, or --lth OVERRIDE')
+            hook[setting] = value
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

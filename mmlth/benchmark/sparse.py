@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import torch
 from torch import nn
 
+from .peers import peers
 from .table import row
 from .timing import interleaved, ratio
 
@@ -56,7 +57,8 @@ def bench_sparse(repeats: int, quick: bool, threads: Optional[int]) -> List[dict
 
     Returns:
         ``ours`` is sparse, ``reference`` the faster of dense and dense channels_last, BN
-        folded; weights are random and pruned evenly (models: layer by layer).
+        folded, or another engine (:mod:`.peers`; without a goal); weights are random and
+        pruned evenly (models: layer by layer).
     """
     rows = []
     for count in [threads] if threads else [1, 2]:
@@ -96,10 +98,15 @@ def _layer(what: str, shape: Tuple[int, ...], outs: int, kernel, stride, goals: 
             last.to(memory_format=torch.channels_last)
             y = x.contiguous(memory_format=torch.channels_last)
             calls['channels_last'] = lambda: last(y)
+        others = peers(layer, x, threads)
         with torch.no_grad():
             interleaved(calls, 1)
-            times = interleaved(calls, repeats)
-        rows.append(_row(f'{what}, {sparsity:.0%}', times, threads, goal))
+            times = interleaved({**calls, **others}, repeats)
+        name = f'{what}, {sparsity:.0%}'
+        rows.append(_row(name, {call: times[call] for call in calls}, threads, goal))
+        rows += [row('sparse', f'{name}, {threads} thread(s): {other}', median(times['sparse']),
+                     median(times[other]), 's', ratio(times[other], times['sparse']))
+                 for other in others]
     return rows
 
 
@@ -108,7 +115,7 @@ def _model(config: str, shape: Tuple[int, int], goals: Sequence[float], repeats:
     from mmlth.engine.config import load_config
     from mmlth.engine.example import example
     from mmlth.engine.latency import latency
-    from mmlth.engine.chain.pruned_model import pruned_model
+    from mmlth.engine.pruned_model import pruned_model
     rows = []
     for sparsity, goal in zip(SPARSITIES, goals):
         cfg = load_config(config)

@@ -1,48 +1,77 @@
-"""Floating-point operations of a network, layer by layer."""
-from collections import defaultdict
-from typing import Any, Callable, Dict, Mapping, Optional
+"""Multiply-adds of a network, in all and of each weight, counted while it runs.
+
+Convolutions and matrix products are counted where PyTorch dispatches them, whoever asks for them:
+a layer, attention, an operator of another library. Which weight takes part is told from the
+memory of the operands, so that shared and sliced weights, and those that are cast or standardised
+before they are used, are known too.
+"""
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from .scope import prunable
-
-try:
-    from torch.utils.flop_counter import FlopCounterMode
-except ImportError:         # before PyTorch 2.1
-    FlopCounterMode = None
+from .probe import untouched
+from .products import product
+from .scope import is_norm, norm_weights, prunable
 
 
-def count_flops(model: nn.Module, forward: Callable[[], Any]) -> Optional[Dict[str, Any]]:
-    """Count with ``torch.utils.flop_counter``: convolutions, matrix products, attention.
-
-    A multiplication and an addition are two operations. Not counted: biases, norms,
-    activations, pooling, resizing, NMS, RoI pooling and custom CUDA operators such as
-    deformable convolution.
+@dataclass(frozen=True)
+class MultiplyAdds:
+    """What was counted.
 
     Args:
-        model: The bare model.
-        forward: Calls it.
+        total: Of all convolutions and matrix products. Not counted: biases, norms, activations,
+            pooling, resizing, NMS and RoI pooling.
+        entries: Of each entry of a weight, by parameter name. A convolution's is the number of its
+            output positions (a transposed one's: input positions), a linear layer's the number of
+            vectors it maps, over all calls and regions; 0 of a layer that is not reached. Beside
+            all :func:`~mmlth.core.scope.prunable` weights they are those of the scales of norms,
+            which are not in the total.
+    """
+    total: int
+    entries: Dict[str, float]
+
+
+def multiply_adds(model: nn.Module, run: Callable[[], Any]) -> MultiplyAdds:
+    """Count what ``run`` computes.
+
+    Args:
+        model: The bare model; its modes and buffers are put back.
+        run: Runs it, in the mode of inference; no gradient is kept.
+    """
+    weights, scales = prunable(model), norm_weights(model)
+    counter, uses = _Counter(weights), dict.fromkeys(scales, 0.0)
+    count = _counting({id(scale): name for name, scale in scales.items()}, uses)
+    handles = [module.register_forward_hook(count) for module in model.modules() if is_norm(module)]
+    try:
+        with untouched(model), torch.no_grad(), _Unfused(), counter:
+            run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return MultiplyAdds(counter.total, {
+        **{name: counter.counts[name] / max(1, weight.numel())
+           for name, weight in weights.items()}, **uses})
+
+
+def count_flops(model: nn.Module, run: Callable[[], Any]) -> Dict[str, Any]:
+    """Floating-point operations: a multiplication and an addition are two.
+
+    Args:
+        model, run: As in :func:`multiply_adds`.
 
     Returns:
-        dict: ``total``, and ``layers``: parameter name -> operations that its weight
-        takes part in. What no single weight accounts for, attention for one, is in the
-        total alone. None before PyTorch 2.1, which has no counter.
+        dict: ``total``, and ``layers``: parameter name -> operations that its weight takes part
+        in. What no single weight accounts for, attention for one, is in the total alone.
     """
-    if FlopCounterMode is None:
-        return None
-    layers: Dict[str, int] = defaultdict(int)
-    counter, hooks = FlopCounterMode(display=False), []
-    for name, module in _layers(model).items():
-        enter, leave = _watch(counter, layers, name)
-        hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    try:
-        with counter, torch.no_grad():
-            forward()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return dict(total=counter.get_total_flops(), layers=dict(layers))
+    counted, weights = multiply_adds(model, run), prunable(model)
+    return dict(total=2 * counted.total, layers={
+        name: round(2 * counted.entries[name] * weight.numel())
+        for name, weight in weights.items() if counted.entries[name]})
 
 
 def sparse_flops(flops: Mapping[str, Any], sparsity: Mapping[str, float]) -> float:
@@ -56,22 +85,110 @@ def sparse_flops(flops: Mapping[str, Any], sparsity: Mapping[str, float]) -> flo
                                 for name, count in flops['layers'].items())
 
 
-def _watch(counter: 'FlopCounterMode', layers: Dict[str, int], name: str):
-    """Hooks that add to ``layers[name]`` what is counted during the call of a layer."""
-    def enter(module, inputs):
-        layers[name] -= counter.get_total_flops()
+def compute_sparsity(mask: Mapping[str, Tensor], entries: Mapping[str, float]) -> Optional[float]:
+    """The fraction of the scope's multiply-adds that are with a pruned weight.
 
-    def leave(module, inputs, output):
-        layers[name] += counter.get_total_flops()
-    return enter, leave
+    Args:
+        mask: Masks by parameter name.
+        entries: Of :class:`MultiplyAdds`; a name that is missing counts nothing.
+
+    Returns:
+        float: In [0, 1]; None if the scope has no multiply-adds.
+    """
+    total = sum(entries.get(name, 0) * keep.numel() for name, keep in mask.items())
+    zeros = sum(entries.get(name, 0) * (keep.numel() - int(torch.count_nonzero(keep)))
+                for name, keep in mask.items())
+    return zeros / total if total else None
 
 
-def _layers(model: nn.Module) -> Dict[str, nn.Module]:
-    """The layers that have one prunable weight and nothing below them."""
-    modules, found = dict(model.named_modules()), {}
-    for name in prunable(model):
-        owner, _, leaf = name.rpartition('.')
-        module = modules[owner]
-        if leaf == 'weight' and not list(module.children()):
-            found[name] = module
-    return found
+class _Unfused(TorchFunctionMode):
+    """Within it attention takes its steps one by one, where they can be seen."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+class _Counter(TorchDispatchMode):
+    """Sees the operators that run within it.
+
+    Args:
+        weights: By name; ``counts`` gets the multiply-adds of each.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]):
+        super().__init__()
+        self.counts = dict.fromkeys(weights, 0)
+        self.total = 0
+        self._places = _Places()
+        for name, weight in weights.items():
+            self._places.add(weight, name)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled():   # operators come before they are taken apart
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        result = func(*args, **kwargs)
+        found = product(func._schema.name, args, result)
+        if found is None:
+            self._follow(args, result)
+        else:
+            self._count(*found)
+        return result
+
+    def _count(self, number: int, factors: Sequence[Tensor]) -> None:
+        self.total += number
+        name = next(filter(None, map(self._places.find, factors)), None)
+        if name is not None:
+            self.counts[name] += number
+
+    def _follow(self, args: Sequence[Any], result: Any) -> None:
+        """What is made of a weight, entry by entry (cast, standardised), stands for it."""
+        if isinstance(result, Tensor) and self._places.find(result) is None:
+            for tensor in args:
+                if isinstance(tensor, Tensor) and tensor.numel() == result.numel():
+                    name = self._places.find(tensor)
+                    if name is not None:
+                        self._places.add(result, name)
+                        return
+
+
+class _Places:
+    """Where in memory named tensors lie. They are held, so that nothing else takes their place."""
+
+    def __init__(self) -> None:
+        self._starts: List[int] = []
+        self._found: List[Tuple[int, str, Tensor]] = []     # end, name, what is held
+
+    def add(self, tensor: Tensor, name: str) -> None:
+        start = _address(tensor)
+        if start:
+            place = bisect_right(self._starts, start)
+            self._starts.insert(place, start)
+            end = start + tensor.numel() * tensor.element_size()
+            self._found.insert(place, (end, name, tensor))
+
+    def find(self, tensor: Tensor) -> Optional[str]:
+        """The name of the tensor that this one is a view of, or a part; None if there is none."""
+        start = _address(tensor)
+        place = bisect_right(self._starts, start) - 1
+        if place < 0 or not start:
+            return None
+        end, name, _ = self._found[place]
+        return name if start < end else None
+
+
+def _address(tensor: Tensor) -> int:
+    """0 of a tensor that has no memory of its own."""
+    return tensor.data_ptr() if tensor.layout == torch.strided and tensor.numel() else 0
+
+
+def _counting(scales: Mapping[int, str], uses: Dict[str, float]) -> Callable:
+    """A forward hook of norms: each entry of a scale takes part in its share of the output."""
+    def count(module, inputs, output):
+        name = scales.get(id(getattr(module, 'weight', None)))
+        if name is not None and isinstance(output, Tensor):
+            uses[name] += output.numel() / max(1, module.weight.numel())
+    return count

@@ -27,7 +27,7 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     seen = {id(m.weight) for m in model.modules()
             if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     for prefix, module in model.named_modules():
-        if _is_norm(module) or TEACHER.search(f'{prefix}.'):
+        if is_norm(module) or TEACHER.search(f'{prefix}.'):
             continue
         for name, param in module.named_parameters(prefix, recurse=False):
             if name.endswith('weight') and param.dim() >= 2 and id(param) not in seen:
@@ -40,7 +40,7 @@ def norm_weights(model: nn.Module) -> Dict[str, nn.Parameter]:
     """The scale of every normalisation layer, by its full name (group ``norm``)."""
     found = {}
     for prefix, module in model.named_modules():
-        if _is_norm(module) and getattr(module, 'weight', None) is not None:
+        if is_norm(module) and getattr(module, 'weight', None) is not None:
             found[f'{prefix}.weight'] = module.weight
     return found
 
@@ -87,7 +87,8 @@ def select(model: nn.Module, scope: ScopeSpec = None,
     return chosen
 
 
-def _is_norm(module: nn.Module) -> bool:
+def is_norm(module: nn.Module) -> bool:
+    """Whether it is a normalisation layer."""
     # By name, for the norms of any package; but mmdet's NormedLinear is a linear layer.
     return 'Norm' in type(module).__name__ and not isinstance(module, (nn.Linear, _ConvNd))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlth.datasets.digits_render import enlarge
 from mmlth.datasets.digits_files import write_split
+from mmlth.datasets.digits_render import enlarge
 from mmlth.datasets.digits_scene import compose
 
 FORMAT = 2  # raise it when the same parameters give other files

@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmlth.core import Ticket
-from mmlth.core.costs import compute_sparsity, weight_costs
 from mmlth.core.errors import UserError
+from mmlth.core.flops import compute_sparsity, multiply_adds
 from mmlth.core.random_state import kept_random_state
 
 from .ranks import together
@@ -45,7 +45,7 @@ def first_validation_batch(cfg: Config) -> Any:
 
 
 def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:
-    """:func:`~mmlth.core.costs.weight_costs` of a bare model on a batch of one image.
+    """Multiply-adds of each entry of a weight, of a bare model on a batch of one image.
 
     Raises:
         UserError: The model does not run on it.
@@ -55,7 +55,7 @@ def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:
         with kept_random_state(0):
             model.test_step(batch)
     try:
-        return weight_costs(model, run)
+        return multiply_adds(model, run).entries
     except Exception as error:      # whatever a model or its operators meet
         raise UserError(
             f'the multiply-adds of {type(model).__name__} cannot be counted, it does not run on '

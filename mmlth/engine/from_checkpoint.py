@@ -1,24 +1,21 @@
 """A ticket from a checkpoint that is there already, the model zoo's too."""
-from collections import OrderedDict
 from pathlib import Path
 from typing import Optional
 
 from mmengine.config import Config
-from torch import nn
 
 from mmlth.core import Ticket, draw, select
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.layers import transposed
-from mmlth.transfer.formats import Content, unpack, unwrapped
 
 from .costs import count_costs, first_validation_batch
 from .example import example
-from .hook_configs import build_hook, find_hook
+from .hook_configs import build_hook
 from .hooks import PruneHook
+from .loading import load_weights
 from .model import build_model
-from .reading import read_checkpoint
 
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
@@ -45,10 +42,10 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    transfer = (find_hook(cfg, PruneHook) or {}).get('transfer')
+    transfer = (build_hook(cfg, PruneHook) or PruneHook()).spec.transfer
     if transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
-                        f'{transfer["source"]}: use tools/transfer_ticket.py')
+                        f'{transfer.source}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
@@ -85,31 +82,3 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     if extra:
         meta['extra_state'] = extra
     return Ticket.draw(mask, start, meta, source)
-
-
-def load_weights(address, model: nn.Module) -> Content:
-    """Load the trained weights of a checkpoint, which must be all of the model's, by its names.
-
-    Returns:
-        Content: The weights, and the mask if ``torch.nn.utils.prune`` has left one.
-
-    Raises:
-        UserError: It is not a checkpoint of this model.
-    """
-    weights, mask, origin, extra = unpack(read_checkpoint(address), address)
-    if not weights:
-        raise UserError(
-            f'{address} is a mask without weights: take it over with tools/transfer_ticket.py '
-            "--mapping same --mask-only, and train it with TicketHook")
-    own = states.unique(model)
-    names = unwrapped([*weights, *mask, *extra], model.state_dict())
-    state = OrderedDict((names[name], tensor) for name, tensor in weights.items())
-    state._metadata = getattr(weights, '_metadata', {})
-    renamed = states.renamed(model, state)
-    # A tensor that the model has under several names is in the ticket once.
-    shared = model.state_dict().keys() - own.keys()
-    states.load(model, {n: t for n, t in renamed.items() if n not in shared}, str(address))
-    states.set_extra_states(model, {names[name]: value for name, value in extra.items()})
-    ours = origin == "the checkpoint's masks"    # drawn anew, as every round draws
-    return Content(renamed, {} if ours else {
-        names[name]: keep for name, keep in mask.items() if names[name] not in shared})

@@ -1,6 +1,6 @@
 """Write the ticket that a training leaves to the next."""
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
@@ -19,7 +19,7 @@ from .training import Training
 @on_rank_0
 def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Ticket, start: Start,
                       point: Optional[Path], new: Dict[str, Tuple[int, ...]], round: int,
-                      out: Path) -> None:
+                      out: Path, told: Optional[Dict[str, Any]] = None) -> None:
     """Write the ticket of a mask, whole or not at all.
 
     Args:
@@ -32,6 +32,8 @@ def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Tic
         new: The shapes of the buffers of a new model.
         round: That trains the ticket.
         out: The ticket's file.
+        told: By a dense model that was trained elsewhere, :func:`~mmlth.engine.taking.take_dense`.
+            Default: None.
     """
     weights, notes, origin = find_start(training.model, start, drawn.mask, point, new)
     if weights:
@@ -41,6 +43,11 @@ def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Tic
         checkpoint=str(training.folder / paths.FINAL), start=origin,
         iterations=training.iteration, seed=runner.seed, round=round, control=None,
         learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups])
+    if told is not None:
+        meta.update(iterations=told['iterations'], learning_rates=told['learning_rates'],
+                    dense=told)
+    if weights and start.given is not None:
+        meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)
     training.logger.info(
         f'Ticket of round {round} drawn: {masks.pruned(drawn.mask):,} of '

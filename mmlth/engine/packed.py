@@ -11,11 +11,11 @@ from mmlth.sparse import sparsify
 from mmlth.sparse.packed import PackedModel
 
 from .afresh import remove_pretrained
-from .chain.final import plain
-from .chain.rounds import evaluation_config
+from .checkpoints import plain
 from .dump import NOT_PLAIN, parse
+from .evaluation import evaluation_config
 from .example import example
-from .from_checkpoint import load_weights
+from .loading import load_weights
 from .preview import build_model
 from .reading import read_checkpoint
 

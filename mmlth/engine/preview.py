@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from mmlth.core import available_groups, draw, prunable, select, transposed
 from mmlth.core import mask as masks
-from mmlth.core.costs import compute_sparsity
 from mmlth.core.errors import UserError
+from mmlth.core.flops import compute_sparsity
 
 from .costs import count_costs, uncalled
 from .example import example

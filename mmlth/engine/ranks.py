@@ -5,6 +5,7 @@ from typing import Callable, Iterator
 
 from mmengine.dist import (all_gather_object, broadcast_object_list, get_rank,
                            is_main_process)
+from mmengine.logging import print_log
 
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
@@ -45,6 +46,11 @@ def on_rank_0(function: Callable[..., None]) -> Callable[..., None]:
             if is_main_process():
                 function(*args, **kwargs)
     return wrapped
+
+
+def say(text: str) -> None:
+    """Log it, once."""
+    print_log(text, logger='current' if is_main_process() else 'silent')
 
 
 def agreed(mask: masks.Mask, rounded: bool) -> masks.Mask:

@@ -1,9 +1,10 @@
 """Read checkpoints from wherever mmengine finds them, and see that what was written can be read."""
+import hashlib
 import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Callable, Iterator, List, Tuple
 
 import torch
 from mmengine.runner.checkpoint import _load_checkpoint
@@ -28,6 +29,25 @@ def read_checkpoint(address, map_location: Any = 'cpu') -> Any:
         return checkpoint_file.load(Path(address).expanduser(), map_location)
     with _as_data():
         return _load_checkpoint(str(address), map_location)
+
+
+def read_with_digest(address) -> Tuple[Any, str]:
+    """The content of a checkpoint, as :func:`read_checkpoint`, and the SHA-256 of its bytes."""
+    if '://' not in str(address):
+        path = Path(address).expanduser()
+        return checkpoint_file.load(path), file_digest(path)
+    digests: List[str] = []
+    with _as_data(lambda path: digests.append(file_digest(path))):
+        return _load_checkpoint(str(address), 'cpu'), digests[-1]
+
+
+def file_digest(path) -> str:
+    """SHA-256 of a file's bytes."""
+    sha = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            sha.update(block)
+    return sha.hexdigest()
 
 
 def check_written(path, name: str, logger) -> None:
@@ -68,15 +88,19 @@ def drop_unreadable(checkpoint: dict) -> List[str]:
 
 
 @contextmanager
-def _as_data() -> Iterator[None]:
-    """All of mmengine's loaders, and torch's of URLs, end in ``torch.load``: here in ours."""
+def _as_data(look: Callable[[str], Any] = lambda path: None) -> Iterator[None]:
+    """All of mmengine's loaders, and torch's of URLs, end in ``torch.load``: here in ours.
+
+    ``look`` is called with the path of each file that is loaded.
+    """
     def load(file, map_location=None, *args, **kwargs):
         if isinstance(file, (str, Path)):
+            look(str(file))
             return checkpoint_file.load(file, map_location)
         with tempfile.NamedTemporaryFile(suffix='.pth') as copy:
             shutil.copyfileobj(file, copy)
             copy.flush()
-            return checkpoint_file.load(copy.name, map_location)
+            return load(copy.name, map_location)
 
     original = torch.load
     try:

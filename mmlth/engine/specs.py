@@ -1,6 +1,6 @@
 """What hooks are set to: parsed once, by the hook itself, and asked ever after."""
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from mmlth.core import Ticket, round_sparsities
 from mmlth.core.drawing.control import check_control
@@ -11,9 +11,10 @@ from mmlth.core.scope import ScopeSpec
 from mmlth.core.steps import rewind_iteration
 
 from .early_bird import check_stop
-from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, MaskSource, Transferred,
-                           TransferSpec)
+from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
+                           Transferred, TransferSpec)
 from .starts import Fresh, Start, TrainedOn, kind_of, start_of
+from .updates import MaskUpdate, settings_of, update_of
 
 _SPARSITY = 0.8     # of a config that says none, and transfers no ticket
 # What controls start from, other than the ticket; the last ticket alone has one unless it is here.
@@ -28,8 +29,11 @@ class PruneSpec:
     Args:
         sparsities: Of rounds 0..R; round 0 is dense.
         at: ``'start'`` or ``'end'``.
+        dense: Whether the dense model is trained; or the checkpoint that is it already.
         iterations: Steps of one drawing.
         transfer: Whose ticket is carried over; None if it is drawn.
+        update: How the mask changes while the ticket trains; None if it is static.
+        update_settings: What it was set to, by name; empty if there is none.
     """
     sparsities: Tuple[float, ...]
     scope: ScopeSpec
@@ -40,9 +44,11 @@ class PruneSpec:
     iterations: int
     batches: int
     at: str
-    dense: bool
+    dense: Union[bool, str]
     control: Optional[str]
     transfer: Optional[TransferSpec]
+    update: Optional[MaskUpdate]
+    update_settings: Mapping[str, Any]
 
     @classmethod
     def parse(cls, given: Mapping[str, Any], ignored: Mapping[str, Any]) -> 'PruneSpec':
@@ -64,18 +70,29 @@ class PruneSpec:
         iterations = given['iterations'] or default_iterations(score)
         for value in sparsities[1:]:
             check_settings(value, score, given['allocation'], given['floor'], iterations)
-        at = at or ('start' if score in PROBED else 'end')
+        update = None if given['update'] is None else update_of(given['update'])
+        at = at or ('start' if score in PROBED or update is not None else 'end')
+        check_dense(given['dense'])
         check_timing(at, given['dense'], len(sparsities) - 1, given['batches'])
         if control is not None:
             check_control(control)
-        return cls(sparsities, transfer=transfer, at=at, iterations=iterations, **{
-            key: given[key] for key in ('scope', 'frozen', 'score', 'allocation', 'floor',
-                                        'batches', 'dense', 'control')})
+        spec = cls(sparsities, transfer=transfer, at=at, iterations=iterations, update=update,
+                   update_settings={} if update is None else settings_of(given['update']), **{
+                       key: given[key] for key in ('scope', 'frozen', 'score', 'allocation',
+                                                   'floor', 'batches', 'dense', 'control')})
+        spec.check_given()
+        spec.check_update()
+        return spec
 
     @property
     def rounds(self) -> int:
         """Number of the last round."""
         return len(self.sparsities) - 1
+
+    @property
+    def given(self) -> Optional[str]:
+        """The checkpoint that is the dense model; None where round 0 trains it, or skips it."""
+        return self.dense if isinstance(self.dense, str) else None
 
     def sparsity_of(self, round: int) -> float:
         """Of what a round trains."""
@@ -94,12 +111,38 @@ class PruneSpec:
             found: The mask that was found early in it. Default: None.
         """
         kind = DrawnAtStart if self.at == 'start' else Drawn
+        if self.update is not None and self.update.begins_dense:
+            kind = Full
         source: MaskSource = (Transferred(self.transfer) if self.transfer is not None
                               else kind(self, round))
         if found is not None:
             source = FoundEarly(source, found)
         control = self.control if round + 1 == self.rounds else None
         return source if control is None else Controlled(source, control)
+
+    def ticket_update(self) -> Optional[Dict[str, Any]]:
+        """The ``update`` of the TicketHook that trains the ticket; None if its mask is static."""
+        if self.update is None:
+            return None
+        return {**self.update_settings, **self.update.arguments(self)}
+
+    def check_given(self) -> None:
+        """Raise a UserError where the mask is drawn of what a given dense model has no more."""
+        if self.given is not None and self.source(0).of_the_start:
+            raise UserError(
+                f'PruneHook: score={self.score!r} at={self.at!r} draws the mask before the dense '
+                f"training, of weights that {self.given} no longer holds. at='end' draws it of the "
+                'trained weights; dense=False trains its ticket without a dense model')
+
+    def check_update(self) -> None:
+        """Raise a UserError where the other settings do not allow the update."""
+        if self.update is None:
+            return
+        twice = sorted(self.update_settings.keys() & self.update.arguments(self).keys())
+        if twice:
+            raise UserError(f'PruneHook: update has {", ".join(twice)}, which is set in the '
+                            'PruneHook itself: leave it out of update')
+        self.update.check(self)
 
     def start(self, round: int, ticket: Start) -> Start:
         """What a round starts from.
@@ -119,6 +162,7 @@ class RewindSpec:
     start: Start
     schedule: str
     random_state: bool
+    point: Optional[str]
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> 'RewindSpec':
@@ -133,7 +177,7 @@ class RewindSpec:
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
-        return cls(to, start, schedule, given['random_state'])
+        return cls(to, start, schedule, given['random_state'], given['point'])
 
     @property
     def resumes(self) -> bool:
@@ -178,7 +222,14 @@ def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> Lis
     return kinds
 
 
-def check_timing(at: str, dense: bool, rounds: int, batches: int) -> None:
+def check_dense(dense: Any) -> None:
+    """Raise a UserError for a ``dense`` that is neither a choice nor a file."""
+    if not isinstance(dense, (bool, str)) or dense == '':
+        raise UserError(
+            f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
+
+
+def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) -> None:
     """Raise a UserError for settings that contradict each other."""
     if at not in ('start', 'end'):
         raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")

@@ -1,5 +1,5 @@
 """From a pruned model to a fast one."""
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from torch import nn
@@ -7,13 +7,13 @@ from torch import nn
 from . import ops, trace
 from .fold import fold, replace
 from .layers import SparseConv2d, SparseLinear, conv_geometry, linear_geometry
-from .measure import measure
+from .measure import measure, measure_whole
 from .others import FastMaxPool2d, FastRoIAlign, other_form
 from .pack import plans
 from .report import LayerReport, SparseReport
 
 DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
-FEWEST = 2          # nor one with fewer input channels per group: a depthwise one
+FEWEST = 2          # nor one with fewer input channels per group, such as a depthwise one
 GAIN = 0.97         # of the dense time: what saves less is noise
 CANDIDATES = 4      # plans that are measured per layer
 
@@ -23,7 +23,8 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
 
     Folds batch norms, then measures each convolution and linear layer dense and sparse on
     the example, with PyTorch's present number of threads; the faster stays. (What counts once
-    these are fast, max pooling and mmcv's RoIAlign, is likewise tried with kernels of our own.) The model
+    these are fast, max pooling and mmcv's RoIAlign, is likewise tried with kernels of our own.)
+    At the end the whole model is measured, and all stays dense if it is no faster. The model
     computes what it did before, up to rounding; a pruned weight contributes nothing, not
     even to an infinite or NaN input. It cannot be trained afterwards.
 
@@ -50,6 +51,22 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
             options[layer] = _options(layer, use)
     others = {} if unavailable else {module: other_form(module) for module in names}
     options.update({module: [form] for module, form in others.items() if form is not None})
+    chosen = _faster(model, example, options, rows)
+    whole = measure_whole(model, example, chosen) if chosen else ()
+    if whole and whole[1] > GAIN * whole[0]:    # what is saved in the layers is lost between them
+        replace(model, {form: layer for layer, form in chosen.items()})
+        for layer in chosen.keys() & rows.keys():
+            rows[layer].chosen, rows[layer].why = 'dense', 'the whole model is no faster'
+        chosen = {}
+    pools, aligns = (sum(isinstance(form, kind) for form in chosen.values())
+                     for kind in (FastMaxPool2d, FastRoIAlign))
+    return SparseReport(list(rows.values()), folded, pools, aligns, torch.get_num_threads(),
+                        unavailable, *(1e3 * t for t in whole))
+
+
+def _faster(model: nn.Module, example: Any, options: Dict[nn.Module, List[nn.Module]],
+            rows: Dict[nn.Module, LayerReport]) -> Dict[nn.Module, nn.Module]:
+    """The fastest form of each module that is faster than the module; notes it in its row."""
     chosen = {}
     for layer, (dense, *sparse) in measure(model, example, options).items():
         fastest = min(sparse)
@@ -60,11 +77,7 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
             row.dense_ms, row.sparse_ms = 1e3 * dense, 1e3 * fastest
             row.chosen = 'sparse' if layer in chosen else 'dense'
             row.why = f'{row.chosen} is faster'
-    replace(model, chosen)
-    pools, aligns = (sum(isinstance(form, kind) for form in chosen.values())
-                     for kind in (FastMaxPool2d, FastRoIAlign))
-    return SparseReport(list(rows.values()), folded, pools, aligns, torch.get_num_threads(),
-                        unavailable)
+    return chosen
 
 
 def fold_batch_norms(model: nn.Module, example: Any) -> int:
@@ -81,7 +94,7 @@ def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
     if _density(layer) > DENSEST:
         return 'too few zeros'
     if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:
-        return 'it is depthwise'
+        return 'one input channel per group'
     return None
 
 

@@ -1,13 +1,15 @@
-"""Layers timed on the inputs that they have inside the model."""
+"""Layers timed on the inputs that they have inside the model, and the model itself."""
 from time import perf_counter
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from torch import nn
 
 from . import trace
+from .fold import replace
 
 SECONDS = 0.1       # per call of a layer, all its forms together
 ROUNDS = (3, 20)    # at least and at most; the fastest round counts
+WHOLE_SECONDS, WHOLE_ROUNDS = 1.0, (2, 10)      # of whole models
 
 
 def measure(model: nn.Module, example: Any,
@@ -34,6 +36,26 @@ def measure(model: nn.Module, example: Any,
         with trace.hooked(seconds, after=time):
             trace.run(model, example)
     return seconds
+
+
+def measure_whole(model: nn.Module, example: Any,
+                  forms: Dict[nn.Module, nn.Module]) -> Tuple[float, float]:
+    """Seconds of the model on the example, with its own modules and with the other forms.
+
+    It has the other forms afterwards.
+    """
+    own = {form: module for module, form in forms.items()}
+    seconds = [float('inf'), float('inf')]
+    began = perf_counter()
+    for count in range(WHOLE_ROUNDS[1]):
+        if count >= WHOLE_ROUNDS[0] and perf_counter() - began > WHOLE_SECONDS:
+            break
+        for i, others in enumerate((own, forms)):
+            replace(model, others)
+            start = perf_counter()
+            trace.run(model, example)
+            seconds[i] = min(seconds[i], perf_counter() - start)
+    return tuple(seconds)
 
 
 def _best(forms: Sequence[nn.Module], args) -> List[float]:

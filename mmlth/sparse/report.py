@@ -24,6 +24,8 @@ class SparseReport:
     aligns: int                         # RoIAligns likewise
     threads: int                        # that the times were measured with
     unavailable: Optional[str]          # why there are no sparse kernels; None: there are
+    dense_ms: Optional[float] = None    # of the whole model; None: no layer is faster sparse
+    sparse_ms: Optional[float] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """For JSON."""
@@ -45,6 +47,9 @@ class SparseReport:
         if self.unavailable:
             return self.unavailable
         sparse = sum(layer.chosen == 'sparse' for layer in self.layers)
+        whole = '' if self.dense_ms is None else (
+            f'; the whole model takes {self.sparse_ms:.1f} ms sparse, {self.dense_ms:.1f} dense')
         return (f'{sparse} of {len(self.layers)} layers run sparse, {self.folded} batch norms are '
                 f'folded, {self.pools} max poolings and {self.aligns} RoIAligns have faster '
-                f'kernels ({self.threads} thread{"s" * (self.threads != 1)})')
+                f'kernels ({self.threads} thread{"s" * (self.threads != 1)})'
+                + whole)

@@ -15,9 +15,10 @@ from mmlth.core.files import link, write_json
 from mmlth.engine.chain.final import MetricsHook
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.round_runner import RoundRunner
-from mmlth.engine.chain.rounds import evaluation_config, keep_exact
+from mmlth.engine.chain.rounds import keep_exact
 from mmlth.engine.chain.same_training import plain_config
 from mmlth.engine.chain.state import LotteryState, read_json
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.ranks import on_rank_0
 
 _STATE = 'dense.json'     # rewind points, status; once done, metrics, iterations and seconds

@@ -31,7 +31,7 @@ def _rounds(lottery: Path):
     except UserError:
         return []
     return [entry for entry in rounds if entry['status'] == 'done' and entry['seconds'] > 0
-            and entry['iterations'] == entry['planned_iterations'] > 0]
+            and entry['iterations'] == entry['planned_iterations'] > 0 and not entry.get('given')]
 
 
 def text_of(seconds: Optional[float]) -> str:

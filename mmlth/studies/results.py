@@ -2,13 +2,13 @@
 import csv
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.analysis import analyze
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.files import whole_file, write_text
 from mmlth.core.paths import LOTTERY
-from mmlth.engine.chain.lengths import ended_early, lengths
+from mmlth.engine.chain.lengths import ended_early, is_trained, lengths
 from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 
@@ -31,16 +31,22 @@ def collect(study: Study, root: Path) -> List[Dict[str, Any]]:
     rows, runs = [], {run.name: run for run in study.runs}
     lotteries = {run.name: read_lottery(run_dir(root, run) / LOTTERY)['rounds']
                  for run in study.runs if is_finished(root, run)}
-    dense = {runs[name].dense: rounds[0]['metrics'] for name, rounds in lotteries.items()
-             if not ended_early(rounds[0]) and rounds[0]['iterations']}
+    dense = {_dense(runs[name], rounds): rounds[0]['metrics'] for name, rounds in lotteries.items()
+             if not ended_early(rounds[0]) and is_trained(rounds[0])}
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)
             if run.name in lotteries:
-                first = dense.get(run.dense, {})
+                first = dense.get(_dense(run, lotteries[run.name]), {})
                 rows += [_row(run, part, metric, first, lotteries[run.name])
                          for metric in run.metrics]
     return rows
+
+
+def _dense(run: Run, rounds: List[Dict[str, Any]]) -> Tuple[str, Optional[str]]:
+    """Equal for lotteries of the same dense model: its training, or the file that was given."""
+    given = rounds[0].get('given')
+    return run.dense, given and given['dense']['sha256']
 
 
 def _row(run: Run, part: str, metric: str, dense: Dict[str, float],

@@ -75,7 +75,7 @@ def read_source(path, sparsity: Optional[float] = None, zeros: bool = False) -> 
         raise UserError(
             f'{path} has neither masks nor zeros: it is a dense checkpoint. Say how much of it to '
             'prune (sparsity=0.8; on the command line --sparsity 0.8), or take a ticket.')
-    if not zeros and not any(_scattered(weights[n]) >= LEAST for n in mask):
+    if not zeros and not any(scattered(weights[n]) >= LEAST for n in mask):
         raise UserError(_no_ticket(path, weights, mask))
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
@@ -103,7 +103,7 @@ def _is_pruned(weight: Tensor) -> bool:
     return int((weight == 0).sum()) >= max(1, weight.numel() / 1000)
 
 
-def _scattered(weight: Tensor) -> float:
+def scattered(weight: Tensor) -> float:
     """Zeros outside of filters and input channels that are all zero: a fraction of the rest."""
     used = weight != 0
     outputs, inputs = (used.movedim(dim, 0).flatten(1).any(1) for dim in range(2))

@@ -1,8 +1,6 @@
-"""Cost: operations by hand, iterations of chains, what early-bird saved."""
+"""Cost: operations, iterations of chains, what early-bird saved."""
 import pytest
-import torch
 from evaluated import evaluations, precision, write_run
-from torch import nn
 from written import one, write_lottery
 
 from mmlth.analysis.found.runs import read_run
@@ -11,36 +9,7 @@ from mmlth.analysis.sections.cost import network_cost_sections, training_cost_se
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
-from mmlth.core.flops import count_flops, sparse_flops
 from mmlth.engine.chain.state import read_json
-
-
-class Network(nn.Module):
-    """A convolution that runs twice, a linear layer, attention."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(4, 4, 3, padding=1, groups=2)
-        self.linear = nn.Linear(4, 6)
-        self.norm = nn.BatchNorm2d(4)
-        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
-
-    def forward(self, x):
-        x = self.norm(self.conv(self.conv(x)))
-        x = self.linear(x.mean((2, 3)))[:, None]
-        return self.attention(x, x, x)[0]
-
-
-def test_operations_by_hand():
-    model = Network().train()       # no fused path
-    counts = count_flops(model, lambda: model(torch.zeros(3, 4, 5, 7)))
-    # Each output channel sees 2 input channels of 3 x 3; 3 images of 5 x 7 pixels; twice.
-    conv, linear = 2 * 2 * 3 * 5 * 7 * 4 * 2 * 9, 2 * 3 * 4 * 6
-    assert counts['layers'] == {'conv.weight': conv, 'linear.weight': linear}
-    assert counts['total'] > conv + linear + 2 * 3 * 6 * 18     # attention, its projections too
-    left = sparse_flops(counts, {'conv.weight': 0.75, 'linear.weight': 1.0, 'other': 1.0})
-    assert left == pytest.approx(counts['total'] - 0.75 * conv - linear)
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
 def test_a_chain_costs_all_its_rounds(tmp_path):

@@ -139,6 +139,10 @@ def test_data_behind_wrappers():
     (dict(control='random_mask', allocation='layerwise'), 'control: random mask'),
     (dict(score='snip'), 'snip score'),
     (dict(rewind=dict(mode='finetune', length='20%')), 'fine-tuning'),
+    (dict(update='set'), 'SET'),
+    (dict(score='random', allocation='erk', update=dict(type='rigl')), 'RigL, erk, random score'),
+    (dict(update=dict(type='gradual', end='50%')), 'gradual pruning'),
+    (dict(update=dict(type='not.installed.Here')), 'Here'),
     (dict(early_bird=dict(interval=5)), 'direct'),
     (dict(early_bird=dict(interval=5, stop=dict(iou=0.9, patience=1))), 'early-bird')])
 def test_methods(settings, label):

@@ -213,7 +213,7 @@ def small_lottery(root, work_dir):
     cfg.train_cfg.max_epochs = 1
     cfg.param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=2)]
     cfg.default_hooks.rewind.to = '1it'
-    cfg.work_dir = str(work_dir)
+    cfg.work_dir, cfg.latency = str(work_dir), False
     return cfg
 
 

@@ -76,7 +76,9 @@ def test_both_rounds_on_images(tmp_path):
     make_images(tmp_path / 'imagenet')
     cfg = load('resnet18_imagenet_prune80')
     cfg.merge_from_dict({
-        'work_dir': str(tmp_path / 'w'), 'train_cfg.max_epochs': 2,
+        'work_dir': str(tmp_path / 'w'), 'train_cfg.max_epochs': 2, 'latency': False,
+        'model.backbone.stem_channels': 8, 'model.backbone.base_channels': 8,
+        'model.head.in_channels': 64,
         'default_hooks.rewind.to': '1ep', 'model.head.num_classes': 2, 'model.head.topk': (1,),
         'val_evaluator.topk': (1,), 'data_preprocessor.num_classes': 2, 'log_level': 'WARNING',
         **{f'{loader}_dataloader.{key}': value for loader in ('train', 'val')

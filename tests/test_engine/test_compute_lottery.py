@@ -7,9 +7,9 @@ from mmengine.registry import MODELS, RUNNERS
 from toy import ToyModel, lottery_config
 
 from mmlth.core import Ticket, paths, select
-from mmlth.core.costs import compute_sparsity
 from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
+from mmlth.core.flops import compute_sparsity
 from mmlth.engine.from_checkpoint import draw_from_checkpoint
 from mmlth.engine.verify import verify
 

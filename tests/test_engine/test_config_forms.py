@@ -17,8 +17,8 @@ from mmlth.engine import (LotteryRunner, MaskedAmpOptimWrapper, MaskedOptimWrapp
 from mmlth.engine.chain.data_paths import data_paths
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_config
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.config import load_config
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.hook_configs import arguments_of
 from mmlth.engine.preview import preview
 from mmlth.studies.dense import dense_name

@@ -11,8 +11,8 @@ from toy import ToyModel, lottery_config
 from mmlth.core import paths
 from mmlth.engine import LotteryRunner
 from mmlth.engine.chain import report as chain_report
-from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.curves import POINTS, thinned
+from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import read_lottery
 from mmlth.report.guard import Guard
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from math import inf
 from pathlib import Path
+from time import sleep
 
 import pytest
 import torch
@@ -137,6 +138,33 @@ def test_what_is_slower_sparse_stays_dense(model, monkeypatch):
     assert {row.name for row in report.layers if row.why == 'dense is faster'} == {
         'conv', 'head', 'read_twice', 'linear'}
     assert 'dense is faster' in report.to_text()
+
+
+class Resentful(nn.Module):
+    """Its layer gains, it loses."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(64, 64, 3, padding=1)
+
+    def forward(self, x):
+        if isinstance(self.conv, SparseConv2d):
+            sleep(0.2)
+        return self.conv(x)
+
+
+@needs_kernels
+def test_a_whole_model_that_is_slower_sparse_stays_dense():
+    model, x = Resentful().eval(), torch.randn(1, 64, 60, 60)
+    conv = model.conv
+    with torch.no_grad():
+        conv.weight.mul_(torch.rand_like(conv.weight) < 0.05)
+    report = sparsify(model, x)
+    assert model.conv is conv
+    assert report.layers[0].sparse_ms < report.layers[0].dense_ms
+    assert report.layers[0].chosen == 'dense'
+    assert report.layers[0].why == 'the whole model is no faster'
+    assert report.sparse_ms > report.dense_ms and 'the whole model takes' in report.summary()
 
 
 def test_without_a_compiler_all_stays_dense(model, monkeypatch):

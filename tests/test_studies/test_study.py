@@ -130,6 +130,19 @@ def test_what_shares_a_dense_training(tmp_path):
     assert dense_points(study, study.runs[0]) == ['0it', '4it']
 
 
+def test_an_axis_of_mask_updates(tmp_path):
+    """Gradual pruning begins with all weights, so that it shares the dense training."""
+    when = dict(interval=2, end='10it')
+    study = load(tmp_path, dict(a=dict(update=[
+        None, 'rigl', dict(type='gradual', **when), dict(type='set', **when)])))
+    assert len({run.name for run in study.runs}) == 4
+    assert len({dense_name(run.cfg) for run in study.runs}) == 1
+    kinds = [type(run.spec.prune.update).__name__ for run in study.runs]
+    assert sorted(kinds) == ['Gradual', 'NoneType', 'RigL', 'SET']
+    shares = {kind: run.spec.shares_dense for kind, run in zip(kinds, study.runs)}
+    assert shares == dict(NoneType=True, Gradual=True, RigL=False, SET=False)
+
+
 def test_a_dense_training_gets_no_further_rewind_points(tmp_path):
     """Those that another study's has not kept need another one; that one stays."""
     run = load(tmp_path, dict(a=dict(sparsity=[0.8])), rewind_points=['6it']).runs[0]

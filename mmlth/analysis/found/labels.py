@@ -6,12 +6,13 @@ from typing import Any, Mapping, Optional
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
+from mmlth.engine.starts import label_of
+from mmlth.engine.updates import label_of as update_label
 
 DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
 _CONTROLS = {'fresh_weights': 'control: fresh weights', 'random_mask': 'control: random mask',
              'shuffled_mask': 'control: shuffled mask', 'dense': 'control: dense, trained on'}
-_MODES = {'lr': 'learning rate rewinding', 'finetune': 'fine-tuning'}
 # Published weights of the classifiers that the paper takes its ImageNet tickets from.
 _PUBLISHED = ('torchvision', 'timm', 'imagenet', 'mmcls', 'mmpretrain')
 
@@ -45,18 +46,19 @@ def method_label(settings: Mapping[str, Any]) -> str:
     if settings.get('control'):
         return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
     transfer, parts = settings.get('transfer'), []
+    if settings.get('update'):
+        parts.append(update_label(settings['update']))
     if transfer:
         parts.append(transfer.get('label') or source_label(transfer))
     if settings.get('allocation', 'global') != 'global':
         parts.append(str(settings['allocation']))
     if settings.get('score', 'magnitude') != 'magnitude':
         parts.append(f'{settings["score"]} score')
-    if settings.get('mode', 'weights') != 'weights':
-        parts.append(_MODES.get(settings['mode'], str(settings['mode'])))
+    parts.append(label_of(settings['mode']) if 'mode' in settings else '')
     stop = (settings.get('early_bird') or {}).get('stop')
     if stop:
         parts.append(f'early-bird at {stop["at"]}' if 'at' in stop else 'early-bird')
-    return ', '.join(parts) or DIRECT
+    return ', '.join(filter(None, parts)) or DIRECT
 
 
 def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> str:

@@ -32,6 +32,7 @@ class Round:
         length: Its iterations, those of its weights from their start, those of its chain.
         ended_by: The hook that ended it early, in words; None if it ran to its end.
         found_early: Whether that was done with the mask of an early-bird ticket.
+        given: Of a dense model that was trained elsewhere, its checkpoint; else None.
         processes: That trained at once, by a launcher; None if an older version noted none.
         seconds: Wall time.
         checkpoint_bytes: Size of the checkpoint; None if unknown.
@@ -51,6 +52,7 @@ class Round:
     length: Length
     ended_by: Optional[str]
     found_early: bool
+    given: Optional[str]
     processes: Optional[int]
     seconds: float
     checkpoint_bytes: Optional[int]
@@ -59,7 +61,7 @@ class Round:
     @property
     def trained_fully(self) -> bool:
         """Whether it ran as long as its schedule says: only then is round 0 the dense model."""
-        return 0 < self.iterations >= self.planned_iterations
+        return self.given is not None or 0 < self.iterations >= self.planned_iterations
 
     @property
     def masks(self) -> Optional[Path]:

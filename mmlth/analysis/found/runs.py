@@ -12,7 +12,7 @@ from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label
 from .run import Round, Run
-from .trainings import read_config, training_hash
+from .trainings import given_settings, read_config, training_hash
 
 STUDY = 'study.json'       # what a study expects; its runs are beside its folder
 
@@ -115,13 +115,14 @@ def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
     if waiting:
         return f'not finished: round {waiting[0]} of {len(lottery["rounds"]) - 1} is to be done'
     cfg, settings = read_config(lottery), settings_of(lottery)
-    told = settings, lottery.get('hooks') or {}
+    told, given = (settings, lottery.get('hooks') or {}), lottery['rounds'][0].get('given')
     if settings['transfer']:
         settings['transfer']['label'] = source_label(settings['transfer'], folder.parent)
     return Run(
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
-        settings=settings, training=training_hash(cfg),
+        settings={**settings, **given_settings(given)},
+        training=training_hash(cfg) + (given['dense']['sha256'][:12] if given else ''),
         rounds=[_round(folder, entry, length, *told) for entry, length in zip(
             lottery['rounds'], lengths(lottery['rounds'], settings, cfg))],
         cfg=cfg, rewound_to=rewound_to(lottery['rounds'], settings, cfg), study=study)
@@ -140,5 +141,6 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, settings: Map
         planned_iterations=entry.get('planned_iterations', 0), length=length,
         ended_by=ended_by(entry, settings, classes) if ended_early(entry) else None,
         found_early=ended_by_early_bird(entry, settings, classes),
+        given=(entry.get('given') or {}).get('dense', {}).get('file'),
         processes=entry.get('processes'), seconds=entry.get('seconds', 0.0),
         checkpoint_bytes=entry.get('checkpoint_bytes'), ticket_bytes=entry.get('ticket_bytes'))

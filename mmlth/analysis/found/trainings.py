@@ -1,7 +1,8 @@
 """The training that a lottery was made with, as its files tell."""
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping
+from pathlib import PurePath
+from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
 
@@ -31,6 +32,21 @@ def read_config(lottery: Mapping[str, Any]) -> Config:
     return Config(config)
 
 
+def given_settings(given: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """What stands for the files that a lottery was given: which they are is no setting.
+
+    Args:
+        given: Of its round 0 in ``lottery.json``; None if it was given none.
+    """
+    if not given:
+        return {}
+    point, found = given.get('rewind'), dict(dense='given', point=None)
+    if point:
+        iteration = point['iterations']
+        found['to'] = PurePath(point['file']).name if iteration is None else f'{iteration}it'
+    return found
+
+
 def training_hash(cfg: Config) -> str:
     """Equal for lotteries with the same dense training and evaluation, but for the seed."""
     text = json.dumps(training_settings(cfg), sort_keys=True)
@@ -51,7 +67,8 @@ def training_settings(cfg: Config) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for key, value in {**{key: config.get(key) for key in _TRAINING}, **kept}.items():
         found.update(_flat(value, key))
-    return found
+    given = [hook['dense'] for hook in ours if isinstance(hook.get('dense'), str)]
+    return {**found, 'dense': PurePath(given[0]).name} if given else found
 
 
 def _hooks(config: Mapping[str, Any]) -> List[Any]:

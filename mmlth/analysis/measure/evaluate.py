@@ -57,7 +57,7 @@ class Evaluations:
         evaluations = cls(say, spare)
         for run in runs:
             for part in {r.index: r for r in (run.dense, run.ticket)}.values():
-                if part.iterations or part.index:       # a dense model may be untrained
+                if part.length.own != 0 or part.index:      # a dense model may be untrained
                     evaluations.add(run, part)
         return evaluations
 

@@ -16,8 +16,8 @@ from pycocotools.cocoeval import COCOeval
 from mmlth.core.errors import UserError
 from mmlth.core.flops import count_flops
 from mmlth.engine.chain.round_runner import RoundRunner
-from mmlth.engine.chain.rounds import evaluation_config
 from mmlth.engine.chain.samples import skeleton_of
+from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.runners import bare_model
 
 from .precision import measure, measure_voc, with_results
@@ -36,8 +36,7 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.measure.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``; None before
-            PyTorch 2.1.
+        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.
         loop: ``'val'`` or ``'test'``.
@@ -45,7 +44,7 @@ class Predictions:
     truth: COCO
     results: Dict[str, List[dict]]
     precision: Dict[str, dict]
-    flops: Optional[Dict[str, Any]]
+    flops: Dict[str, Any]
     dataset: BaseDataset
     skeleton: List[List[int]]
     loop: str
@@ -79,16 +78,15 @@ def predict(cfg: Config, checkpoint: Union[str, Path]) -> Predictions:
                 'where they are: what was evaluated is kept in the work dir.') from None
 
 
-def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str, Any]]:
+def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Dict[str, Any]:
     """The mean operations per input, an image or in top-down pose a person, of the first few."""
     model, dataset = bare_model(runner.model), loop.dataloader.dataset
     size = min(_FLOP_IMAGES, len(dataset))
     step = getattr(model, f'{name}_step')
     counts = count_flops(model, lambda: [
         step(loop.dataloader.collate_fn([dataset[i]])) for i in range(size)])
-    return counts and dict(inputs=size, total=counts['total'] / size,
-                           layers={layer: count / size
-                                   for layer, count in counts['layers'].items()})
+    return dict(inputs=size, total=counts['total'] / size,
+                layers={layer: count / size for layer, count in counts['layers'].items()})
 
 
 def _only_evaluate(cfg: Config, checkpoint: Union[str, Path], folder: str) -> Config:
@@ -141,7 +139,7 @@ def _boxes_metric(loop: BaseLoop) -> BaseMetric:
 
 
 def _collect(watched: _Watched, loop: BaseLoop, name: str,
-             flops: Optional[Dict[str, Any]]) -> Predictions:
+             flops: Dict[str, Any]) -> Predictions:
     metric = watched.metric
     truth = getattr(metric, 'coco', None) or metric._coco_api
     results, precision = {}, {}

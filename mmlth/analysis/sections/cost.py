@@ -81,13 +81,13 @@ def network_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List
         'multiplication with a pruned weight is skipped. They bound what sparse kernels could '
         'gain; what those of this package do gain on a CPU is the latency that lotteries have '
         'measured.',
-        'FLOPs are counted with torch.utils.flop_counter, a multiplication and an addition as '
-        'two, in convolutions, linear layers and attention, per input of the network (an image; '
+        'FLOPs are counted as the network runs, a multiplication and an addition as two, in '
+        'convolutions, linear layers and attention, per input of the network (an image; '
         'in top-down pose estimation a person) as the config evaluates it (flipped inputs count '
         'too), of the trained ticket, or of another network of the same model if it was not '
         'evaluated'
         + (f', mean of {max(inputs)} inputs of the evaluation data' if inputs else '')
-        + '. Not counted: biases, norms, activations, RoI pooling, NMS, custom operators. '
+        + '. Not counted: biases, norms, activations, RoI pooling, NMS. '
         'Layers that run once per proposal count as often as there are proposals. A layer has '
         'its FLOPs left in proportion to its density; what is no single layer, attention for '
         'one, counts in full.',
@@ -98,9 +98,10 @@ def network_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List
 
 
 def trained_images(run: Run) -> Optional[int]:
-    """Of all rounds and processes; None if no batch size or rewind point is known."""
+    """Of all rounds and processes; None if no batch size or rewind point is known, or if another
+    batch may have trained the dense model elsewhere."""
     batch = (run.cfg.get('train_dataloader') or {}).get('batch_size')
-    if not batch or run.ticket.length.chain is None:
+    if not batch or run.ticket.length.chain is None or run.dense.given is not None:
         return None
     return sum(batch * entry.length.own * (entry.processes or 1) for entry in run.rounds)
 

@@ -74,7 +74,7 @@ def curves_section(work_dir: Path, rounds: Sequence[Mapping[str, Any]],
     """
     kept = {'dense' if entry['round'] == 0 else f'round {entry["round"]}': _read(
         paths.round_dir(work_dir, entry['round'])) for entry in rounds
-        if entry['iterations'] >= SHORT}
+        if entry['iterations'] >= SHORT and not entry.get('given')}
     figures = [figure for i, name in enumerate(['loss', *metrics])
                if (figure := _figure(f'curve_{i}', name, kept))]
     if not figures:

@@ -15,7 +15,7 @@ from mmlth.core import mask as masks
 from mmlth.core import paths
 from mmlth.core.files import whole_file
 
-from ..checkpoints import checkpoint_entry
+from ..checkpoints import checkpoint_entry, plain
 from ..runners import bare_model, check_mask_aware
 
 
@@ -31,6 +31,8 @@ class MetricsHook(Hook):
     Args:
         on_checkpoint: Called whenever a checkpoint is saved.
         metrics: Of a dense training that was run elsewhere: none is validated. Default: None.
+        given: The model was trained elsewhere, and is to be validated without any iteration here.
+            Default: False.
 
     Note:
         LOWEST priority: all else is in place when a resumed training validates, and hooks
@@ -39,9 +41,10 @@ class MetricsHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self, on_checkpoint: Callable[[], None],
-                 metrics: Optional[Mapping[str, float]] = None):
+                 metrics: Optional[Mapping[str, float]] = None, given: bool = False):
         self.metrics: Dict[str, float] = dict(metrics or {})
         self.known = bool(metrics)
+        self.given = given
         self.iteration: Optional[int] = None        # the one the metrics belong to
         self.validated: Optional[int] = 0           # the last; None if a checkpoint noted none
         self._on_checkpoint = on_checkpoint
@@ -74,7 +77,8 @@ class MetricsHook(Hook):
     def after_train(self, runner) -> None:
         """Validate the trained weights if the loop did not, and if there are any."""
         validated = self.known or self.iteration == runner.iter
-        if runner.val_loop is not None and runner.iter > 0 and not validated:
+        trained = self.given or runner.iter > 0
+        if runner.val_loop is not None and trained and not validated:
             runner.val_loop.run()
 
 
@@ -109,34 +113,26 @@ def trained_ticket(runner: Runner, ticket: Ticket, folder) -> Ticket:
     return trained
 
 
-def save_final(runner: Runner, path, mask) -> None:
+def save_final(runner: Runner, path, mask, given: Optional[Mapping[str, Any]] = None) -> None:
     """Write weights, plain meta and masks: what any tool can load without mmlth.
 
     With an EMAHook the weights are the averaged ones, those that were evaluated. Masks that were
-    changed within the training come with what checkpoints note of that.
+    changed within the training come with what checkpoints note of that. ``given`` is the note of a
+    model that was trained elsewhere (:meth:`mmlth.engine.given.Given.note`).
     """
+    done = dict(iter=runner.iter, epoch=runner.epoch)
+    if given is not None:
+        done = dict(iter=given['iterations'] or 0, epoch=given['epoch'] or 0)
     checkpoint: Dict[str, Any] = dict(
-        meta=dict(iter=runner.iter, epoch=runner.epoch),
+        meta=dict(done),
         state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
     meta = dict(
-        iter=runner.iter, epoch=runner.epoch, seed=runner.seed,
-        experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
+        done, seed=runner.seed, experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
     dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
     if dataset_meta is not None:
         meta['dataset_meta'] = plain(dataset_meta)
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
                         mmlth={**checkpoint_entry(mask), **noted}), file)
-
-
-def plain(value):
-    """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(v) for v in value]
-    if hasattr(value, 'tolist'):
-        return value.tolist()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -1,5 +1,6 @@
 """How long the rounds of a lottery were trained, and which ended before their schedule."""
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmlth.core.errors import UserError
@@ -12,11 +13,12 @@ _EARLY_BIRD = 'EarlyBirdHook'
 
 @dataclass(frozen=True)
 class Length:
-    """Iterations of a round; None where the rewind point's iteration is not known.
+    """Iterations of a round; None where those of the rewind point or a given model are not known.
 
     Args:
         own: That the round itself has trained. One that resumes the schedule at the rewind
-            point has not trained those before it.
+            point has not trained those before it. Of a given dense model, those of its training
+            elsewhere, where its checkpoint tells.
         from_start: Of its weights since their initialisation: up to the rewind point and from
             there, or through all rounds where they are not rewound.
         chain: Of all rounds that lead to it, itself included: what it costs.
@@ -38,7 +40,7 @@ def lengths(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
     point, start = rewound_to(rounds, settings, cfg), 0
     found: List[Length] = []
     for entry in rounds:
-        index, own = entry['round'], entry.get('iterations', 0)
+        index, own = entry['round'], iterations_of(entry)
         if index > 0:
             kinds = start_kinds(settings['mode'], settings['control'], index, len(rounds) - 1)
             start = kinds[-1].trained_before(point, found[-1].from_start)
@@ -56,7 +58,7 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
     iteration-based training: how many iterations such an epoch has is not in the work dir.
     """
     noted = rounds[0].get('rewind_iteration')
-    if noted is not None:
+    if noted is not None or rounds[0].get('given'):
         return noted
     to = str(settings['to']).strip()
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
@@ -67,6 +69,17 @@ def rewound_to(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
         return rewind_iteration(to, total, round(total / epochs) if epochs else 1)
     except UserError:       # it lies behind an end that is not noted either
         return None
+
+
+def iterations_of(entry: Mapping[str, Any]) -> Optional[int]:
+    """How long a round was trained, elsewhere too; None of a given model that does not tell."""
+    return entry['given']['dense']['iterations'] if entry.get('given') else (
+        entry.get('iterations', 0))
+
+
+def is_trained(entry: Mapping[str, Any]) -> bool:
+    """Whether a round has a trained model: a round 0 may have drawn a mask alone."""
+    return iterations_of(entry) != 0
 
 
 def ended_early(entry: Mapping[str, Any]) -> bool:
@@ -98,7 +111,10 @@ def ended_by_early_bird(entry: Mapping[str, Any], settings: Mapping[str, Any],
 
 def name_of(entry: Dict[str, Any]) -> str:
     """What a round is called where rounds are compared: its number, and if it is dense."""
-    words = [] if entry['round'] else ['dense' if entry.get('iterations') else 'not trained']
+    given = entry.get('given')
+    words = [] if entry['round'] else (
+        ['given', PurePath(given['dense']['file']).name] if given else
+        ['dense' if is_trained(entry) else 'not trained'])
     words += ['ended early'] if ended_early(entry) else []
     return f'{entry["round"]} ({", ".join(words)})' if words else str(entry['round'])
 

@@ -1,8 +1,10 @@
 """What a lottery is set to: its hooks' settings, parsed once."""
+import copy
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any, Dict, Mapping, Optional
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
@@ -62,7 +64,7 @@ class LotterySpec:
     @property
     def shares_dense(self) -> bool:
         """Whether round 0 is an ordinary dense training, of which only the end matters."""
-        return (self.early_bird is None and self.prune.dense
+        return (self.early_bird is None and self.prune.dense is True
                 and not self.prune.source(0).of_the_start)
 
     def start(self, round: int) -> Start:
@@ -80,21 +82,38 @@ class LotterySpec:
             raise UserError(
                 'EarlyBirdHook watches a mask that is drawn of the weights as they train, but '
                 'that of this PruneHook is there before them (transfer=..., or a mask drawn at the '
-                "start): draw it at='end', or leave the EarlyBirdHook out")
+                "start): draw it at='end', or leave the hook out")
         source.check(cfg)
         for round in {1, self.rounds}:
             self.start(round).check(cfg, rewind)
+        self._check_update(cfg)
         late = rewind.start.rewinds and rewind_iteration(rewind.to, 2**62, 1) > 0
         if not self.prune.dense and late:
             raise UserError(
                 f"PruneHook(dense=False) trains no dense model, so that there is no rewind point "
                 f"{rewind.to!r}: set RewindHook(to='0it')")
 
+    def _check_update(self, cfg: Config) -> None:
+        """See that the mask's updates are within the ticket's training."""
+        if self.prune.update is not None:
+            trained = copy.deepcopy(cfg)
+            trained.default_hooks['ticket'] = ConfigDict()
+            self.start(1).adapt(trained, self.rewind, Path())
+            self.prune.update.check_length(trained.train_cfg)
+            self.prune.update.check_steps(cfg.optim_wrapper.get('accumulative_counts', 1))
+
     def text(self) -> str:
         """What is pruned, how, and what the tickets start from, in sentences."""
-        start, control = self.rewind.start, self.prune.control
-        text = (f'{self.prune.source(0).words()} A ticket starts from {start.words} the rewind '
-                f'point {self.rewind.to}; schedule: {start.length or self.rewind.schedule}.')
+        start, control, point = self.rewind.start, self.prune.control, self.rewind.point
+        origin = f'{start.words} the rewind point {self.rewind.to}'
+        if point is not None:
+            origin = f'{start.words} the rewind point {PurePath(point).name}'
+        elif self.prune.given is not None:      # nobody has saved one, and nothing asks for it
+            origin = 'its trained weights'
+        text = (f'{self.prune.source(0).words()} A ticket starts from {origin}; '
+                f'schedule: {start.length or self.rewind.schedule}.')
+        if self.prune.update is not None:
+            text += f' The mask changes within the training: {self.prune.update.text()}.'
         if control:
             text += f' This is a control, not a ticket: the last round is {control!r}.'
         return text

@@ -17,6 +17,7 @@ from ..optimizer_check import check_configured
 from ..types import class_of_type, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
+from .given import check_given
 from .lottery_spec import LotterySpec
 from .rounds import place_in_chain
 
@@ -48,6 +49,7 @@ def check_settings(cfg: Config) -> LotterySpec:
     check_optim_wrapper(cfg, spec)
     check_training(cfg)
     spec.check(cfg)
+    check_given(cfg, spec)
     check_parallel(cfg)
     return spec
 
@@ -97,7 +99,8 @@ def check_optim_wrapper(cfg: Config, spec: LotterySpec) -> None:
             f'type={(optimizer.get("optimizer_type") or "SGD")!r}: after '
             'pruning the state takes density times the memory anyway.')
     if optimizer:
-        check_configured(cfg, moved=spec.rewind.schedule == 'resume')
+        check_configured(cfg, moved=spec.rewind.schedule == 'resume',
+                         grows=spec.prune.update is not None and spec.prune.update.grows)
 
 
 def check_parallel(cfg: Config) -> None:

@@ -7,6 +7,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
 
+from ..evaluation import drop_chain
 from ..hook_configs import arguments_of, drop_hooks, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from .lottery_spec import LotterySpec
@@ -46,16 +47,28 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int
         find_hook(cfg, PruneHook).update(place_in_chain(spec, work_dir, round))
     else:
         drop_hooks(cfg, PruneHook)
+    if start is None and spec.prune.given is not None:
+        take_given(cfg, spec)
     if start is not None:
         drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
         cfg.default_hooks['ticket'] = ConfigDict(
             type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
+        if spec.prune.update is not None:
+            cfg.default_hooks['ticket']['update'] = ConfigDict(spec.prune.ticket_update())
         start.adapt(cfg, spec.rewind, rewind_path(work_dir))
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
     elif round == 0:
         cfg.resume = False
     return cfg
+
+
+def take_given(cfg: Config, spec: LotterySpec) -> None:
+    """Of a round 0 that is given: nothing is trained, saved on the way, or loaded but that."""
+    cfg.load_from = None
+    cfg.default_hooks.checkpoint = None
+    if spec.rewind.point is None:   # else it would save the end of the training as the point
+        drop_hooks(cfg, RewindHook)
 
 
 def place_in_chain(spec: LotterySpec, work_dir, round: int) -> Dict[str, Any]:
@@ -92,17 +105,3 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
 def rewind_path(work_dir) -> Path:
     """The rewind point of a lottery."""
     return paths.round_dir(work_dir, 0) / paths.REWIND
-
-
-def evaluation_config(cfg: Config) -> Config:
-    """The config for an ordinary Runner that only evaluates."""
-    cfg = copy.deepcopy(cfg)
-    drop_chain(cfg)
-    drop_hooks(cfg, PruneHook, RewindHook, EarlyBirdHook, TicketHook)
-    return cfg
-
-
-def drop_chain(cfg: Config) -> None:
-    """Remove what is the LotteryRunner's alone."""
-    for key in ('runner_type', 'latency'):
-        cfg.pop(key, None)

@@ -46,7 +46,7 @@ def keep_samples(runner: Runner, folder: Path) -> None:
     """
     dataset = getattr(getattr(runner.val_loop, 'dataloader', None), 'dataset', None)
     whole = list(parts(dataset)) == [dataset] and hasattr(dataset, 'get_data_info')
-    if not whole or not runner.iter:
+    if not whole:
         return
     found = list(islice(entries(dataset), _ENTRIES))
     counts: Dict[str, int] = {}

@@ -114,6 +114,20 @@ def _is_latency(value: Any) -> bool:
         0 < value.get(key, 0) < math.inf for key in ('dense_ms', 'sparse_ms', 'speedup'))
 
 
+def _is_given(value: Any) -> bool:
+    """The dense model and the rewind point that a lottery was given, the latter perhaps null."""
+    if value is None:
+        return True
+    return isinstance(value, dict) and _is_note(value.get('dense')) and (
+        value.get('rewind') is None or _is_note(value['rewind']))
+
+
+def _is_note(value: Any) -> bool:
+    return (isinstance(value, dict) and isinstance(value.get('file'), str)
+            and isinstance(value.get('sha256'), str) and all(
+                _is_size(value.get(key)) for key in ('iterations', 'epoch', 'seed')))
+
+
 def _is_path(value: Any) -> bool:
     """Relative, on any system, and inside."""
     if value is None:
@@ -140,5 +154,6 @@ _VALUES: Dict[str, Tuple[Callable[[Any], bool], str]] = dict(
     planned_iterations=(_is_count, 'a whole number, not negative'),
     ended_by=(_is_name, 'the name of a class or null'),
     rewind_iteration=(_is_size, 'a whole number, not negative, or null'),
+    given=(_is_given, 'an object with the notes dense and rewind, or null'),
     processes=(_is_size, 'a whole number, not negative, or null'),
     seconds=(_is_seconds, 'a number, not negative'))

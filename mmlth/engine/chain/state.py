@@ -32,10 +32,11 @@ class LotteryState:
     ``metrics``, ``checkpoint`` and ``ticket`` (paths relative to the work dir),
     ``checkpoint_bytes``, ``ticket_bytes``, ``iterations``,
     ``planned_iterations`` (more, if a hook ended the round early), ``ended_by`` (that hook's
-    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``processes`` (that
+    class), ``rewind_iteration`` (in round 0, where tickets are rewound to), ``given`` (in a round
+    0 that was not trained here, :func:`~mmlth.engine.chain.given.note_given`), ``processes`` (that
     train at once, by a launcher), ``ticket_digest`` (of the ticket that the round trains;
     both are noted when it begins) and ``seconds``. In lotteries of older versions
-    ``ended_by``, ``rewind_iteration``, ``processes``, ``ticket_digest``,
+    ``ended_by``, ``rewind_iteration``, ``given``, ``processes``, ``ticket_digest``,
     ``compute_sparsity`` and ``latency`` are None.
     """
 
@@ -52,7 +53,8 @@ class LotteryState:
             round=index, status='waiting', scope_sparsity=None, network_sparsity=None,
             compute_sparsity=None, latency=None, metrics={}, checkpoint=None, ticket=None,
             checkpoint_bytes=None, ticket_bytes=None, ticket_digest=None, iterations=0,
-            planned_iterations=0, ended_by=None, rewind_iteration=None, processes=None, seconds=0.0)
+            planned_iterations=0, ended_by=None, rewind_iteration=None, given=None, processes=None,
+            seconds=0.0)
 
     def save(self) -> None:
         write_json(self.path, dict(

@@ -83,7 +83,7 @@ def _iterations(entry: Dict[str, Any], length: Length) -> str:
 
 
 def _count(number: Optional[int]) -> str:
-    return '-' if number is None else str(number)
+    return 'not known' if number is None else str(number)
 
 
 def _latency(found: Optional[Mapping[str, float]]) -> Dict[str, str]:

@@ -3,7 +3,7 @@ from typing import Any, Dict, List, Sequence
 
 from mmengine.config import Config
 
-from .lengths import ended_by, ended_by_early_bird, ended_early, lengths
+from .lengths import ended_by, ended_by_early_bird, ended_early, is_trained, lengths
 from .lottery_spec import LotterySpec
 
 _COLUMNS_TEXT = (
@@ -23,10 +23,33 @@ def texts(rounds: Sequence[Dict[str, Any]], cfg: Config, spec: LotterySpec) -> L
             'Dense and sparse ms: one image of the validation data on the CPU, with one thread, as '
             'this machine ran it when the lottery ended; dense in the faster of two memory '
             'layouts, batch norms folded in both.')
-    if not rounds[0]['iterations']:
+    if not is_trained(rounds[0]):
         found.append('The dense model was not trained: the mask was drawn before.')
-    return [*found, *endings(rounds, spec), *budgets(rounds, cfg, spec), *batches(rounds),
-            _COLUMNS_TEXT]
+    return [*found, *given_texts(rounds), *endings(rounds, spec), *budgets(rounds, cfg, spec),
+            *batches(rounds), _COLUMNS_TEXT]
+
+
+def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
+    """Says of a dense model that was not trained here where it is from, and what it tells."""
+    given = rounds[0].get('given')
+    if not given:
+        return []
+    dense, point = given['dense'], given.get('rewind')
+    text = (f'Round 0 is given: {dense["file"]}, trained elsewhere{_told(dense)}; here it was '
+            'evaluated and pruned, so that its time is that of the evaluation.')
+    if dense.get('averaged'):
+        text += (' The file holds trained weights and their moving average: masks were drawn of '
+                 'the former, the latter was evaluated.')
+    if point:
+        text += f' The rewind point is given too: {point["file"]}{_told(point)}.'
+    return [text]
+
+
+def _told(note: Dict[str, Any]) -> str:
+    """Of the whole training, or up to a point of it."""
+    count = note['iterations']
+    return (' (how long is not known)' if count is None else
+            f' for {count} iterations by its account')
 
 
 def batches(rounds: Sequence[Dict[str, Any]]) -> List[str]:

@@ -9,8 +9,8 @@ from mmlth.sparse import ops
 
 from ..costs import first_validation_batch
 from ..latency import latency
+from ..pruned_model import pruned_model
 from .data_paths import leaves
-from .pruned_model import pruned_model
 
 THREADS, REPEATS = 1, 3
 

@@ -16,8 +16,12 @@ from ..ranks import together
 from ..runners import bare_model, check_model_wrapper
 from ..specs import PruneSpec
 from ..starts import Rewound, Start, Trained, start_of
+from ..taking import take_dense
 from ..training import Training
 from .rewind_hook import rewind_hook
+
+# The arguments that say what is drawn, and how.
+_DRAWING = ('sparsity', 'allocation', 'score', 'batches', 'iterations', 'floor', 'scope', 'frozen')
 
 
 @HOOKS.register_module()
@@ -44,9 +48,12 @@ class PruneHook(Hook):
         iterations: Steps of one drawing, each on the weights that the step before has left.
             Default: None, 100 for SynFlow as in its paper, else 1.
         at: When the mask is drawn: ``'end'`` of the training, or its ``'start'``, before the
-            first update. Default: None, ``'start'`` for SNIP, GraSP and SynFlow.
-        dense: With ``at='start'``, train the dense model nevertheless, to compare with.
-            ``False`` ends that training before it begins. Default: True.
+            first iteration. Default: None, ``'start'`` for SNIP, GraSP and SynFlow and with
+            an ``update``.
+        dense: Train the dense model. ``False`` with ``at='start'`` ends that training before it
+            begins. A checkpoint (a path, or a URL as mmengine takes it) is the dense model, of
+            which the mask is drawn: it is evaluated and not trained. See
+            :mod:`mmlth.engine.given`. Default: True.
         control: Instead of the last ticket, train what it must be compared with before it is
             called winning: ``'fresh_weights'`` (its mask, but newly initialised weights, and
             no pretrained ones), ``'random_mask'`` (its densities per layer),
@@ -68,6 +75,10 @@ class PruneHook(Hook):
             before the training. The ticket starts from the rewind point, overwritten
             with the source's weights if ``weights``. The settings above that draw masks must
             be left out; ``dense=False`` is possible. Default: None.
+        update: How the mask changes in the one training that follows: ``dict(type=...)`` with
+            ``'gradual'``, ``'set'`` or ``'rigl'`` and its arguments (``interval``, ``begin``,
+            ``end``; see :mod:`mmlth.engine.updates`). The ticket's own mask is what that begins
+            with. Default: None, the mask is static.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
             the training's own RewindHook saves, unless it rewinds the schedule alone.
@@ -90,12 +101,13 @@ class PruneHook(Hook):
                  batches: int = 1,
                  iterations: Optional[int] = None,
                  at: Optional[str] = None,
-                 dense: bool = True,
+                 dense: Union[bool, str] = True,
                  control: Optional[str] = None,
                  floor: float = 0.0,
                  scope: ScopeSpec = None,
                  frozen: bool = True,
                  transfer: Optional[Dict[str, Any]] = None,
+                 update: Union[None, str, Dict[str, Any]] = None,
                  round: int = 0,
                  rewind: Optional[str] = None,
                  start: Any = None,
@@ -103,7 +115,8 @@ class PruneHook(Hook):
         drawing = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
                        batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
                        frozen=frozen)
-        self.given = dict(drawing, dense=dense, control=control, transfer=transfer)
+        self.given = dict(drawing, dense=dense, control=control, transfer=transfer,
+                          update=update)
         self.spec = PruneSpec.parse(self.given, not_default(type(self), drawing))
         if not 0 <= round < self.spec.rounds:
             raise UserError(
@@ -114,6 +127,7 @@ class PruneHook(Hook):
         self.own_start = None if start is None else start_of(start)
         self.out = out
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
+        self.told: Optional[Dict[str, Any]] = None          # by a given dense model
 
     def before_run(self, runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
@@ -122,10 +136,13 @@ class PruneHook(Hook):
     def before_train(self, runner) -> None:
         """Find what is wrong before the training, not after it; keep a mask of its start."""
         check_model_wrapper(runner.model)
-        source = self.spec.source(self.round)
-        source.before(Training.of(runner, self.round))
-        if source.at_start:
-            runner.train_loop.stop_training |= not self.spec.dense
+        if self.round == 0 and self.spec.given is not None:
+            self.told = take_dense(self.spec.given, runner)
+        self.spec.source(self.round).before(Training.of(runner, self.round))
+        if self.spec.update is not None and self.start(runner).length is None:
+            self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
+        if self.round == 0:
+            runner.train_loop.stop_training |= self.spec.dense is not True
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
@@ -133,9 +150,10 @@ class PruneHook(Hook):
         source = self.spec.source(self.round, found_early(runner))
         drawn, start = source.ticket(training), self.start(runner)
         with together():
-            point = self.point(runner) if start.rewinds else None
+            needed = start.rewinds and not start.initialises
+            point = self.point(runner) if needed else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
-                          self.round + 1, self.path(runner))
+                          self.round + 1, self.path(runner), self.told)
         warn_of_layers(self.spec, training, drawn.mask)
 
     def path(self, runner) -> Path:
@@ -156,7 +174,7 @@ class PruneHook(Hook):
         """The rewind point's file, which must be there."""
         path = Path(self.rewind or Path(runner.work_dir) / paths.REWIND)
         beside = rewind_hook(runner)
-        if beside is not None and beside.iteration > runner.iter:
+        if beside is not None and beside.saves and beside.iteration > runner.iter:
             raise UserError(
                 f'PruneHook: {getattr(runner, "ended_by", None) or "a hook"} ended the training '
                 f'after {runner.iter} iterations, before the rewind point {beside.spec.to!r} '
@@ -179,3 +197,20 @@ def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     """Those arguments of a PruneHook that differ from the defaults of its class."""
     defaults = {**arguments_of(PruneHook), **arguments_of(kind)}
     return {key: value for key, value in given.items() if value != defaults[key]}
+
+
+def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -> PruneSpec:
+    """What is drawn, and how, where no PruneHook is there to say so.
+
+    Args:
+        draw: Those arguments of a PruneHook.
+        update: How the mask changes then; None if it is static.
+
+    Raises:
+        UserError: An argument is unknown or wrong, or is none of a drawing.
+    """
+    known = [key for key in arguments_of(PruneHook) if key in _DRAWING]
+    unknown = [key for key in draw if key not in known]
+    if unknown:
+        raise UserError(f'TicketHook: draw takes {", ".join(known)}, got {", ".join(unknown)}')
+    return PruneHook(**draw, update=update, at='end').spec

@@ -14,6 +14,7 @@ from mmlth.registry import HOOKS
 from ..ranks import on_rank_0
 from ..reading import check_written
 from ..specs import RewindSpec
+from ..taking import take_point
 
 
 @HOOKS.register_module()
@@ -34,8 +35,11 @@ class RewindHook(Hook):
             schedule alone, so that a ticket goes on from its trained weights (Renda et
             al. 2020; the paper's released code does this, because its snapshot of the
             weights is a reference to the live ones), or ``'finetune'``, nothing: the ticket
-            goes on from its trained weights with the last learning rates (Han et al. 2015).
-            Default: ``'weights'``.
+            goes on from its trained weights with the last learning rates (Han et al. 2015); or
+            ``'signs'``, the schedule and the weights' signs, times the standard deviation of each
+            layer (Zhou et al. 2019). A start of one's own: the name of a
+            :class:`~mmlth.engine.starts.Start` that a module of ``custom_imports`` has registered,
+            ``'package.module.Name'``, or ``dict(type=..., **arguments)``. Default: ``'weights'``.
         schedule: What later rounds run: ``'restart'``, the whole schedule again from
             the start weights, or ``'resume'``, the schedule from the rewind point
             on, with the optimizer's state (Frankle et al.). Default: ``'restart'``.
@@ -44,6 +48,8 @@ class RewindHook(Hook):
         random_state: Rewind the random state and the order of the data too, so that the
             noise of the training repeats. ``False`` gives each round a seed of its own.
             Default: True.
+        point: A checkpoint that the training of ``PruneHook(dense=CHECKPOINT)`` has saved early:
+            it is the point, in place of ``to``, and nothing is trained for it. Default: None.
         out: The file's name in the work dir. Default: ``'rewind.pth'``.
 
     Note:
@@ -54,16 +60,20 @@ class RewindHook(Hook):
     def __init__(self, to: Union[str, int] = '0it',
                  mode: Union[str, Mapping, type] = 'weights',
                  schedule: str = 'restart', length: Optional[str] = None,
-                 random_state: bool = True, out: str = paths.REWIND):
+                 random_state: bool = True, point: Optional[str] = None,
+                 out: str = paths.REWIND):
         self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
-                          random_state=random_state)
+                          random_state=random_state, point=point)
         self.spec = RewindSpec.parse(self.given)
         self.out = out
         self.iteration: Optional[int] = None
         self.by_epoch = False
 
     def before_train(self, runner) -> None:
-        """Find the iteration; save at once if it is the initialisation."""
+        """Find the iteration; save at once if it is the initialisation, or there already."""
+        if self.spec.point is not None:
+            self.iteration = take_point(self.spec.point, runner, self.out, self.spec.resumes)
+            return
         per_epoch = len(runner.train_dataloader)
         self.iteration = rewind_iteration(self.spec.to, runner.max_iters, per_epoch)
         self.by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
@@ -85,7 +95,7 @@ class RewindHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save the point inside an epoch, or of a training that has none."""
         ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
-        if runner.iter + 1 == self.iteration and not ends_epoch:
+        if self.saves and runner.iter + 1 == self.iteration and not ends_epoch:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
     def after_train_epoch(self, runner) -> None:
@@ -95,8 +105,13 @@ class RewindHook(Hook):
 
     def after_val(self, runner) -> None:
         """Save it again behind its validation: a metric may have moved a scheduler."""
-        if runner.iter == self.iteration:
+        if self.saves and runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
+
+    @property
+    def saves(self) -> bool:
+        """Whether it saves a point of this training."""
+        return self.spec.point is None
 
 
 def rewind_hook(runner) -> Optional[RewindHook]:

@@ -1,26 +1,30 @@
 """Train a ticket."""
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
+from dataclasses import replace
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
+from torch import nn
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
-from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.state import late_schedulers
-from mmlth.registry import HOOKS, UPDATES, find
+from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
-from ..checkpoints import checkpoint_entry, masks_of
+from ..checkpoints import checkpoint_entry, forget_checkpoints, masks_of
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
-from ..start_weights import complete, rewound_average
+from ..start_weights import load_start, set_learning_rates
+from ..training import Training
 from ..updater import Updater
-from ..updates import MaskUpdate
+from ..updates import MaskUpdate, update_of
+from .prune_hook import drawing_of
 
 
 @HOOKS.register_module()
@@ -39,6 +43,7 @@ class TicketHook(Hook):
 
     Args:
         ticket: The ticket's file. With a mapping, a checkpoint with masks or zeros too.
+            Default: None, the mask is drawn.
         last_learning_rate: Start with the learning rates at which the training that drew the
             ticket has ended, one per parameter group. Default: False, those of the config.
         mapping: How the ticket of another model is carried over: a key of
@@ -50,16 +55,24 @@ class TicketHook(Hook):
         update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
             ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
             None, the mask is static.
+        draw: Instead of ``ticket``: draw the mask of the weights that the training starts with,
+            ``dict(sparsity=0.8, ...)`` with those arguments of a PruneHook that say what is drawn
+            and how. A training that is resumed takes its checkpoint's masks. Default: None.
 
     Note:
         HIGH priority: the start weights are in place before other hooks read them.
     """
     priority = 'HIGH'
 
-    def __init__(self, ticket: str, last_learning_rate: bool = False,
+    def __init__(self, ticket: Optional[str] = None, last_learning_rate: bool = False,
                  mapping: Union[None, str, Sequence] = None, strict: bool = True,
-                 update: Union[None, str, Mapping[str, Any], Callable] = None):
-        self.path = str(ticket)
+                 update: Union[None, str, Dict[str, Any]] = None,
+                 draw: Optional[Dict[str, Any]] = None):
+        if (ticket is None) == (draw is None) or draw is not None and mapping is not None:
+            raise UserError("TicketHook: give it the file of a ticket, or draw=dict(sparsity=...), "
+                            'which takes no mapping')
+        self.drawing = None if draw is None else drawing_of(draw, update)
+        self.path = 'drawn at the start' if ticket is None else str(ticket)
         self.mapping = mapping
         self.strict = strict
         self.last_learning_rate = last_learning_rate
@@ -69,8 +82,9 @@ class TicketHook(Hook):
         self.resumed = False
         self.rewound = False    # the schedule goes on from a rewind point
         self.entry: Dict[str, Any] = {}     # of the checkpoint that the training goes on from
-        self.update: Optional[MaskUpdate] = update and find(
-            UPDATES, dict(type=update) if not isinstance(update, Mapping) else update)
+        if self.drawing is not None:
+            update = self.drawing.ticket_update()
+        self.update: Optional[MaskUpdate] = None if update is None else update_of(update)
         self.updater: Optional[Updater] = None      # once it has the masks
 
     @property
@@ -86,6 +100,8 @@ class TicketHook(Hook):
     def before_run(self, runner) -> None:
         """Read the file before the data and the weights are."""
         with together():
+            if self.drawing is not None:
+                return
             if self.mapping is None:
                 self._loaded = Ticket.load(self.path)
             else:
@@ -112,43 +128,15 @@ class TicketHook(Hook):
         check_built(runner.optim_wrapper.optimizer, bool(self.update and self.update.grows))
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
-        if self.mapping is not None:
-            self._loaded, report = transfer(self.source, bare, self.mapping, strict=self.strict)
-            runner.logger.info(f'{self.path} is transferred; {report.to_text()}')
-            self.source = None
-        ticket, mask = self._loaded, self._loaded.mask
-        digest, changed = masks.digest(mask), self.entry.get('update') or {}
-        if changed.get('ticket', self.entry.get('digest')) not in (None, digest):
-            raise UserError(
-                f'{self.path} is not the ticket that this training began with: its masks '
-                'differ from those in the checkpoint. Put the old ticket back, or start '
-                'in another work dir.')
-        check_same_on_all_ranks(digest)
+        ticket = self._loaded = self._ticket(runner, bare)
+        begun, mask = self._begun(ticket)
+        check_same_on_all_ranks(masks.digest(mask))
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
-        if self.update is not None and self.update.begins_dense and masks.pruned(mask):
-            raise UserError(
-                f'{self.path} prunes {masks.pruned(mask):,} of {masks.size(mask):,} weights, but '
-                f'{type(self.update).__name__} begins with all of them: train a model without '
-                'a ticket, TicketHook(draw=..., update=...)')
-        if changed:
-            if self.update is None:
-                raise UserError(
-                    'by the checkpoint the masks of this training change; to go on with it, set '
-                    'TicketHook(update=...) as it was')
-            mask = masks_of(self.entry)
-        copies = ema_copies(runner)
         if not self.resumed:
-            for model in [bare, *copies]:
-                complete(model, ticket)
-        if not self.resumed and ticket.state:
-            strict = self.strict and self.mapping is None
-            for average in copies:
-                start = (rewound_average(average, bare, ticket) if self.rewound
-                         else ticket.state)
-                states.load(average, start, self.path, strict)
-            states.load(bare, ticket.state, self.path, strict)
-        for model in [bare, *copies]:
+            load_start(bare, ema_copies(runner), ticket, self.path, self.rewound,
+                       self.strict and self.mapping is None)
+        for model in [bare, *ema_copies(runner)]:
             masks.apply(mask, dict(model.named_parameters()))
         if self.rewound:
             forget_checkpoints(runner.message_hub)
@@ -158,13 +146,61 @@ class TicketHook(Hook):
         runner.optim_wrapper.bind(params, mask)
         if self.update is not None:
             self.updater = runner.optim_wrapper.before_step = Updater(
-                self.update, runner, digest, changed.get('done', runner.iter),
-                changed.get('target'))
+                self.update, runner, begun['ticket'], begun.get('done', runner.iter),
+                begun.get('target'))
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
         self.entry = {}
+
+    def _ticket(self, runner, bare: nn.Module) -> Ticket:
+        """The ticket that was read, is transferred, or is drawn now."""
+        if self.drawing is not None:
+            if 'masks' in self.entry:
+                return Ticket(masks_of(self.entry))
+            training, source = Training.of(runner), self.drawing.source(0)
+            source.before(training)
+            ticket = source.ticket(training)
+            return replace(ticket, meta=source.meta(ticket))
+        if self.mapping is None:
+            return self._loaded
+        ticket, outcome = transfer(self.source, bare, self.mapping, strict=self.strict)
+        runner.logger.info(f'{self.path} is transferred; {outcome.to_text()}')
+        self.source = None
+        return ticket
+
+    def _begun(self, ticket: Ticket) -> Tuple[Dict[str, Any], Mask]:
+        """What the training notes of its mask's update, and the mask as it is now.
+
+        Raises:
+            UserError: The training has begun with another ticket, or without this update.
+        """
+        entry = self.entry.get('update') or dict(ticket=self.entry.get('digest'))
+        digest = masks.digest(ticket.mask)
+        if self.drawing is None and entry['ticket'] not in (None, digest):
+            raise UserError(
+                f'{self.path} is not the ticket that this training began with: its masks '
+                'differ from those in the checkpoint. Put the old ticket back, or start '
+                'in another work dir.')
+        if 'update' not in self.entry:
+            if self.update is not None and self.update.begins_dense and masks.pruned(ticket.mask):
+                raise UserError(
+                    f'{self.path} prunes {masks.pruned(ticket.mask):,} of '
+                    f'{masks.size(ticket.mask):,} weights, but {type(self.update).__name__} begins '
+                    'with all of them: train a model without a ticket, TicketHook(draw=..., '
+                    'update=...)')
+            return dict(ticket=digest), ticket.mask
+        if self.update is None:
+            raise UserError(
+                'by the checkpoint the masks of this training change; to go on with it, set '
+                'TicketHook(update=...) as it was')
+        return entry, masks_of(self.entry)
+
+    def after_train(self, runner) -> None:
+        """Warn of a mask that has not become what it was to be."""
+        if self.updater is not None:
+            self.updater.check_end()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
@@ -178,25 +214,3 @@ class TicketHook(Hook):
         if self.updater is not None:
             entry['update'] = self.updater.entry
         checkpoint.setdefault('mmlth', {}).update(entry)
-
-
-def forget_checkpoints(message_hub) -> None:
-    """Drop what the CheckpointHook of the dense training has noted of its own files.
-
-    Else the ticket would have to beat the dense model's best metric to have a best checkpoint, and
-    would then delete the dense model's.
-    """
-    for key in list(message_hub.runtime_info):
-        if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
-            message_hub.pop_info(key)
-
-
-def set_learning_rates(optimizer, meta: dict, source: str) -> None:
-    """Give each parameter group the rate that the ticket's meta says."""
-    rates, groups = meta.get('learning_rates'), optimizer.param_groups
-    if not isinstance(rates, list) or len(rates) != len(groups):
-        raise UserError(
-            f'{source} has learning rates of {len(rates) if rates else 0} parameter groups, this '
-            f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
-    for group, rate in zip(groups, rates):
-        group['lr'] = group['initial_lr'] = rate

@@ -2,8 +2,9 @@
 from .controlled import Controlled
 from .drawn import Drawn, DrawnAtStart
 from .found_early import FoundEarly
+from .full import Full
 from .source import MaskSource
 from .transferred import Transferred, TransferSpec
 
-__all__ = ['Controlled', 'Drawn', 'DrawnAtStart', 'FoundEarly', 'MaskSource', 'TransferSpec',
-           'Transferred']
+__all__ = ['Controlled', 'Drawn', 'DrawnAtStart', 'FoundEarly', 'Full', 'MaskSource',
+           'TransferSpec', 'Transferred']

@@ -79,6 +79,7 @@ class Drawn(MaskSource):
         scope = prune.scope
         return dict(
             {key: ticket.meta[key] for key in ('costs',) if key in ticket.meta},
+            **({} if prune.update is None else dict(update=_plain(prune.ticket_update()))),
             sparsity=prune.sparsity_of(self.round + 1), allocation=prune.allocation,
             score=prune.score, at=prune.at, floor=prune.floor, frozen=prune.frozen,
             scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
@@ -88,6 +89,12 @@ class Drawn(MaskSource):
         """Multiply-adds of one entry of each weight, for an allocation that asks for them."""
         costs = training.costs() if self.prune.allocation == 'compute' else {}
         return {name: costs[name] for name in weights if name in costs}
+
+
+def _plain(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """As JSON has them; a class by its name."""
+    return {key: value if isinstance(value, (str, int, float)) else str(value)
+            for key, value in settings.items()}
 
 
 class DrawnAtStart(Drawn):

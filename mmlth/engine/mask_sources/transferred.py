@@ -1,5 +1,4 @@
 """A lottery whose ticket comes from another model (the paper, 4.2 and Table 4)."""
-import hashlib
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from mmlth.transfer import Outcome, match_names, read_source, transfer
 
 from ..kernel_check import warn_of_refilled
 from ..ranks import together
+from ..reading import file_digest
 from ..training import Training
 from .drawn import kept
 from .source import MaskSource
@@ -138,15 +138,6 @@ class Transferred(MaskSource):
     def meta(self, ticket: Ticket) -> Dict[str, Any]:
         """Whose ticket it is; nothing was drawn."""
         return dict(transfer=ticket.meta['transfer'])
-
-
-def file_digest(path) -> str:
-    """SHA-256 of a file's bytes."""
-    sha = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(2**20):
-            sha.update(block)
-    return sha.hexdigest()
 
 
 def _listed(values: Mapping[str, Any]) -> str:

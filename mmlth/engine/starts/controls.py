@@ -21,7 +21,6 @@ class ControlStart(Start):
     Args:
         ticket: The ticket's own.
     """
-    rewinds = False
 
     def __init__(self, ticket: Start):
         self.ticket = ticket
@@ -38,6 +37,7 @@ class ControlStart(Start):
 
 class TrainedOn(ControlStart):
     """The trained weights go on, whatever the ticket starts from."""
+    rewinds = False
 
     def weights(self, point: Mapping[str, Tensor], trained: Mapping[str, Tensor],
                 mask: Mask) -> State:
@@ -49,6 +49,10 @@ class Fresh(ControlStart):
     """A new initialisation, and nothing learnt."""
     initialises = True
     resumes = False
+
+    def __init__(self, ticket: Start):
+        super().__init__(ticket)
+        self.rewinds = ticket.rewinds       # not that it needs the weights there
 
     def check(self, cfg: Config, rewind: 'RewindSpec') -> None:
         """Nothing learnt may be left in the model, and all of it must train."""

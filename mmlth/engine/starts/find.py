@@ -1,11 +1,13 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
+import json
 from typing import Any, Mapping, Optional, Type
 
 from mmlth.core.errors import UserError
 from mmlth.registry import STARTS, find
 
 from .start import Start
+from .trained import Trained
 
 
 def start_of(mode: Any, length: Optional[str] = None) -> Start:
@@ -27,15 +29,52 @@ def start_of(mode: Any, length: Optional[str] = None) -> Start:
         if 'length' not in inspect.signature(kind).parameters:
             raise UserError(f'RewindHook: mode={mode!r} takes no length, got {length!r}')
         given['length'] = length
-    return find(STARTS, given)
+    start = find(STARTS, given)
+    if kind.weights not in (Start.weights, Trained.weights):
+        noted = {**given, 'type': bare_name(mode)}
+        try:
+            start.given = json.loads(json.dumps(noted))
+        except TypeError as error:
+            raise UserError(f'RewindHook: mode={mode!r} has an argument that no ticket can note: '
+                            f'{error}. Give it numbers, texts, lists and dicts of them') from None
+    return start
+
+
+def noted_start(given: Mapping[str, Any]) -> Optional[Start]:
+    """The start that a ticket was drawn for; None where it is not here. Nothing is imported.
+
+    Args:
+        given: What the ticket notes: :attr:`Start.given`.
+    """
+    kind = registered(given)
+    try:
+        return kind and kind(**{key: value for key, value in given.items() if key != 'type'})
+    except (TypeError, UserError):      # another version's
+        return None
 
 
 def kind_of(mode: Any) -> Type[Start]:
-    """The class that a ``mode`` named where it was trained; nothing is imported for it.
+    """The class that a ``mode`` named where it was trained. Nothing is imported for it.
 
     :class:`Start` itself, which rewinds, for one that is not here.
     """
-    name = mode.get('type') if isinstance(mode, Mapping) else mode
+    return registered(mode) or Start
+
+
+def label_of(mode: Any) -> str:
+    """What analyses call trainings with this ``mode``; its name where its class is not here."""
+    kind = registered(mode)
+    return bare_name(mode) if kind is None else kind.label
+
+
+def registered(mode: Any) -> Optional[Type[Start]]:
+    """The class that is known so far under that bare name, or has it itself."""
     STARTS.import_from_location()
-    # A class is noted as "<class 'package.module.Name'>".
-    return STARTS.module_dict.get(str(name).rstrip("'>").rpartition('.')[2], Start)
+    name, known = bare_name(mode), STARTS.module_dict
+    return known.get(name) or {kind.__name__: kind for kind in known.values()}.get(name)
+
+
+def bare_name(mode: Any) -> str:
+    """Without scope or module; files have a class as "<class 'package.module.Name'>"."""
+    kind = mode.get('type') if isinstance(mode, Mapping) else mode
+    return str(getattr(kind, '__name__', kind)).rstrip("'>").rpartition('.')[2]

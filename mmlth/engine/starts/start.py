@@ -1,6 +1,6 @@
 """What a ticket starts from."""
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional
 
 from mmengine.config import Config
 from torch import Tensor
@@ -23,18 +23,23 @@ class Start:
     Attributes:
         words: What it starts from, as in "A ticket starts from WORDS the rewind point 0it".
         label: What analyses call its trainings. ``''``: it goes without saying.
-        rewinds: The weights of the rewind point are needed.
+        rewinds: The weights of the rewind point are needed, unless it ``initialises``.
         initialises: There are no start weights: the model is initialised anew, by another seed
             than the dense one.
         resumes: Its training may go on from the rewind point (``schedule='resume'``).
+        goes_on: Its training has the last learning rates of the one before.
         length: Of its training, other than the schedule's. None: the schedule's.
+        given: What a config called it, in plain values; a ticket notes it. None: the weights are
+            those of the point, or the trained ones, as they are.
     """
     words: ClassVar[str] = 'the weights of'
     label: ClassVar[str] = ''
-    rewinds: ClassVar[bool] = True
+    rewinds: bool = True
     initialises: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = False
     length: Optional[str] = None
+    given: Any = None
 
     def check(self, cfg: Config, rewind: 'RewindSpec') -> None:
         """Raise a UserError for what a lottery would miss later.

@@ -40,6 +40,7 @@ class Finetuned(Trained):
     words = 'its trained weights and the last learning rates, not'
     label = 'fine-tuning'
     resumes = False
+    goes_on = True
 
     def __init__(self, length: Optional[str] = None):
         if length is None:

@@ -1,12 +1,16 @@
 """What every mask update is: when it happens, and what it sees."""
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
+from mmlth.core.drawing.pattern import parse
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.steps import rewind_iteration
+
+if TYPE_CHECKING:
+    from ..specs import PruneSpec
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class MaskUpdate:
         UserError: ``interval`` is no whole number of at least 1, or the two others have no such
             form.
     """
+    words = ''                  # as in "The mask changes within the training: WORDS"
+    label = ''                  # what analyses call such trainings
     grows = False               # weights come back
     begins_dense = False        # the ticket that the training starts with prunes nothing
     replaces_step = False       # where the mask changes, no optimizer step is taken
@@ -79,11 +85,54 @@ class MaskUpdate:
                             'later')
         return (*range(begin, end, self.interval), end)
 
-    def check(self, prune) -> None:
-        """Raise a UserError for a PruneHook with which this update cannot be right."""
+    def text(self) -> str:
+        """What it does, and when."""
+        return (f'{self.words or type(self).__name__}, every {self.interval} iterations from '
+                f'{self.begin} to {self.end}')
 
-    def arguments(self, prune) -> Dict[str, Any]:
-        """Further arguments of this update, from the PruneHook that it stands in."""
+    def check_steps(self, accumulated: int) -> None:
+        """Raise a UserError if no step is left to the optimizer between two updates.
+
+        Args:
+            accumulated: Iterations of one step, the optim wrapper's ``accumulative_counts``.
+        """
+        if self.replaces_step and self.interval < 2 * accumulated:
+            raise UserError(
+                f'{self._name}: an update takes the place of an optimizer step; with '
+                f'interval={self.interval} and a step every {accumulated} iteration(s) none would '
+                f'be left to train between two updates: set interval to {2 * accumulated} or more')
+
+    def check_length(self, loop: Mapping[str, Any]) -> None:
+        """Raise a UserError as :meth:`times`, as far as a config tells.
+
+        Args:
+            loop: Its ``train_cfg``. Iterations are not compared with epochs, whose length depends
+                on the data.
+        """
+        length, unit = ((loop.get('max_epochs'), 'ep') if loop.get('max_epochs')
+                        else (loop.get('max_iters'), 'it'))
+        given = [f'{value}it' if isinstance(value, int) else value
+                 for value in (self.begin, self.end)]
+        if length and all(value.strip().endswith((unit, '%')) for value in given):
+            # Of an epoch's iterations, so many that no percentage is rounded away.
+            inner = 1000 if unit == 'ep' else 1
+            self.times(length * inner, inner)
+
+    def check(self, prune: 'PruneSpec') -> None:
+        """Raise a UserError for settings of a PruneHook with which this update cannot be right."""
+        where = 'PruneHook: the mask changes within one training (update)'
+        if prune.rounds > 1:
+            raise UserError(f'{where}, which is round 1; got {prune.rounds} rounds: set rounds=1')
+        for key in ('control', 'transfer'):
+            if getattr(prune, key) is not None:
+                raise UserError(f'{where}, so that {key} would not be what is trained: leave '
+                                f'{key} or update out')
+        if parse(prune.allocation) is not None:
+            raise UserError(f'{where}, which breaks the pattern {prune.allocation}: take another '
+                            'allocation, or leave update out')
+
+    def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
+        """Further arguments of this update, those that are the PruneHook's own settings."""
         return {}
 
     def target(self, iteration: int, times: Tuple[int, ...]) -> Optional[Dict[str, Any]]:

@@ -52,6 +52,8 @@ class SET(_Dynamic):
     As in the comparison of Evci et al. 2020: the weights of the smallest magnitude are dropped
     whatever their sign, and the fraction falls.
     """
+    words = 'SET, weights move at random (Mocanu et al. 2018)'
+    label = 'SET'
 
     def growth(self, moment: Moment) -> Mapping[str, Tensor]:
         """Random numbers, of the seed and the iteration alone."""
@@ -64,6 +66,8 @@ class RigL(_Dynamic):
 
     An update takes the place of an optimizer step, as in the paper, algorithm 1.
     """
+    words = 'RigL, weights move to where gradients are large (Evci et al. 2020)'
+    label = 'RigL'
     replaces_step = True
 
     def growth(self, moment: Moment) -> Mapping[str, Tensor]:

@@ -1,13 +1,18 @@
 """Gradual pruning: from dense weights to the ticket's sparsity within one training."""
-from typing import Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 from mmlth.core import draw
-from mmlth.core.mask import Mask
 from mmlth.core.drawing.draw import check_settings
+from mmlth.core.drawing.scores import PROBED
+from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.updates import cubic_sparsity
 from mmlth.registry import UPDATES
 
 from .base import MaskUpdate, Moment
+
+if TYPE_CHECKING:
+    from ..specs import PruneSpec
 
 
 @UPDATES.register_module(name='gradual')
@@ -26,7 +31,8 @@ class Gradual(MaskUpdate):
         floor: As in a PruneHook. Default: 0.
         **when: See :class:`MaskUpdate`.
     """
-
+    words = 'gradual pruning from all weights on (Zhu & Gupta 2017)'
+    label = 'gradual pruning'
     begins_dense = True
 
     def __init__(self, sparsity: float = 0.8, score: str = 'magnitude',
@@ -37,9 +43,19 @@ class Gradual(MaskUpdate):
         self.drawing = dict(score=score, allocation=allocation, floor=floor)
         self.exact = {'global': 'scope', 'erk': 'scope', 'layerwise': 'layer'}.get(allocation)
 
-    def check(self, prune) -> None:
-        """The drawing must be one that can be repeated at every update."""
-        check_repeatable(**self.drawing)
+    def check(self, prune: 'PruneSpec') -> None:
+        """As for any update; and it must be possible to draw again and again."""
+        super().check(prune)
+        if prune.score in PROBED or prune.allocation == 'compute':
+            raise UserError(
+                'PruneHook: gradual pruning draws at every update of the weights alone, which '
+                f'score={prune.score!r}, allocation={prune.allocation!r} does not: take the score '
+                "'magnitude' and 'global', 'layerwise' or 'erk'")
+
+    def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
+        """What is drawn, and how."""
+        return dict(sparsity=prune.sparsities[-1], score=prune.score,
+                    allocation=prune.allocation, floor=prune.floor)
 
     def target(self, iteration: int, times: Tuple[int, ...]) -> Dict[str, Any]:
         """By the paper's schedule, which begins and ends with the updates."""

@@ -8,11 +8,12 @@ from torch import Tensor
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import paths
-from mmlth.core.costs import compute_sparsity
+from mmlth.core.flops import compute_sparsity
 
 from ..chain.state import read_json, read_lottery
 from .checkpoint import load_checkpoint, read_masks
 from .folder import check_folder
+from .given import check_given
 from .moved import update_of
 from .violation import Violation
 
@@ -34,6 +35,8 @@ def check_lottery(work_dir: Path) -> List[str]:
                 raise Violation(
                     f'{folder / paths.TICKET} is not the ticket that round {entry["round"]} was '
                     f'begun with, by its digest in {paths.LOTTERY}; --resume trains it anew')
+        if entry['status'] == 'done' and entry.get('given'):
+            lines += check_given(folder, entry['given'])
         if entry['status'] == 'done':
             trained = trained_ticket(folder, ticket) if entry['round'] else None
             mask = trained.mask if trained else {}

@@ -1,7 +1,7 @@
 """A ticket's start weights: mask times the weights it was rewound to, or transferred."""
 import re
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import torch
 from torch import Tensor
@@ -9,11 +9,12 @@ from torch import Tensor
 from mmlth.core import Ticket, paths
 from mmlth.core.state import trained_weights
 
+from ..start_weights import TRAINED
+from ..starts import noted_start
 from .checkpoint import load_checkpoint, weights_of
+from .given import given_start
 from .transferred import check_transferred
 from .violation import Violation
-
-TRAINED = 'the trained weights'     # what a PruneHook notes that did not rewind
 
 
 def check_start(path: Path, ticket: Ticket) -> str:
@@ -27,17 +28,51 @@ def check_start(path: Path, ticket: Ticket) -> str:
         return f'start weights not compared ({text})'
     if not ticket.state:
         return f'no start weights to compare{text}'
-    start = str(ticket.meta.get('start'))
+    start, weights = str(ticket.meta.get('start')), None
     if start.endswith(paths.REWIND):
         source = _rewind_point(path)
     elif start == TRAINED:
-        source = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        source, weights = given_start(ticket)
+        source = source or _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:
         return f'start weights not compared (their source, {start}, is not here){text}'
-    compare_start(path, ticket, read_trained(source), source, carried)
-    return f'start weights are mask x {source.parent.name}/{source.name}{text}'
+    weights, mode = weights or read_trained(source), ticket.meta.get('mode')
+    if mode is not None:
+        made = made_of(path, ticket, mode, weights)
+        if made is None:
+            return f'start weights not compared (how {mode} makes them is not known here){text}'
+        carried = {**made, **carried}
+    compare_start(path, ticket, weights, source, carried)
+    how = '' if mode is None else f', as {mode["type"]!r} makes them'
+    return f'start weights are mask x {source.parent.name}/{source.name}{how}{text}'
+
+
+def made_of(path: Path, ticket: Ticket, mode: Any,
+            source: Mapping[str, Tensor]) -> Optional[Dict[str, Tensor]]:
+    """What a start makes of the weights that it has; None if that cannot be told.
+
+    Args:
+        path: The ticket's file.
+        ticket: The ticket.
+        mode: How its start was made: what it notes.
+        source: The rewind point's weights, or the trained ones.
+    """
+    start = noted_start(mode) if isinstance(mode, dict) else None
+    if start is None:
+        return None
+    trained = source
+    if start.rewinds:
+        last = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        trained = read_trained(last) if last else {}
+    # A tensor that the model has under several names is in the ticket once.
+    point, trained = ({name: weights[name] for name in ticket.state if name in weights}
+                      for weights in (source if start.rewinds else {}, trained))
+    try:
+        return start.weights(point, trained, ticket.mask)
+    except KeyError:    # it needs trained weights, which are gone
+        return None
 
 
 def read_trained(path: Path) -> Dict[str, Tensor]:
@@ -52,7 +87,7 @@ def compare_start(path: Path, ticket: Ticket, weights: Mapping[str, Tensor],
                   source: Path, carried: Mapping[str, Tensor]) -> None:
     """Every tensor of the ticket is the source's, and none of the source's is missing.
 
-    ``carried`` has what was transferred in place of the source's.
+    ``carried`` has what was transferred, or made by a start, in place of the source's.
     """
     for name, tensor in ticket.state.items():
         expected = carried.get(name, weights.get(name))

@@ -9,7 +9,7 @@ from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
 from mmlth.transfer import Source, match_names, read_source
 
-from ..mask_sources.transferred import file_digest
+from ..reading import file_digest
 from .violation import Violation
 
 

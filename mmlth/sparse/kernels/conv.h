@@ -4,10 +4,10 @@
 
 namespace mmlth {
 
-// One sparse convolution or linear layer. All tensors are contiguous; input and output are NCHW. A linear layer is a 1x1 convolution
-// of maps of 1x1. The surviving weights come as one stream (mmlth/sparse/pack.py): in the order
-// of convolution group, block of input channels, output channel; within these by input channel,
-// row, column.
+// One sparse convolution or linear layer. All tensors are contiguous; input and output are NCHW.
+// A linear layer is a 1x1 convolution of maps of 1x1. The surviving weights come as one stream
+// (mmlth/sparse/pack.py): in the order of convolution group, block of input channels, output
+// channel; within these by input channel, row, column.
 struct Conv {
     int64_t batch, channels, height, width;
     int64_t out_channels, out_height, out_width;

@@ -10,20 +10,18 @@ inline Vec larger(const Vec& most, const Vec& value) {
     const Bits take = (value > most) | (value != value);
     return (Vec)(((Bits)value & take) | ((Bits)most & ~take));
 }
-inline float larger(float most, float value) { return value > most || value != value ? value : most; }
+inline float larger(float most, float value) {
+    return value > most || value != value ? value : most;
+}
 
 // Every second float of two vectors.
 struct Even { static constexpr int of(int i) { return 2 * i; } };
 
-inline Vec load_vector(const float* from) { Vec v; std::memcpy(&v, from, sizeof(Vec)); return v; }
-
 // Fold a row of `width` floats into the line.
 inline void fold_row(const float* row, int64_t width, float* line) {
     int64_t x = 0;
-    for (; x + LANES <= width; x += LANES) {
-        const Vec v = larger(load_vector(line + x), load_vector(row + x));
-        std::memcpy(line + x, &v, sizeof(Vec));
-    }
+    for (; x + LANES <= width; x += LANES)
+        store_vector(line + x, larger(load_vector(line + x), load_vector(row + x)));
     for (; x < width; ++x) line[x] = larger(line[x], row[x]);
 }
 
@@ -53,7 +51,7 @@ void pool(const Pool& p, int64_t plane) {
                 found = larger(found, p.stride_w == 1 ? v
                                       : shuffle<Even>(v, load_vector(at + LANES)));
             }
-            std::memcpy(output + x, &found, sizeof(Vec));
+            store_vector(output + x, found);
         }
         for (; x < p.out_width; ++x) {
             output[x] = NONE;

@@ -23,6 +23,8 @@ struct Scratch {
     }
 };
 
+constexpr int64_t AHEAD = 3;        // channels that are fetched ahead
+
 // One unit of a layer: where its lanes read and write.
 struct Unit {
     const Conv& c;
@@ -128,6 +130,7 @@ struct Unit {
             }
         // Where a tile's right neighbour is the next lane, what reaches over to it is there.
         const int64_t period = c.stride_w * c.tile_w;
+        const int apart = period < 16 ? 16 / period : 1;    // lanes, a cache line
         int last[LANES], lasts = 0;     // lanes without that neighbour
         for (int lane = 0; lane < LANES; ++lane)
             if (lane == LANES - 1 || !valid[lane] || n[lane + 1] != n[lane]
@@ -141,6 +144,9 @@ struct Unit {
             for (int64_t h = 0; h < high; ++h, packed += wide) {
                 for (int64_t w = 0; w < begin; ++w) packed[w] = Vec{};
                 for (int64_t w = end; w < wide; ++w) packed[w] = Vec{};
+                // A channel further on: its rows are pages away, no processor foresees them.
+                for (int lane = 0; lane < LANES; lane += apart)
+                    __builtin_prefetch(rows[h].at[lane] + AHEAD * rows[h].step[lane]);
                 const float* copies[LANES];
                 for (int lane = 0; ends && lane < LANES; ++lane) {
                     copies[lane] = rows[h].step[lane] ? spare + lane * wide : zeros;
@@ -193,19 +199,27 @@ struct Unit {
         }
     }
 
+    // Whether all points of the unit lie in one plane.
+    bool together() const {
+        const int64_t count = LANES * c.tile_w;
+        return first + count <= c.batch * plane && first % plane + count <= plane;
+    }
+
     void unpack_points(int64_t channel, int64_t count, const Vec* sums) const {
+        if (together()) {       // a channel at a time: its points are neighbours in memory
+            float* to = c.output + (first / plane * c.out_channels + channel) * plane
+                + first % plane;
+            for (int64_t i = 0; i < count; ++i, to += plane)
+                for (int64_t j = 0; j < c.tile_w; ++j) store_vector(to + j * LANES, *sums++);
+            return;
+        }
         for (int64_t j = 0; j < c.tile_w; ++j) {
-            const int64_t point = first + j * LANES;
             const float* from = reinterpret_cast<const float*>(sums + j);
-            const bool whole = point < c.batch * plane && point % plane + LANES <= plane;
-            for (int lane = 0; lane < LANES; lane += whole ? LANES : 1) {
-                const int64_t p = point + lane;
+            for (int lane = 0; lane < LANES; ++lane) {
+                const int64_t p = first + j * LANES + lane;
                 if (p >= c.batch * plane) break;
                 float* to = c.output + (p / plane * c.out_channels + channel) * plane + p % plane;
-                for (int64_t i = 0; i < count; ++i) {
-                    if (whole) std::memcpy(to + i * plane, from + i * c.tile_w * LANES, sizeof(Vec));
-                    else to[i * plane] = from[i * c.tile_w * LANES + lane];
-                }
+                for (int64_t i = 0; i < count; ++i) to[i * plane] = from[i * c.tile_w * LANES + lane];
             }
         }
     }

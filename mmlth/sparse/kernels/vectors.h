@@ -39,6 +39,8 @@ private:
     int64_t size_ = 0;
 };
 
+inline Vec load_vector(const float* from) { Vec v; std::memcpy(&v, from, sizeof(Vec)); return v; }
+inline void store_vector(float* to, const Vec& v) { std::memcpy(to, &v, sizeof(Vec)); }
 inline Four load(const float* from) { Four v; std::memcpy(&v, from, 16); return v; }
 inline void store(float* to, Four v) { std::memcpy(to, &v, 16); }
 

@@ -1,15 +1,12 @@
 """Pruning by multiply-adds: exact, monotone, equal to global pruning where all cost the same."""
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from mmlth.core import Scores, draw, prunable
-from mmlth.core.costs import compute_sparsity, weight_costs
+from mmlth.core import Scores, draw
 from mmlth.core.drawing.budget import prune_within
 from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
@@ -129,67 +126,3 @@ def test_half_precision_is_compared_as_single(dtype):
     found = draw(weights, 0.7, allocation='compute', costs=costs)
     wide = draw({n: w.float() for n, w in weights.items()}, 0.7, allocation='compute', costs=costs)
     assert all(torch.equal(found[n], wide[n]) for n in weights)
-
-
-# Counting
-
-class Network(nn.Module):
-    """Every kind of layer, two of them called twice, one never."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(8)
-        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
-        self.up = nn.ConvTranspose2d(8, 6, 2, stride=2)
-        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
-        self.other = nn.MultiheadAttention(6, 1, kdim=3, vdim=3, batch_first=True)
-        self.linear, self.unused = nn.Linear(6, 5), nn.Linear(4, 4)
-        self.same = self.linear
-
-    def forward(self, image):
-        maps = self.up(self.depthwise(self.depthwise(self.norm(self.conv(image)))))
-        tokens = maps.flatten(2).transpose(1, 2)
-        memory = image.flatten(2).transpose(1, 2)
-        tokens = self.attention(tokens[:, :7], key=tokens, value=tokens)[0]
-        tokens = self.other(tokens, memory, memory)[0]
-        return self.linear(tokens), self.same(tokens[:, :2])
-
-
-def test_multiply_adds_by_hand():
-    model, image = Network().eval(), torch.randn(1, 3, 10, 12)
-    modes = [m.training for m in model.modules()]
-    costs = weight_costs(model, lambda: model(image))
-    assert costs == {
-        'conv.weight': 30, 'norm.weight': 30, 'depthwise.weight': 60, 'up.weight': 30,
-        'attention.in_proj_weight': (7 + 120 + 120) / 3, 'attention.out_proj.weight': 7,
-        'other.q_proj_weight': 7, 'other.k_proj_weight': 120, 'other.v_proj_weight': 120,
-        'other.out_proj.weight': 7, 'linear.weight': 9, 'unused.weight': 0}
-    assert [m.training for m in model.modules()] == modes
-    assert not any(m._forward_hooks for m in model.modules())
-
-
-def test_the_counts_are_those_of_torch():
-    counter = pytest.importorskip('torch.utils.flop_counter')
-    model, image = nn.Sequential(
-        nn.Conv2d(3, 8, 3, dilation=2), nn.Conv2d(8, 4, 1, groups=2),
-        nn.ConvTranspose2d(4, 2, 3, stride=2)).eval(), torch.randn(2, 3, 9, 9)
-    costs = weight_costs(model, lambda: model(image))
-    with counter.FlopCounterMode(display=False) as counted:
-        model(image)
-    assert 2 * sum(costs[n] * p.numel() for n, p in prunable(model).items()
-                   ) == counted.get_total_flops()
-
-
-def test_hooks_go_and_modes_return_after_a_failure():
-    model = Network().train()
-    with pytest.raises(RuntimeError):
-        weight_costs(model, lambda: model(torch.randn(1, 2, 4, 4)))
-    assert model.training and not any(m._forward_hooks for m in model.modules())
-
-
-def test_compute_sparsity_by_hand():
-    mask = {'a': torch.tensor([[True, False]]), 'b': torch.zeros(1, 3, dtype=torch.bool)}
-    assert compute_sparsity(mask, dict(a=10, b=2)) == (10 + 6) / 26
-    assert compute_sparsity(mask, dict(a=0, b=0)) is None
-    assert np.isclose(compute_sparsity({'a': mask['a']}, dict(a=3)), 0.5)

@@ -13,10 +13,10 @@ from mmlth.core import draw, select, transposed
 from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
-from ..afresh import remove_pretrained
-from ..costs import count_costs
-from ..preview import build_model
-from .rounds import evaluation_config
+from .afresh import remove_pretrained
+from .costs import count_costs
+from .evaluation import evaluation_config
+from .preview import build_model
 
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,

@@ -1,0 +1,43 @@
+"""Updates by what a hook's ``update`` says."""
+import inspect
+from typing import Any, Dict, Mapping
+
+from mmlth.core.errors import UserError
+from mmlth.registry import UPDATES, find
+
+from .base import MaskUpdate
+
+
+def settings_of(update: Any) -> Dict[str, Any]:
+    """An ``update`` as a dict of its ``type`` and arguments."""
+    return dict(update) if isinstance(update, Mapping) else dict(type=update)
+
+
+def update_of(update: Any) -> MaskUpdate:
+    """The update that a setting names.
+
+    Args:
+        update: A name in ``mmlth.registry.UPDATES``, a class, its dotted path, or a dict of its
+            ``type`` and arguments.
+
+    Raises:
+        UserError: There is none, or it has other arguments.
+    """
+    given = settings_of(update)
+    kind = find(UPDATES, given.get('type'))
+    if not inspect.isclass(kind) or not issubclass(kind, MaskUpdate):
+        raise UserError(
+            f'update={update!r} is no {MaskUpdate.__module__}.{MaskUpdate.__name__}')
+    return find(UPDATES, given)
+
+
+def label_of(update: Any) -> str:
+    """What analyses call trainings with it; its name, where it is not here."""
+    name = str(settings_of(update).get('type'))
+    UPDATES.import_from_location()
+    # A class is noted as "<class 'package.module.Name'>".
+    short = name.rstrip("'>").rpartition('.')[2]
+    for known, kind in UPDATES.module_dict.items():
+        if short in (known, kind.__name__):
+            return kind.label or short
+    return short
