@@ -63,12 +63,14 @@ def _forms(model, example, compiled: bool):
     report: SparseReport = sparsify(sparse, example)
     forms = dict(eager=eager, sparse=sparse,
                  channels_last=copy.deepcopy(eager).to(memory_format=torch.channels_last))
-    if compiled:
+    unfit = {}
+    if compiled and not hasattr(nn.Module, 'compile'):
+        unfit['compile'] = 'does not run: it needs PyTorch 2.1'
+    elif compiled:
         forms['compile'] = copy.deepcopy(eager)
         for name in ('backbone', 'neck'):
             if isinstance(getattr(forms['compile'], name, None), nn.Module):
                 getattr(forms['compile'], name).compile()
-    unfit = {}
     for name in list(forms):
         try:
             _step(forms[name], example)     # warm; compiles
