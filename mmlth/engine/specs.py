@@ -6,6 +6,7 @@ from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
 from mmlth.core.drawing.control import CONTROLS, find_control
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
+from mmlth.registry import ALLOCATIONS, SCORES, STARTS, written
 
 from .early_bird import check_stop
 from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
@@ -67,7 +68,8 @@ class PruneSpec:
         check_dense(given['dense'])
         check_timing(at, given['dense'], len(sparsities) - 1)
         spec = cls(sparsities, Scope(given['scope'], given['frozen']), drawing,
-                   {key: given[key] for key in ('score', 'allocation')}, at, given['dense'],
+                   dict(score=written(SCORES, given['score']),
+                        allocation=written(ALLOCATIONS, given['allocation'])), at, given['dense'],
                    control, transfer, update,
                    {} if update is None else settings_of(given['update']))
         spec.check_given()
@@ -151,8 +153,13 @@ class PruneSpec:
 
 @dataclass(frozen=True)
 class RewindSpec:
-    """What a RewindHook is set to; its arguments say what each means."""
+    """What a RewindHook is set to; its arguments say what each means.
+
+    Args:
+        mode: What names the start, its ``length`` included, for another hook's arguments.
+    """
     to: str
+    mode: Any
     start: Start
     schedule: str
     random_state: bool
@@ -165,13 +172,17 @@ class RewindSpec:
         Raises:
             UserError: One is none of those that there are, or two contradict each other.
         """
-        schedule, to = given['schedule'], given['to']
-        start = start_of(given['mode'], given['length'])
+        schedule, to, mode = given['schedule'], given['to'], given['mode']
+        start = start_of(mode, given['length'])
+        if given['length'] is not None:
+            mode = {**(mode if isinstance(mode, Mapping) else dict(type=mode)),
+                    'length': given['length']}
         if schedule not in ('restart', 'resume'):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
-        return cls(to, start, schedule, given['random_state'], given['point'])
+        return cls(to, written(STARTS, mode), start, schedule, given['random_state'],
+                   given['point'])
 
     @property
     def resumes(self) -> bool:
