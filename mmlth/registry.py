@@ -49,12 +49,14 @@ VISUALIZERS = Registry(
     locations=['mmlth.datasets.keypoints'])
 
 # Methods of ours, which no package of OpenMMLab has: roots of their own.
+SCORES = Registry('score', scope='mmlth', locations=['mmlth.engine.builtin'])
+ALLOCATIONS = Registry('allocation', scope='mmlth', locations=['mmlth.engine.builtin'])
 STARTS = Registry('start', scope='mmlth', locations=['mmlth.engine.starts'])
 UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.updates'])
 ANALYSES = Registry('analysis', scope='mmlth', locations=['mmlth.analysis.sections'])
 
 
-def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
+def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str = '') -> Any:
     """The method that a setting names.
 
     Args:
@@ -62,13 +64,14 @@ def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
         named: ``'name'``, ``'scope.name'``, ``'package.module.name'``; or
             ``dict(type=..., **arguments)``, of which a class is built and a function gets a
             partial; or the method itself.
+        beside: What else may be named, for the message. Default: ``''``, nothing.
 
     Raises:
         UserError: The name is unknown, or an argument is.
     """
     if isinstance(named, Mapping):
         arguments = {key: value for key, value in named.items() if key not in ('type', '_scope_')}
-        kind = find(registry, named.get('type'))
+        kind = find(registry, named.get('type'), beside)
         try:
             if isinstance(kind, type):
                 return kind(**arguments)
@@ -85,6 +88,6 @@ def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
     if found is None:
         raise UserError(
             f'unknown {registry.name} {named!r}, expected one of: '
-            f'{", ".join(sorted(registry.module_dict))}. One of your own is registered by a '
-            "module that custom_imports names, or is given as 'package.module.name'")
+            f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by '
+            "a module that custom_imports names, or is given as 'package.module.name'")
     return found

@@ -17,6 +17,17 @@ def masks_of(entry: Mapping[str, Any]) -> masks.Mask:
             for name, packed in entry['masks'].items()}
 
 
+def forget_checkpoints(message_hub) -> None:
+    """Drop what the CheckpointHook of the dense training has noted of its own files.
+
+    Else the ticket would have to beat the dense model's best metric to have a best checkpoint, and
+    would then delete the dense model's.
+    """
+    for key in list(message_hub.runtime_info):
+        if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
+            message_hub.pop_info(key)
+
+
 def plain(value):
     """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
     if isinstance(value, dict):

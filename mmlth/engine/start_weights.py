@@ -1,12 +1,13 @@
 """The start weights of a ticket, out of a training and into the next."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core import state as states
+from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.state import trained_weights
 
@@ -51,6 +52,30 @@ def find_start(model: nn.Module, start: Start, mask: Mask, point: Optional[Path]
     return weights, {key: value for key, value in notes.items() if value}, source
 
 
+def load_start(model: nn.Module, averages: Sequence[nn.Module], ticket: Ticket, source: str,
+               rewound: bool, strict: bool) -> None:
+    """Load what a ticket starts from into a new model and its averaged copies.
+
+    Args:
+        model: The bare model.
+        averages: Its averaged copies.
+        ticket: Without start weights, the model starts as it is.
+        source: Named in error messages.
+        rewound: Model and copies are those of the rewind point.
+        strict: The ticket must hold start weights for the whole model.
+
+    Raises:
+        UserError: The ticket is of another model.
+    """
+    for each in [model, *averages]:
+        complete(each, ticket)
+    if ticket.state:
+        for average in averages:
+            start = rewound_average(average, model, ticket) if rewound else ticket.state
+            states.load(average, start, source, strict)
+        states.load(model, ticket.state, source, strict)
+
+
 def complete(model: nn.Module, ticket: Ticket) -> None:
     """Give a new model what its ticket has beside the weights it was built with."""
     late = set(ticket.meta.get('late_buffers') or ())
@@ -77,3 +102,14 @@ def rewound_average(average: nn.Module, model: nn.Module,
 
     return {name: averaged[name].detach() if name in found and same(name, start) else start
             for name, start in ticket.state.items()}
+
+
+def set_learning_rates(optimizer, meta: dict, source: str) -> None:
+    """Give each parameter group the rate that the ticket's meta says."""
+    rates, groups = meta.get('learning_rates'), optimizer.param_groups
+    if not isinstance(rates, list) or len(rates) != len(groups):
+        raise UserError(
+            f'{source} has learning rates of {len(rates) if rates else 0} parameter groups, this '
+            f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
+    for group, rate in zip(groups, rates):
+        group['lr'] = group['initial_lr'] = rate

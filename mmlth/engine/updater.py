@@ -30,6 +30,7 @@ class Updater:
                  target: Optional[Dict[str, Any]] = None):
         self.update, self.runner, self.ticket = update, runner, ticket
         self.done, self.target = done, target
+        update.check_steps(runner.optim_wrapper._accumulative_counts)
         self.times = update.times(runner.max_iters, len(runner.train_dataloader))
         own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
         self.seed = (runner.seed or 0) - own
@@ -38,6 +39,14 @@ class Updater:
     def entry(self) -> Dict[str, Any]:
         """What a checkpoint notes, and a resumed training goes on from."""
         return dict(done=self.done, ticket=self.ticket, target=self.target)
+
+    def check_end(self) -> None:
+        """Warn if the training has ended before the last update."""
+        if self.done < self.times[-1]:
+            self.runner.logger.warning(
+                f'The training has ended after {self.runner.iter} iterations, before the last '
+                f'update of its mask (iteration {self.times[-1]}): the mask is that of iteration '
+                f'{self.done}.')
 
     def __call__(self) -> bool:
         """Update the masks if it is time; return whether that takes the place of the step."""

@@ -13,7 +13,7 @@ from .pack import plans
 from .report import LayerReport, SparseReport
 
 DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
-FEWEST = 2          # nor one with fewer input channels per group: a depthwise one
+FEWEST = 2          # nor one with fewer input channels per group, such as a depthwise one
 GAIN = 0.97         # of the dense time: what saves less is noise
 CANDIDATES = 4      # plans that are measured per layer
 
@@ -94,7 +94,7 @@ def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
     if _density(layer) > DENSEST:
         return 'too few zeros'
     if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:
-        return 'it is depthwise'
+        return 'one input channel per group'
     return None
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.optim import Optimizer
 
-from mmlth.core.elementwise import check_elementwise
+from mmlth.core.elementwise import check_elementwise, check_grown
 from mmlth.core.errors import UserError
 
 FINE = ['Adadelta', 'Adagrad', 'Adam', 'Adamax', 'AdamW', 'ASGD', 'NAdam', 'RAdam', 'RMSprop',
@@ -106,3 +106,18 @@ def test_what_cannot_be_tried_says_why():
     def build(params):
         raise RuntimeError('no such device')
     assert check_elementwise('Fused', build) == 'RuntimeError: no such device'
+
+
+def test_state_that_does_not_begin_with_0_is_refused_where_weights_grow():
+    class Ones(torch.optim.SGD):
+        def step(self):
+            for param in self.param_groups[0]['params']:
+                self.state[param].setdefault('scale', torch.ones_like(param))
+            super().step()
+
+    check_grown('Adam', torch.optim.Adam)
+    check_grown('Adagrad', lambda p: torch.optim.Adagrad(p, initial_accumulator_value=0.3))
+    with pytest.raises(UserError, match="Ones begins the state 'scale' of a weight with 1; a "):
+        check_grown('Ones', lambda p: Ones(p, lr=0.1))
+    with pytest.raises(UserError, match='Rprop keeps a step size for every weight'):
+        check_grown('Rprop', torch.optim.Rprop)

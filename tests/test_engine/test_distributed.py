@@ -110,9 +110,9 @@ WAYS = dict(
                 model_wrapper_cfg=dict(find_unused_parameters=True)),
     static_graph=dict(model_wrapper_cfg=dict(static_graph=True)),
     bucket_view=dict(model_wrapper_cfg=dict(gradient_as_bucket_view=True)),
-    set=dict(update=dict(type='set', **_OFTEN),
+    set=dict(update=dict(type='set', **_OFTEN), optim_wrapper=dict(accumulative_counts=2),
              model_wrapper_cfg=dict(gradient_as_bucket_view=True)),
-    rigl=dict(update=dict(type='rigl', **_OFTEN), optim_wrapper=dict(accumulative_counts=2)),
+    rigl=dict(update=dict(type='rigl', interval=2, end='6it')),
     gradual=dict(update=dict(type='gradual', sparsity=0.7, **_OFTEN)))
 
 

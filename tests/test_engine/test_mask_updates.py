@@ -111,21 +111,40 @@ def test_gradual_pruning_begins_with_all_weights(tmp_path):
         run(tmp_path, UPDATES['gradual'])
 
 
+def test_a_training_that_ends_before_its_last_update_says_so(tmp_path):
+    said = []
+
+    @HOOKS.register_module(force=True)
+    class Listen(Hook):
+        def before_train(self, runner):
+            runner.logger.warning = said.append
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            runner.train_loop.stop_training = runner.iter == 6
+
+    _, follow = run(tmp_path, UPDATES['gradual'], custom_hooks=[dict(type='Listen')])
+    assert len(follow.masks) == 7
+    assert 'before the last update of its mask (iteration 10): the mask is that of iteration 6' in (
+        said[-1])
+
+
 @every_update
 @pytest.mark.parametrize('way', [
     dict(optimizer=ADAM, optim_wrapper=TOGETHER, custom_hooks=[EMA]),
     dict(custom_hooks=[EMA], optim_wrapper=dict(clip_grad=dict(max_norm=0.5)))],
     ids=['accumulation', 'momentum'])
 def test_killed_between_two_updates_and_resumed_is_as_uninterrupted(tmp_path, kind, way):
-    update = dict(UPDATES[kind], end='12it', **({} if kind == 'gradual' else dict(fraction=0.9)))
+    accumulated = way.get('optim_wrapper', {}).get('accumulative_counts', 1)
+    update = dict(UPDATES[kind], end='12it', interval=2 * accumulated,
+                  **({} if kind == 'gradual' else dict(fraction=0.9)))
     _, follow = run(tmp_path / 'whole', update, **way)
-    often = dict(default_hooks=dict(checkpoint=dict(interval=7)))
+    often = dict(default_hooks=dict(checkpoint=dict(interval=5)))
     with pytest.raises(KeyboardInterrupt):
-        train(config(tmp_path / 'cut', update, kill=8, **way, **often))
+        train(config(tmp_path / 'cut', update, kill=6, **way, **often))
     _, rest = run(tmp_path / 'cut', update, resume=True, **way)
-    assert len(rest.masks) == 5
+    assert len(rest.masks) == 7
     for name in follow.masks[0]:
-        for one, other in zip(follow.masks[7:], rest.masks):
+        for one, other in zip(follow.masks[5:], rest.masks):
             assert torch.equal(one[name], other[name])
     first, second = (checkpoint_file.load(tmp_path / name / 'iter_12.pth')
                      for name in ('whole', 'cut'))
@@ -137,7 +156,7 @@ def test_killed_between_two_updates_and_resumed_is_as_uninterrupted(tmp_path, ki
         for key, value in state.items():
             assert torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][index][key]))
     moved = [n for n, keep in follow.masks[-1].items()
-             if not torch.equal(keep, follow.masks[6][n])]
+             if not torch.equal(keep, follow.masks[4][n])]
     assert moved        # something was left to do after the kill
 
 

@@ -144,6 +144,11 @@ def test_what_is_no_start(mode, message):
         start_of(mode)
 
 
+def test_arguments_that_no_ticket_can_note(outside):
+    with pytest.raises(UserError, match='that no ticket can note: Object of type Tensor'):
+        start_of(dict(type='my_starts.Halved', by=torch.ones(2)))
+
+
 def test_a_class_and_files_that_name_one():
     assert isinstance(start_of(Signs), Signs)
     assert kind_of('mmlth.signs') is kind_of(dict(type='signs')) is kind_of(str(Signs)) is Signs

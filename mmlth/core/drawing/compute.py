@@ -18,7 +18,7 @@ def prune_compute(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[s
 
     See :func:`prune_by_compute`. The scores need their costs.
     """
-    check_compute_room(scores.tensors, sparsity, floor, scores.costs)
+    check_compute_room(scores.tensors, sparsity, floor, scores.costs())
     return prune_by_compute(protect(scores, floor) if floor else scores, sparsity)
 
 
@@ -35,7 +35,7 @@ def prune_by_compute(scores: Scores, sparsity: float) -> Dict[str, Tensor]:
         scores: Magnitudes with their costs. ``-inf`` and ``inf`` stay what they are.
         sparsity: Fraction of the multiply-adds.
     """
-    costs = exact_costs(scores.tensors, scores.costs)
+    costs = exact_costs(scores.tensors, scores.costs())
     if len(set(costs.values())) <= 1:
         return keep_highest(scores, round(sparsity * scores.numel()))
     scaled = {}

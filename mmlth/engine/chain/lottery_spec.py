@@ -100,6 +100,7 @@ class LotterySpec:
             trained.default_hooks['ticket'] = ConfigDict()
             self.start(1).adapt(trained, self.rewind, Path())
             self.prune.update.check_length(trained.train_cfg)
+            self.prune.update.check_steps(cfg.optim_wrapper.get('accumulative_counts', 1))
 
     def text(self) -> str:
         """What is pruned, how, and what the tickets start from, in sentences."""
@@ -113,8 +114,8 @@ class LotterySpec:
                 f'schedule: {start.length or self.rewind.schedule}.')
         if self.prune.update is not None:
             text += f' The mask changes within the training: {self.prune.update.text()}.'
-        if control:
-            text += f' This is a control, not a ticket: the last round is {control!r}.'
+        if control is not None:
+            text += f' This is a control, not a ticket: the last round is {control.name!r}.'
         return text
 
 

@@ -118,6 +118,7 @@ class PruneHook(Hook):
         self.given = dict(drawing, dense=dense, control=control, transfer=transfer,
                           update=update)
         self.spec = PruneSpec.parse(self.given, not_default(type(self), drawing))
+        self.given.update({key: getattr(self.spec.drawing, key).name for key in self.spec.methods})
         if not 0 <= round < self.spec.rounds:
             raise UserError(
                 f'PruneHook: round {round} draws no ticket, there are '

@@ -7,21 +7,20 @@ from torch import nn
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
-from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
 
-from ..checkpoints import checkpoint_entry, masks_of
+from ..checkpoints import checkpoint_entry, forget_checkpoints, masks_of
 from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
-from ..start_weights import complete, rewound_average
+from ..start_weights import load_start, set_learning_rates
 from ..training import Training
 from ..updater import Updater
 from ..updates import MaskUpdate, update_of
@@ -54,8 +53,8 @@ class TicketHook(Hook):
             mapping, for the whole of those parts that it has any for, and all shapes must
             agree. ``False`` leaves what it lacks as it was initialised. Default: True.
         update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
-            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
-            None, the mask is static.
+            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments; with
+            ``draw``, those of a drawing are taken from there. Default: None, the mask is static.
         draw: Instead of ``ticket``: draw the mask of the weights that the training starts with,
             ``dict(sparsity=0.8, ...)`` with those arguments of a PruneHook that say what is drawn
             and how. A training that is resumed takes its checkpoint's masks. Default: None.
@@ -134,18 +133,10 @@ class TicketHook(Hook):
         check_same_on_all_ranks(masks.digest(mask))
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
-        copies = ema_copies(runner)
         if not self.resumed:
-            for model in [bare, *copies]:
-                complete(model, ticket)
-        if not self.resumed and ticket.state:
-            strict = self.strict and self.mapping is None
-            for average in copies:
-                start = (rewound_average(average, bare, ticket) if self.rewound
-                         else ticket.state)
-                states.load(average, start, self.path, strict)
-            states.load(bare, ticket.state, self.path, strict)
-        for model in [bare, *copies]:
+            load_start(bare, ema_copies(runner), ticket, self.path, self.rewound,
+                       self.strict and self.mapping is None)
+        for model in [bare, *ema_copies(runner)]:
             masks.apply(mask, dict(model.named_parameters()))
         if self.rewound:
             forget_checkpoints(runner.message_hub)
@@ -157,9 +148,10 @@ class TicketHook(Hook):
             self.updater = runner.optim_wrapper.before_step = Updater(
                 self.update, runner, begun['ticket'], begun.get('done', runner.iter),
                 begun.get('target'))
+        start = 'start weights loaded' if ticket.state else 'the weights are those of the model'
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
-            f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
+            f'in scope are pruned; {"resumed" if self.resumed else start}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
         self.entry = {}
 
@@ -206,6 +198,11 @@ class TicketHook(Hook):
                 'TicketHook(update=...) as it was')
         return entry, masks_of(self.entry)
 
+    def after_train(self, runner) -> None:
+        """Warn of a mask that has not become what it was to be."""
+        if self.updater is not None:
+            self.updater.check_end()
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
 
@@ -218,25 +215,3 @@ class TicketHook(Hook):
         if self.updater is not None:
             entry['update'] = self.updater.entry
         checkpoint.setdefault('mmlth', {}).update(entry)
-
-
-def forget_checkpoints(message_hub) -> None:
-    """Drop what the CheckpointHook of the dense training has noted of its own files.
-
-    Else the ticket would have to beat the dense model's best metric to have a best checkpoint, and
-    would then delete the dense model's.
-    """
-    for key in list(message_hub.runtime_info):
-        if key.startswith(('best_score', 'best_ckpt', 'last_ckpt', 'keep_ckpt_ids')):
-            message_hub.pop_info(key)
-
-
-def set_learning_rates(optimizer, meta: dict, source: str) -> None:
-    """Give each parameter group the rate that the ticket's meta says."""
-    rates, groups = meta.get('learning_rates'), optimizer.param_groups
-    if not isinstance(rates, list) or len(rates) != len(groups):
-        raise UserError(
-            f'{source} has learning rates of {len(rates) if rates else 0} parameter groups, this '
-            f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
-    for group, rate in zip(groups, rates):
-        group['lr'] = group['initial_lr'] = rate

@@ -1,5 +1,6 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
+import json
 from typing import Any, Mapping, Optional, Type
 
 from mmlth.core.errors import UserError
@@ -30,7 +31,12 @@ def start_of(mode: Any, length: Optional[str] = None) -> Start:
         given['length'] = length
     start = find(STARTS, given)
     if kind.weights not in (Start.weights, Trained.weights):
-        start.given = {**given, 'type': bare_name(mode)}
+        noted = {**given, 'type': bare_name(mode)}
+        try:
+            start.given = json.loads(json.dumps(noted))
+        except TypeError as error:
+            raise UserError(f'RewindHook: mode={mode!r} has an argument that no ticket can note: '
+                            f'{error}. Give it numbers, texts, lists and dicts of them') from None
     return start
 
 

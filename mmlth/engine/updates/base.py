@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
-from mmlth.core.drawing.pattern import parse
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.steps import rewind_iteration
@@ -90,6 +89,18 @@ class MaskUpdate:
         return (f'{self.words or type(self).__name__}, every {self.interval} iterations from '
                 f'{self.begin} to {self.end}')
 
+    def check_steps(self, accumulated: int) -> None:
+        """Raise a UserError if no step is left to the optimizer between two updates.
+
+        Args:
+            accumulated: Iterations of one step, the optim wrapper's ``accumulative_counts``.
+        """
+        if self.replaces_step and self.interval < 2 * accumulated:
+            raise UserError(
+                f'{self._name}: an update takes the place of an optimizer step; with '
+                f'interval={self.interval} and a step every {accumulated} iteration(s) none would '
+                f'be left to train between two updates: set interval to {2 * accumulated} or more')
+
     def check_length(self, loop: Mapping[str, Any]) -> None:
         """Raise a UserError as :meth:`times`, as far as a config tells.
 
@@ -115,9 +126,9 @@ class MaskUpdate:
             if getattr(prune, key) is not None:
                 raise UserError(f'{where}, so that {key} would not be what is trained: leave '
                                 f'{key} or update out')
-        if parse(prune.allocation) is not None:
-            raise UserError(f'{where}, which breaks the pattern {prune.allocation}: take another '
-                            'allocation, or leave update out')
+        if prune.drawing.allocation.fixed is not None:
+            raise UserError(f'{where}, which breaks the pattern {prune.drawing.allocation.name}: '
+                            'take another allocation, or leave update out')
 
     def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
         """Further arguments of this update, those that are the PruneHook's own settings."""
