@@ -123,9 +123,10 @@ class PruneSpec:
         """Raise a UserError where the mask is drawn of what a given dense model has no more."""
         if self.given is not None and self.source(0).of_the_start:
             raise UserError(
-                f'PruneHook: score={self.drawing.score.name!r} at={self.at!r} draws the mask before '
-                f"the dense training, of weights that {self.given} no longer holds. at='end' draws it of the "
-                'trained weights; dense=False trains its ticket without a dense model')
+                f'PruneHook: score={self.drawing.score.name!r} at={self.at!r} draws the mask '
+                f"before the dense training, of weights that {self.given} no longer holds. "
+                "at='end' draws it of the trained weights; dense=False trains its ticket without a "
+                'dense model')
 
     def check_update(self) -> None:
         """Raise a UserError where the other settings do not allow the update."""
