@@ -61,8 +61,7 @@ def _forms(model, example, compiled: bool):
     fold_batch_norms(eager, example)
     sparse = copy.deepcopy(model)
     report: SparseReport = sparsify(sparse, example)
-    forms = dict(eager=eager, sparse=sparse,
-                 channels_last=copy.deepcopy(eager).to(memory_format=torch.channels_last))
+    forms = dict(eager=eager, sparse=sparse, channels_last=_channels_last(eager))
     unfit = {}
     if compiled and not hasattr(nn.Module, 'compile'):
         unfit['compile'] = 'does not run: it needs PyTorch 2.1'
@@ -80,6 +79,16 @@ def _forms(model, example, compiled: bool):
             unfit[name] = f'does not run: {type(error).__name__}: {str(error).splitlines()[:1]}'
             del forms[name]
     return forms, report, unfit
+
+
+def _channels_last(model: nn.Module) -> nn.Module:
+    """A copy. mmcv's operators take any input to be contiguous, and misread others: they get it."""
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    for module in model.modules():
+        if type(module).__module__.startswith('mmcv.ops.'):
+            module.register_forward_pre_hook(lambda module, args: tuple(
+                arg.contiguous() if isinstance(arg, Tensor) else arg for arg in args))
+    return model
 
 
 def _step(model, example):

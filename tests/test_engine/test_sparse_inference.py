@@ -12,6 +12,7 @@ from torch import nn
 
 from mmlth.core import draw, layers_of, select
 from mmlth.datasets import make_digits
+from mmlth.engine import latency as latencies
 from mmlth.engine.config import load_config
 from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.example import example
@@ -131,6 +132,17 @@ def test_latency_of_a_model(monkeypatch):
     assert 'speed-up' in to_text(result)
     after = model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_dense_form_says_the_same():
+    """mmcv's RoIAlign misreads what is in channels_last."""
+    model, batch = pruned('two stages')
+    forms, _, unfit = latencies._forms(model, batch, compiled=False)
+    scores, places, _ = predictions(forms['eager'], batch)
+    found_scores, found_places, _ = predictions(forms['channels_last'], batch)
+    assert not unfit and len(scores) == len(found_scores)
+    assert torch.allclose(scores, found_scores, atol=1e-3)
+    assert (torch.cdist(places, found_places).min(1).values < 0.1).float().mean() > 0.95
 
 
 def test_the_evaluation_is_the_same(tmp_path, monkeypatch):

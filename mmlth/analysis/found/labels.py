@@ -41,7 +41,7 @@ def method_label(settings: Mapping[str, Any]) -> str:
     """What was done, apart from how much: the same name has the same colour in all figures.
 
     Args:
-        settings: Of :class:`mmlth.analysis.found.runs.Run`.
+        settings: Of :class:`mmlth.analysis.found.run.Run`.
     """
     if settings.get('control'):
         return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')

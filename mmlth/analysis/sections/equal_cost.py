@@ -54,9 +54,10 @@ _TEXT = (
     'What is reached for how much training: a cost of 1 is the schedule of the dense model. A '
     'ticket costs all rounds that lead to it, the dense one included; if its mask was drawn before '
     'any training, or changes while it trains, only its own training from the initialisation on. '
-    'Differences are from the dense model trained once, paired by seed where seeds are shared, with '
-    '95 % confidence intervals; a dense model trained on as a control is the one to compare with '
-    f'at a higher cost. Transferred tickets are left out: their sources were trained too. {BAND_TEXT}')
+    'Differences are from the dense model trained once, paired by seed where seeds are shared, '
+    'with 95 % confidence intervals; a dense model trained on as a control is the one to compare '
+    'with at a higher cost. Transferred tickets are left out: their sources were trained too. '
+    f'{BAND_TEXT}')
 
 
 def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[List[_Point]]:

@@ -53,8 +53,8 @@ class TicketHook(Hook):
             mapping, for the whole of those parts that it has any for, and all shapes must
             agree. ``False`` leaves what it lacks as it was initialised. Default: True.
         update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
-            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
-            None, the mask is static.
+            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments; with
+            ``draw``, those of a drawing are taken from there. Default: None, the mask is static.
         draw: Instead of ``ticket``: draw the mask of the weights that the training starts with,
             ``dict(sparsity=0.8, ...)`` with those arguments of a PruneHook that say what is drawn
             and how. A training that is resumed takes its checkpoint's masks. Default: None.
@@ -148,9 +148,10 @@ class TicketHook(Hook):
             self.updater = runner.optim_wrapper.before_step = Updater(
                 self.update, runner, begun['ticket'], begun.get('done', runner.iter),
                 begun.get('target'))
+        start = 'start weights loaded' if ticket.state else 'the weights are those of the model'
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
-            f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
+            f'in scope are pruned; {"resumed" if self.resumed else start}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
         self.entry = {}
 
