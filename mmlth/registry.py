@@ -120,8 +120,13 @@ def noted(registry: Registry, named: Any) -> Optional[Any]:
         named: As :func:`find` takes it, or what a file makes of a class.
     """
     registry.import_from_location()
-    name, known = bare_name(named), registry.module_dict
-    return known.get(name) or {method.__name__: method for method in known.values()}.get(name)
+    *package, name = _path(named).split('.')
+    methods = registry.module_dict
+    found = methods.get(name) or {method.__name__: method for method in methods.values()}.get(name)
+    if found is None or package in ([], [registry.scope]):
+        return found
+    # Another package may have one of that name.
+    return found if inspect.unwrap(found).__module__.split('.')[0] == package[0] else None
 
 
 def label_of(registry: Registry, named: Any) -> str:
@@ -132,13 +137,12 @@ def label_of(registry: Registry, named: Any) -> str:
         named: As :func:`noted` takes it.
     """
     label = getattr(noted(registry, named), 'label', None)
-    return bare_name(named) if label is None else label
+    return _path(named).rpartition('.')[2] if label is None else label
 
 
-def bare_name(named: Any) -> str:
-    """Without scope, module and arguments.
-
-    Files have a class as ``"<class 'package.module.Name'>"``.
-    """
+def _path(named: Any) -> str:
+    """A method's name with its module or scope, if that is noted."""
     kind = named.get('type') if isinstance(named, Mapping) else named
-    return str(getattr(kind, '__name__', kind)).rstrip("'>").rpartition('.')[2]
+    if callable(kind):
+        return f'{kind.__module__}.{kind.__name__}'
+    return str(kind).removeprefix("<class '").rstrip("'>")      # as files have a class

@@ -53,7 +53,7 @@ def test_an_unknown_argument_is_named(kind):
         find(METHODS, dict(type=kind, bye=2))
 
 
-@pytest.mark.parametrize('named', ['Halving', 'mmlth.Halving', 'statistics.Halving', Halving,
+@pytest.mark.parametrize('named', ['Halving', 'mmlth.Halving', f'{__name__}.Halving', Halving,
                                    str(Halving), dict(type='Halving', by=3)])
 def test_what_files_note_is_looked_up(named):
     assert noted(METHODS, named) is Halving and label_of(METHODS, named) == 'Halving'
@@ -64,6 +64,7 @@ def test_a_label_stands_for_the_name(monkeypatch):
         monkeypatch.setattr(Halving, 'label', label, raising=False)
         monkeypatch.setitem(METHODS.module_dict, 'half', Halving)
         assert label_of(METHODS, 'half') == text
+    assert noted(METHODS, 'statistics.Halving') is None   # of another package
     assert noted(METHODS, 'statistics.fmean') is None     # nothing is imported for it
     assert label_of(METHODS, 'statistics.fmean') == 'fmean'
 

@@ -1,11 +1,13 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
 import json
-from typing import Any, Mapping, Optional, Type
+from typing import Any, List, Mapping, Optional, Type
 
+from mmlth.core.drawing.control import CONTROLS
 from mmlth.core.errors import UserError
-from mmlth.registry import STARTS, bare_name, find, noted
+from mmlth.registry import STARTS, find, noted, written
 
+from .controls import start_of_control
 from .start import Start
 from .trained import Trained
 
@@ -31,9 +33,8 @@ def start_of(mode: Any, length: Optional[str] = None) -> Start:
         given['length'] = length
     start = find(STARTS, given)
     if kind.weights not in (Start.weights, Trained.weights):
-        plain = {**given, 'type': bare_name(mode)}
         try:
-            start.given = json.loads(json.dumps(plain))
+            start.given = json.loads(json.dumps(written(STARTS, given)))
         except TypeError as error:
             raise UserError(f'RewindHook: mode={mode!r} has an argument that no ticket can note: '
                             f'{error}. Give it numbers, texts, lists and dicts of them') from None
@@ -59,3 +60,20 @@ def kind_of(mode: Any) -> Type[Start]:
     :class:`Start` itself, which rewinds, for one that is not here.
     """
     return noted(STARTS, mode) or Start
+
+
+def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
+
+    Args:
+        mode: Of the RewindHook.
+        control: Of the PruneHook.
+        round: From 1.
+        last: The last round.
+    """
+    kinds = [kind_of(mode)]
+    known = CONTROLS.get(str(control))
+    own = start_of_control(known)
+    if known is not None and own is not None and (round == last or known.every_round):
+        kinds.append(own)
+    return kinds
