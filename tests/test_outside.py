@@ -17,11 +17,12 @@ from mmlth.studies.one import run_dense, run_one
 from mmlth.studies.results import write_results
 
 OUTSIDE = Path(__file__).parent / 'outside'
+METHODS = ['layerwise', 'layerwise, mirrored', 'spare_last, distance score', 'rolling, layerwise']
 
 
 @pytest.fixture(scope='module')
 def study(tmp_path_factory):
-    """A study whose base has the hook, and whose axis the start, of a package of one's own."""
+    """A study whose base has the hook, and whose axes the methods, of a package of one's own."""
     root = tmp_path_factory.mktemp('study')
     base = lottery_config(root / 'unused', latency=False)
     base.custom_imports = dict(imports=['toy', 'own_methods'])
@@ -29,8 +30,10 @@ def study(tmp_path_factory):
     for key in ('work_dir', 'experiment_name'):
         base.pop(key)
     base.dump(root / 'base.py')
-    spec = dict(base='base.py', axes=dict(a=dict(mode=['weights', 'mirrored'])), seeds=[0],
-                metric='toy/AP')
+    spec = dict(base='base.py', seeds=[0], metric='toy/AP', axes=dict(
+        starts=dict(mode=['weights', 'mirrored']),
+        drawing=dict(score=['distance'], allocation=['spare_last']),
+        updates=dict(update=[dict(type='rolling', interval=2)])))
     (root / 'study.py').write_text('\n'.join(f'{key} = {value!r}' for key, value in spec.items()))
     sys.path.insert(0, str(OUTSIDE))
     try:
@@ -47,14 +50,14 @@ def study(tmp_path_factory):
 def test_a_study_and_its_report(study):
     found, root = study
     text = write_results(found, root)
-    assert 'mirrored' in text
+    assert all(name in text for name in ('mirrored', 'distance', 'spare_last', 'rolling'))
     page = (root / found.name / 'analysis' / 'report.md').read_text()
-    assert '## Margins' in page and 'layerwise, mirrored' in page
+    assert '## Margins' in page and all(label in page.replace('\\', '') for label in METHODS)
 
 
 def test_each_lottery_is_what_its_methods_say(study):
     found, root = study
-    usual, mirrored = (root / 'runs' / run.name for run in found.runs)
+    usual, mirrored, drawn, rolling = (root / 'runs' / run.name for run in found.runs)
     lottery = json.loads((mirrored / paths.LOTTERY).read_text())
     assert lottery['hooks']['GentlePruneHook'] == 'PruneHook'
     assert lottery['rounds'][1]['scope_sparsity'] == pytest.approx(0.5, abs=0.01)
@@ -63,7 +66,13 @@ def test_each_lottery_is_what_its_methods_say(study):
     one, other = (Ticket.load(folder / 'round_1' / paths.TICKET) for folder in (usual, mirrored))
     for name, keep in one.mask.items():
         assert (other.state[name] == -one.state[name]).all() and (keep == other.mask[name]).all()
-    assert verify(usual) and verify(mirrored)
+    mask = Ticket.load(drawn / 'round_1' / paths.TICKET).mask
+    assert [bool(keep.all()) for keep in mask.values()] == [False] * (len(mask) - 1) + [True]
+    began, ended = (Ticket.load(rolling / 'round_1' / name).mask
+                    for name in (paths.TICKET, paths.FINAL_MASK))
+    assert any((began[name] != ended[name]).any() for name in began)
+    assert all(began[name].sum() == ended[name].sum() for name in began)
+    assert all(map(verify, (usual, mirrored, drawn, rolling)))
 
 
 def test_what_is_read_without_the_package(study, tmp_path, monkeypatch):
@@ -75,8 +84,10 @@ def test_what_is_read_without_the_package(study, tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     from mmengine.registry import HOOKS
 
-    from mmlth.registry import ANALYSES, STARTS
-    for registry, name in ((HOOKS, 'GentlePruneHook'), (STARTS, 'mirrored'), (ANALYSES, 'margin')):
+    from mmlth.registry import ALLOCATIONS, ANALYSES, SCORES, STARTS, UPDATES
+    for registry, name in ((HOOKS, 'GentlePruneHook'), (STARTS, 'mirrored'), (ANALYSES, 'margin'),
+                           (SCORES, 'distance'), (ALLOCATIONS, 'spare_last'),
+                           (UPDATES, 'rolling')):
         monkeypatch.delitem(registry.module_dict, name)
     guard = Guard()
     page = analyze([root / 'runs' / run.name for run in found.runs], tmp_path / 'out', guard=guard)
@@ -85,4 +96,4 @@ def test_what_is_read_without_the_package(study, tmp_path, monkeypatch):
     assert guard.failed == {} and '## Margins' not in text
     with (page.parent / 'tables/overview.csv').open() as file:
         methods = {row['method'] for row in csv.DictReader(file)}
-    assert methods == {'layerwise', 'layerwise, mirrored'}
+    assert methods == set(METHODS)

@@ -24,7 +24,9 @@ METHODS = {
               [0.69, 0.70, 0.70]),
     'on': (dict(control='dense', scope=0.0, network=0.0), [0.71, 0.73, 0.73]),
     'carried': (dict(transfer=dict(source='a/final.pth')), [0.5, 0.5, 0.5]),
-    'other': (dict(sparsity=0.9, scope=0.9, network=0.8), [0.65, 0.66, 0.67])}
+    'other': (dict(sparsity=0.9, scope=0.9, network=0.8), [0.65, 0.66, 0.67]),
+    'cheap': (dict(sparsity=0.9, scope=0.9, network=0.8, score='snip', at='start'),
+              [0.61, 0.60, 0.62])}
 
 
 @pytest.fixture(scope='module')
@@ -68,7 +70,8 @@ def test_a_figure_for_each_sparsity(runs):
     points = {series.label: (list(series.x), series.y) for series in first.series}
     assert points['dense'] == ([1], [pytest.approx(71)])
     assert points['direct, rounds 3'] == ([4], [pytest.approx(100 * np.mean([.71, .72, .72]))])
-    assert second.series[1].label == 'direct' and 'control: dense, trained on' in points
+    assert [series.label for series in second.series] == [
+        'dense', 'snip score', 'control: dense, trained on', 'direct']
     assert first.references[0].y == pytest.approx(71)
     assert section.text.startswith(
         'Faster R-CNN R18, VOC, detection, 80 %: best for one dense training or less (of 3) RigL, '
