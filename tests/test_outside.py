@@ -5,23 +5,44 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.registry import HOOKS
 from toy import lottery_config
 
 from mmlth.analysis import analyze
 from mmlth.core import Ticket, paths
 from mmlth.engine.verify import verify
+from mmlth.registry import ALLOCATIONS, ANALYSES, SCORES, STARTS, UPDATES
 from mmlth.report.guard import Guard
 from mmlth.studies import load_study
 from mmlth.studies.description import write_description
 from mmlth.studies.one import run_dense, run_one
 from mmlth.studies.results import write_results
 
+# Where the package's methods are found, and what they are called there.
+REGISTRIES = {HOOKS: 'GentlePruneHook', SCORES: 'distance', ALLOCATIONS: 'spare_last',
+              STARTS: 'mirrored', UPDATES: 'rolling', ANALYSES: 'margin'}
 OUTSIDE = Path(__file__).parent / 'outside'
 METHODS = ['layerwise', 'layerwise, mirrored', 'spare_last, distance score', 'rolling, layerwise']
 
 
 @pytest.fixture(scope='module')
-def study(tmp_path_factory):
+def package():
+    """It can be imported here; what it registers is forgotten afterwards."""
+    sys.path.insert(0, str(OUTSIDE))
+    yield
+    sys.path.remove(str(OUTSIDE))
+    for registry, name in REGISTRIES.items():
+        registry.module_dict.pop(name, None)
+    for name in own_modules():
+        del sys.modules[name]
+
+
+def own_modules():
+    return [name for name in sys.modules if name.split('.')[0] == 'own_methods']
+
+
+@pytest.fixture(scope='module')
+def study(tmp_path_factory, package):
     """A study whose base has the hook, and whose axes the methods, of a package of one's own."""
     root = tmp_path_factory.mktemp('study')
     base = lottery_config(root / 'unused', latency=False)
@@ -35,16 +56,12 @@ def study(tmp_path_factory):
         drawing=dict(score=['distance'], allocation=['spare_last']),
         updates=dict(update=[dict(type='rolling', interval=2)])))
     (root / 'study.py').write_text('\n'.join(f'{key} = {value!r}' for key, value in spec.items()))
-    sys.path.insert(0, str(OUTSIDE))
-    try:
-        found = load_study(str(root / 'study.py'))
-        write_description(found, root)
-        run_dense(found, root, found.runs[0].name)
-        for run in found.runs:
-            run_one(found, root, run.name)
-        yield found, root
-    finally:
-        sys.path.remove(str(OUTSIDE))
+    found = load_study(str(root / 'study.py'))
+    write_description(found, root)
+    run_dense(found, root, found.runs[0].name)
+    for run in found.runs:
+        run_one(found, root, run.name)
+    return found, root
 
 
 def test_a_study_and_its_report(study):
@@ -79,15 +96,9 @@ def test_what_is_read_without_the_package(study, tmp_path, monkeypatch):
     """As on another machine: neither importable nor registered."""
     found, root = study
     monkeypatch.setattr(sys, 'path', [path for path in sys.path if path != str(OUTSIDE)])
-    names = [name for name in sys.modules if name.split('.')[0] == 'own_methods']
-    for name in names:
+    for name in own_modules():
         monkeypatch.delitem(sys.modules, name)
-    from mmengine.registry import HOOKS
-
-    from mmlth.registry import ALLOCATIONS, ANALYSES, SCORES, STARTS, UPDATES
-    for registry, name in ((HOOKS, 'GentlePruneHook'), (STARTS, 'mirrored'), (ANALYSES, 'margin'),
-                           (SCORES, 'distance'), (ALLOCATIONS, 'spare_last'),
-                           (UPDATES, 'rolling')):
+    for registry, name in REGISTRIES.items():
         monkeypatch.delitem(registry.module_dict, name)
     guard = Guard()
     page = analyze([root / 'runs' / run.name for run in found.runs], tmp_path / 'out', guard=guard)
