@@ -3,11 +3,11 @@ from bisect import bisect_right
 from typing import Any, Dict, Optional
 
 import torch
-from mmengine.dist import get_rank
 
 from mmlth.core import mask as masks
 
 from .runners import bare_model, check_same_on_all_ranks, ema_copies
+from .training import Training
 from .updates import MaskUpdate, Moment
 
 
@@ -32,8 +32,7 @@ class Updater:
         self.done, self.target = done, target
         update.check_steps(runner.optim_wrapper._accumulative_counts)
         self.times = update.times(runner.max_iters, len(runner.train_dataloader))
-        own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
-        self.seed = (runner.seed or 0) - own
+        self.seed = Training.of(runner).seed
 
     @property
     def entry(self) -> Dict[str, Any]:

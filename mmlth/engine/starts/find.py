@@ -1,11 +1,13 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
 import json
-from typing import Any, Mapping, Optional, Type
+from typing import Any, List, Mapping, Optional, Type
 
+from mmlth.core.drawing.control import CONTROLS
 from mmlth.core.errors import UserError
 from mmlth.registry import STARTS, find
 
+from .controls import start_of_control
 from .start import Start
 from .trained import Trained
 
@@ -59,6 +61,23 @@ def kind_of(mode: Any) -> Type[Start]:
     :class:`Start` itself, which rewinds, for one that is not here.
     """
     return registered(mode) or Start
+
+
+def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
+
+    Args:
+        mode: Of the RewindHook.
+        control: Of the PruneHook.
+        round: From 1.
+        last: The last round.
+    """
+    kinds = [kind_of(mode)]
+    noted = CONTROLS.get(str(control))
+    own = start_of_control(noted)
+    if noted is not None and own is not None and (round == last or noted.every_round):
+        kinds.append(own)
+    return kinds
 
 
 def label_of(mode: Any) -> str:

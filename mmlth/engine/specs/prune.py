@@ -1,18 +1,16 @@
-"""What hooks are set to: parsed once, by the hook itself, and asked ever after."""
+"""What a PruneHook is set to."""
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
-from mmlth.core.drawing.control import CONTROLS, find_control
+from mmlth.core.drawing.control import find_control
 from mmlth.core.errors import UserError
-from mmlth.core.steps import rewind_iteration
 
-from .early_bird import check_stop
-from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
-                           Transferred, TransferSpec)
-from .methods import allocation_of, score_of
-from .starts import ControlStart, Fresh, Start, TrainedOn, kind_of, start_of
-from .updates import MaskUpdate, settings_of, update_of
+from ..mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
+                            Transferred, TransferSpec)
+from ..methods import allocation_of, score_of
+from ..starts import Start, start_of_control
+from ..updates import MaskUpdate, settings_of, update_of
 
 _SPARSITY = 0.8     # of a config that says none, and transfers no ticket
 
@@ -145,84 +143,8 @@ class PruneSpec:
             round: From 1.
             ticket: What a ticket starts from; a control may start from something else.
         """
-        own = _start_of(self.control_of(round))
+        own = start_of_control(self.control_of(round))
         return ticket if own is None else own(ticket)
-
-
-@dataclass(frozen=True)
-class RewindSpec:
-    """What a RewindHook is set to; its arguments say what each means."""
-    to: str
-    start: Start
-    schedule: str
-    random_state: bool
-    point: Optional[str]
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> 'RewindSpec':
-        """Check the hook's arguments.
-
-        Raises:
-            UserError: One is none of those that there are, or two contradict each other.
-        """
-        schedule, to = given['schedule'], given['to']
-        start = start_of(given['mode'], given['length'])
-        if schedule not in ('restart', 'resume'):
-            raise UserError(
-                f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
-        rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
-        return cls(to, start, schedule, given['random_state'], given['point'])
-
-    @property
-    def resumes(self) -> bool:
-        """Whether a ticket's training goes on from the rewind point."""
-        return self.schedule == 'resume' and self.start.resumes
-
-
-@dataclass(frozen=True)
-class EarlyBirdSpec:
-    """What an EarlyBirdHook is set to; its arguments say what each means."""
-    interval: int
-    stop: Optional[Mapping[str, Any]]
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> 'EarlyBirdSpec':
-        """Check the hook's arguments.
-
-        Raises:
-            UserError: One is out of range or of no known form.
-        """
-        interval, stop = given['interval'], given['stop']
-        if not isinstance(interval, int) or interval < 1:
-            raise UserError(
-                f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
-        if stop is not None:
-            check_stop(stop)
-        return cls(interval, stop)
-
-
-def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
-    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
-
-    Args:
-        mode: Of the RewindHook.
-        control: Of the PruneHook.
-        round: From 1.
-        last: The last round.
-    """
-    kinds = [kind_of(mode)]
-    noted = CONTROLS.get(str(control))
-    own = _start_of(noted)
-    if noted is not None and own is not None and (round == last or noted.every_round):
-        kinds.append(own)
-    return kinds
-
-
-def _start_of(control: Optional[Control]) -> Optional[Type[ControlStart]]:
-    """What a control starts from; None if it is what the ticket starts from."""
-    if control is None:
-        return None
-    return Fresh if control.fresh else TrainedOn if control.every_round else None
 
 
 def check_dense(dense: Any) -> None:
