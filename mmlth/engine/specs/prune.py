@@ -1,5 +1,5 @@
 """What a PruneHook is set to."""
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
@@ -145,6 +145,20 @@ class PruneSpec:
         """
         own = start_of_control(self.control_of(round))
         return ticket if own is None else own(ticket)
+
+
+def drawing_settings(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """All settings of a drawing: those given, and the defaults of the others.
+
+    Raises:
+        UserError: One is unknown.
+    """
+    known = {field.name: field.default for field in fields(Drawing)}
+    unknown = [key for key in given if key not in known]
+    if unknown:
+        raise UserError(f'PruneHook has no argument {unknown[0]!r}; how masks are drawn is said by '
+                        f'{", ".join(known)}')
+    return {**known, **given}
 
 
 def check_dense(dense: Any) -> None:
