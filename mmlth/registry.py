@@ -6,7 +6,7 @@ errors of a registry module, so one hidden failure would look like an unknown ty
 """
 import inspect
 from functools import partial
-from typing import Any, Callable, Mapping, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 from mmlth import versions
 
@@ -91,3 +91,37 @@ def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str =
             f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by '
             "a module that custom_imports names, or is given as 'package.module.name'")
     return found
+
+
+def noted(registry: Registry, named: Any) -> Optional[Any]:
+    """The method that a file notes, among those that are known so far; None if it is not here.
+
+    Nothing is imported for it but what mmlth has itself: the package may not be installed.
+
+    Args:
+        registry: Of its kind.
+        named: As :func:`find` takes it, or what a file makes of a class.
+    """
+    registry.import_from_location()
+    name, known = bare_name(named), registry.module_dict
+    return known.get(name) or {method.__name__: method for method in known.values()}.get(name)
+
+
+def label_of(registry: Registry, named: Any) -> str:
+    """What analyses call trainings with a method; its name where it has no label, or is not here.
+
+    Args:
+        registry: Of methods with a ``label``.
+        named: As :func:`noted` takes it.
+    """
+    label = getattr(noted(registry, named), 'label', None)
+    return bare_name(named) if label is None else label
+
+
+def bare_name(named: Any) -> str:
+    """Without scope, module and arguments.
+
+    Files have a class as ``"<class 'package.module.Name'>"``.
+    """
+    kind = named.get('type') if isinstance(named, Mapping) else named
+    return str(getattr(kind, '__name__', kind)).rstrip("'>").rpartition('.')[2]

@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Optional
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from mmlth.core import Ticket, layers_of
 from mmlth.core import mask as masks
@@ -11,7 +11,7 @@ from mmlth.core.errors import UserError
 
 from .costs import count_costs, first_validation_batch
 from .example import example
-from .hook_configs import build_hook
+from .hook_configs import arguments_of, build_hook, class_of, find_hook
 from .hooks import PruneHook
 from .loading import load_weights
 from .model import build_model
@@ -41,10 +41,12 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    transfer = (build_hook(cfg, PruneHook) or PruneHook()).spec.transfer
+    # Not built for that: its own sparsity need not fit the one asked for.
+    given = find_hook(cfg, PruneHook) or ConfigDict()
+    transfer = {**arguments_of(class_of(cfg, given) or PruneHook), **given}['transfer']
     if transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
-                        f'{transfer.source}: use tools/transfer_ticket.py')
+                        f'{transfer["source"]}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)

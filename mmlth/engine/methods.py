@@ -5,7 +5,7 @@ from mmlth.core import Allocation, Score
 from mmlth.core.drawing.allocation import as_allocation
 from mmlth.core.drawing.pattern import pattern_of
 from mmlth.core.drawing.score import as_score
-from mmlth.registry import ALLOCATIONS, SCORES, find
+from mmlth.registry import ALLOCATIONS, SCORES, find, noted
 
 _PATTERNS = ', or N:M with N < M such as 2:4'
 
@@ -32,6 +32,5 @@ def allocation_of(named: Any) -> Allocation:
 def noted_allocation(name: Any) -> Optional[Allocation]:
     """The allocation that a file notes by name; None if it is not here. Nothing is imported for it.
     """
-    ALLOCATIONS.import_from_location()
-    found = ALLOCATIONS.module_dict.get(str(name))
+    found = noted(ALLOCATIONS, name)
     return pattern_of(name) if found is None else as_allocation(found)

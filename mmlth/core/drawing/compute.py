@@ -92,7 +92,7 @@ def check_budget(mask: Mapping[str, Tensor], sparsity: float,
         step = next(iter(exact.values()), Fraction(1))
         fits = gone == step * round(sparsity * float(total / step))
     else:
-        step = max((exact[n] for n, keep in mask.items() if keep.any()), default=1)
+        step = max((exact[n] for n, keep in mask.items() if keep.any()), default=Fraction(1))
         fits = 0 <= wanted - gone < step
     if not fits:
         raise UserError(

@@ -32,6 +32,7 @@ class Control:
 
     Args:
         name: What settings, files and reports call it.
+        label: What analyses call its trainings.
         mask: Takes the ticket's mask and a seed; gives the mask that the control trains under.
         fresh: It starts from a new initialisation, not from the ticket's weights. Default: False.
         every_round: It takes the place of every round's ticket, not of the last alone.
@@ -39,6 +40,7 @@ class Control:
         elsewhere: Weights that the rounds before have pruned may survive. Default: False.
     """
     name: str
+    label: str
     mask: Callable[[Mapping[str, Tensor], int], Mask]
     fresh: bool = False
     every_round: bool = False
@@ -121,7 +123,7 @@ def _generator(seed: int) -> torch.Generator:
 
 
 CONTROLS: Dict[str, Control] = {control.name: control for control in (
-    Control('fresh_weights', same_mask, fresh=True),
-    Control('random_mask', random_mask, elsewhere=True),
-    Control('shuffled_mask', shuffled_mask, elsewhere=True),
-    Control('dense', full_mask, every_round=True))}
+    Control('fresh_weights', 'fresh weights', same_mask, fresh=True),
+    Control('random_mask', 'random mask', random_mask, elsewhere=True),
+    Control('shuffled_mask', 'shuffled mask', shuffled_mask, elsewhere=True),
+    Control('dense', 'dense, trained on', full_mask, every_round=True))}

@@ -70,7 +70,7 @@ class Score:
         iterations: In how many steps it prunes, unless the user says otherwise. Default: 1.
         magnitudes: Its numbers are absolute values of the weights. Default: False.
     """
-    function: Callable[[Mapping[str, Tensor], Optional[Probe]], Scores]
+    function: Callable[[Mapping[str, Tensor], Any], Scores]
     name: str
     probed: bool = False
     iterations: int = 1

@@ -109,14 +109,14 @@ def synflow(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
         UserError: No output carries gradient, or R overflows.
     """
     model = _linear_copy(probe.model)
-    params = dict(model.named_parameters())
-    params = {name: params[name].requires_grad_(True) for name in weights}
+    own = dict(model.named_parameters())
+    params: Dict[str, Tensor] = {name: own[name].requires_grad_(True) for name in weights}
     with torch.enable_grad():
         outputs = [out for out in probe.outputs(model) if out.requires_grad]
         if not outputs:
             raise UserError('synflow: no output of the model depends on a weight in scope; '
                             'choose another scope or score')
-        flow = sum(out.sum() for out in outputs)
+        flow: Tensor = sum(out.sum() for out in outputs)    # type: ignore[assignment]
     if not torch.isfinite(flow):
         raise UserError('synflow: the outputs of the absolute weights are not finite, even in '
                         'float64; choose another score')

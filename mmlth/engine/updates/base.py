@@ -1,6 +1,6 @@
 """What every mask update is: when it happens, and what it sees."""
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
@@ -48,7 +48,7 @@ class MaskUpdate:
             form.
     """
     words = ''                  # as in "The mask changes within the training: WORDS"
-    label = ''                  # what analyses call such trainings
+    label: ClassVar[Optional[str]] = None       # what analyses call such trainings; None: its name
     grows = False               # weights come back
     begins_dense = False        # the ticket that the training starts with prunes nothing
     replaces_step = False       # where the mask changes, no optimizer step is taken

@@ -29,15 +29,3 @@ def update_of(update: Any) -> MaskUpdate:
         raise UserError(
             f'update={update!r} is no {MaskUpdate.__module__}.{MaskUpdate.__name__}')
     return find(UPDATES, given)
-
-
-def label_of(update: Any) -> str:
-    """What analyses call trainings with it; its name, where it is not here."""
-    name = str(settings_of(update).get('type'))
-    UPDATES.import_from_location()
-    # A class is noted as "<class 'package.module.Name'>".
-    short = name.rstrip("'>").rpartition('.')[2]
-    for known, kind in UPDATES.module_dict.items():
-        if short in (known, kind.__name__):
-            return kind.label or short
-    return short
