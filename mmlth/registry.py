@@ -93,6 +93,23 @@ def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str =
     return found
 
 
+def written(registry: Registry, named: Any) -> Any:
+    """What a dumped config says of a method, for :func:`find`: of a class or function its path.
+
+    Args:
+        registry: Of its kind.
+        named: As :func:`find` takes it. Methods of mmlth itself are told by their names.
+    """
+    if isinstance(named, Mapping):
+        return {**named, 'type': written(registry, named.get('type'))}
+    if not callable(named):
+        return named
+    function = inspect.unwrap(named)
+    path = f'{function.__module__}.{function.__qualname__}'
+    own = {id(method): name for name, method in registry.module_dict.items()}
+    return own.get(id(named), path) if path.startswith('mmlth.') else path
+
+
 def noted(registry: Registry, named: Any) -> Optional[Any]:
     """The method that a file notes, among those that are known so far; None if it is not here.
 

@@ -3,13 +3,17 @@ import json
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from own_packages import on_the_path
-from toy import lottery_config
+from toy import lottery_config, run_lottery
 
 from mmlth.analysis import analyze
 from mmlth.analysis.found.runs import read_run
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.engine import PruneHook
+from mmlth.engine.dump import read_dump
+from mmlth.engine.hook_configs import build_hook, find_hook
 from mmlth.engine.verify import verify
 from mmlth.report.guard import Guard
 from mmlth.studies import load_study
@@ -114,3 +118,40 @@ def test_and_trained(root):
     root, _, _ = root
     with pytest.raises((UserError, ImportError), match=PACKAGE):
         load_study(str(root / 'study.py'))
+
+
+@pytest.mark.parametrize('methods, label', [
+    (dict(prune='score=scores.powered, allocation=allocations.normalised',
+          rewind='mode=starts.Midway'), 'normalised, powered score, midway'),
+    (dict(prune='allocation=allocations.evenly, update=dict(type=updates.Wander, interval=4)'),
+     'Wander, evenly'),
+    (dict(prune='score=dict(type=scores.powered, power=3), update=dict(type=Gradual, interval=4)'),
+     'gradual pruning, powered(power=3) score')])
+def test_in_a_pure_python_config(tmp_path, methods, label):
+    """Methods as objects; what rounds dump is read without the names being registered."""
+    base = lottery_config('unused', to='0it', latency=False)
+    for key in ('work_dir', 'experiment_name'):
+        base.pop(key)
+    text = base.pretty_text
+    for kind, arguments in methods.items():
+        hook = f'mmlth.{kind.title()}Hook'
+        assert hook in text
+        text = text.replace(f"type='{hook}'", f"type='{hook}', {arguments}")
+    (tmp_path / 'own.py').write_text(f'''
+from mmengine.config import read_base
+from mmlth.engine.updates import Gradual
+from {PACKAGE} import allocations, scores, starts, updates
+with read_base():
+    from .nothing import *
+{text}''')
+    (tmp_path / 'nothing.py').write_text('')
+    with on_the_path(FOLDER, PACKAGE):
+        cfg = Config.fromfile(str(tmp_path / 'own.py'))
+        cfg.work_dir = str(tmp_path / 'run')
+        run_lottery(cfg)
+        assert verify(tmp_path / 'run')
+        assert read_run(tmp_path / 'run').method == label
+    with on_the_path(FOLDER, PACKAGE):
+        prune = find_hook(read_dump(next((tmp_path / 'run/round_0').glob('*.py'))), PruneHook)
+        assert prune.type == 'mmlth.PruneHook' and build_hook(Config(dict(
+            default_hooks=dict(prune=prune))), PruneHook).spec.rounds == 1

@@ -5,6 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
 from mmlth.core.drawing.control import find_control
 from mmlth.core.errors import UserError
+from mmlth.registry import ALLOCATIONS, SCORES, written
 
 from ..mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
                             Transferred, TransferSpec)
@@ -65,7 +66,8 @@ class PruneSpec:
         check_dense(given['dense'])
         check_timing(at, given['dense'], len(sparsities) - 1)
         spec = cls(sparsities, Scope(given['scope'], given['frozen']), drawing,
-                   {key: given[key] for key in ('score', 'allocation')}, at, given['dense'],
+                   dict(score=written(SCORES, given['score']),
+                        allocation=written(ALLOCATIONS, given['allocation'])), at, given['dense'],
                    control, transfer, update,
                    {} if update is None else settings_of(given['update']))
         spec.check_given()
