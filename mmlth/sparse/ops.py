@@ -19,7 +19,7 @@ class Vectors(NamedTuple):
 @lru_cache(maxsize=None)
 def unavailable() -> Optional[str]:
     """None when the operators are there, else the sentence that says why not."""
-    if not trace.TRACES:
+    if not trace.WATCHES:
         return ('what a model does with its weights cannot be seen before PyTorch 2.0, so all '
                 'layers stay dense')
     reason = build.unavailable()

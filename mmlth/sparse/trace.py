@@ -11,9 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from mmlth.core.errors import UserError
-
-# Before PyTorch 2.0 `torch.Tensor(...)`, which mmengine calls, fails where operations are watched.
-TRACES = hasattr(torch, 'compile')
+from mmlth.core.flops import WATCHES
 
 
 @dataclass
@@ -67,7 +65,7 @@ def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
     if any(p.device.type != 'cpu' for p in model.parameters()):
         raise UserError('sparse inference is for the CPU: call model.cpu() first')
     trace = _Trace([m for m in model.modules() if plain(m)])
-    if not TRACES:
+    if not WATCHES:
         for use in trace.uses.values():
             use.elsewhere = True
         return trace.uses

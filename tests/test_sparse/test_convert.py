@@ -184,7 +184,7 @@ def test_without_a_compiler_all_stays_dense(model, monkeypatch):
 
 
 def test_before_pytorch_2_all_stays_dense(model, monkeypatch):
-    monkeypatch.setattr(trace, 'TRACES', False)
+    monkeypatch.setattr(trace, 'WATCHES', False)
     monkeypatch.setattr(trace._Trace, '__torch_dispatch__', None)
     monkeypatch.setattr(ops, 'unavailable', ops.unavailable.__wrapped__)
     x = torch.randn(1, 16, 14, 14)

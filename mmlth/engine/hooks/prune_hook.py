@@ -4,12 +4,13 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
-from mmlth.core import Drawing, Ticket, paths
+from mmlth.core import Drawing, paths
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
 from mmlth.registry import HOOKS
 
+from ..early_bird import found_early
 from ..hook_configs import arguments_of
 from ..next_ticket import warn_of_layers, write_next_ticket
 from ..ranks import together
@@ -19,9 +20,6 @@ from ..starts import Rewound, Start, Trained, start_of
 from ..taking import take_dense
 from ..training import Training
 from .rewind_hook import rewind_hook
-
-# The arguments that say what is drawn, beside those that say how.
-_DRAWN = ('sparsity', 'scope', 'frozen')
 
 
 @HOOKS.register_module()
@@ -183,30 +181,7 @@ class PruneHook(Hook):
         return path
 
 
-def found_early(runner) -> Optional[Ticket]:
-    """The mask with which a hook has ended the training, if one has."""
-    found = (hook.found_mask(runner) for hook in runner.hooks if hasattr(hook, 'found_mask'))
-    return next((ticket for ticket in found if ticket is not None), None)
-
-
 def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     """Those arguments of a PruneHook that differ from the defaults of its class."""
     defaults = {**arguments_of(PruneHook), **arguments_of(kind)}
     return {key: value for key, value in given.items() if value != defaults[key]}
-
-
-def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -> PruneSpec:
-    """What is drawn, and how, where no PruneHook is there to say so.
-
-    Args:
-        draw: Those arguments of a PruneHook.
-        update: How the mask changes then; None if it is static.
-
-    Raises:
-        UserError: An argument is unknown or wrong, or is none of a drawing.
-    """
-    known = [*_DRAWN, *drawing_settings({})]
-    unknown = [key for key in draw if key not in known]
-    if unknown:
-        raise UserError(f'TicketHook: draw takes {", ".join(known)}, got {", ".join(unknown)}')
-    return PruneHook(**draw, update=update, at='end').spec

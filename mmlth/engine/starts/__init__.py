@@ -7,5 +7,4 @@ from .start import Start, State
 from .trained import Finetuned, Trained
 
 __all__ = ['ControlStart', 'Finetuned', 'Fresh', 'Rewound', 'Signs', 'Start', 'State', 'Trained',
-           'TrainedOn', 'kind_of', 'noted_start', 'start_kinds', 'start_of',
-           'start_of_control']
+           'TrainedOn', 'kind_of', 'noted_start', 'start_kinds', 'start_of', 'start_of_control']
