@@ -6,7 +6,7 @@ errors of a registry module, so one hidden failure would look like an unknown ty
 """
 import inspect
 from functools import partial
-from typing import Any, Callable, Mapping, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 from mmlth import versions
 
@@ -49,12 +49,14 @@ VISUALIZERS = Registry(
     locations=['mmlth.datasets.keypoints'])
 
 # Methods of ours, which no package of OpenMMLab has: roots of their own.
+SCORES = Registry('score', scope='mmlth', locations=['mmlth.engine.builtin'])
+ALLOCATIONS = Registry('allocation', scope='mmlth', locations=['mmlth.engine.builtin'])
 STARTS = Registry('start', scope='mmlth', locations=['mmlth.engine.starts'])
 UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.updates'])
 ANALYSES = Registry('analysis', scope='mmlth', locations=['mmlth.analysis.sections'])
 
 
-def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
+def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str = '') -> Any:
     """The method that a setting names.
 
     Args:
@@ -62,13 +64,14 @@ def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
         named: ``'name'``, ``'scope.name'``, ``'package.module.name'``; or
             ``dict(type=..., **arguments)``, of which a class is built and a function gets a
             partial; or the method itself.
+        beside: What else may be named, for the message. Default: ``''``, nothing.
 
     Raises:
         UserError: The name is unknown, or an argument is.
     """
     if isinstance(named, Mapping):
         arguments = {key: value for key, value in named.items() if key not in ('type', '_scope_')}
-        kind = find(registry, named.get('type'))
+        kind = find(registry, named.get('type'), beside)
         try:
             if isinstance(kind, type):
                 return kind(**arguments)
@@ -85,6 +88,61 @@ def find(registry: Registry, named: Union[str, Mapping, Callable]) -> Any:
     if found is None:
         raise UserError(
             f'unknown {registry.name} {named!r}, expected one of: '
-            f'{", ".join(sorted(registry.module_dict))}. One of your own is registered by a '
-            "module that custom_imports names, or is given as 'package.module.name'")
+            f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by '
+            "a module that custom_imports names, or is given as 'package.module.name'")
     return found
+
+
+def written(registry: Registry, named: Any) -> Any:
+    """What a dumped config says of a method, for :func:`find`: of a class or function its path.
+
+    Args:
+        registry: Of its kind.
+        named: As :func:`find` takes it. Methods of mmlth itself are told by their names.
+    """
+    if isinstance(named, Mapping):
+        return {**named, 'type': written(registry, named.get('type'))}
+    if not callable(named):
+        return named
+    function = inspect.unwrap(named)
+    path = f'{function.__module__}.{function.__qualname__}'
+    own = {id(method): name for name, method in registry.module_dict.items()}
+    return own.get(id(named), path) if path.startswith('mmlth.') else path
+
+
+def noted(registry: Registry, named: Any) -> Optional[Any]:
+    """The method that a file notes, among those that are known so far; None if it is not here.
+
+    Nothing is imported for it but what mmlth has itself: the package may not be installed.
+
+    Args:
+        registry: Of its kind.
+        named: As :func:`find` takes it, or what a file makes of a class.
+    """
+    registry.import_from_location()
+    *package, name = _path(named).split('.')
+    methods = registry.module_dict
+    found = methods.get(name) or {method.__name__: method for method in methods.values()}.get(name)
+    if found is None or package in ([], [registry.scope]):
+        return found
+    # Another package may have one of that name.
+    return found if inspect.unwrap(found).__module__.split('.')[0] == package[0] else None
+
+
+def label_of(registry: Registry, named: Any) -> str:
+    """What analyses call trainings with a method; its name where it has no label, or is not here.
+
+    Args:
+        registry: Of methods with a ``label``.
+        named: As :func:`noted` takes it.
+    """
+    label = getattr(noted(registry, named), 'label', None)
+    return _path(named).rpartition('.')[2] if label is None else label
+
+
+def _path(named: Any) -> str:
+    """A method's name with its module or scope, if that is noted."""
+    kind = named.get('type') if isinstance(named, Mapping) else named
+    if callable(kind):
+        return f'{kind.__module__}.{kind.__name__}'
+    return str(kind).removeprefix("<class '").rstrip("'>")      # as files have a class

@@ -1,4 +1,4 @@
-"""Who may import whom: the table of layers, against all imports, those within functions included."""
+"""Who may import whom: the table of layers, against all imports, also those in functions."""
 import ast
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Tuple
@@ -31,8 +31,10 @@ def layers(package: str, *rows: str) -> Layers:
 
 
 TABLE = [
-    layers('mmlth', 'core metrics paper versions', 'compat registry transfer report structured sparse',
-           'models datasets engine', 'analysis zoo benchmark', 'studies'),
+    layers('mmlth', 'core metrics paper versions',
+           'compat registry transfer report structured sparse', 'models datasets engine',
+           'analysis zoo benchmark', 'studies'),
+    # What one training needs: specs, starts, sources and updates of masks know no hook.
     layers('mmlth.engine', '*', 'hooks', 'evaluation from_checkpoint preview',
            'packed pruned_model', 'chain', 'verify'),
     layers('mmlth.analysis', 'found', 'measure', 'compare', 'sections', 'imports', 'analyze'),

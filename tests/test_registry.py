@@ -1,11 +1,13 @@
 """What a setting names is found: by name, by path, with arguments; a mistake is one sentence."""
 from functools import partial
+from statistics import fmean
 
 import pytest
 from mmengine.registry import Registry
 
 from mmlth.core.errors import UserError
-from mmlth.registry import find
+from mmlth.engine.starts import Signs
+from mmlth.registry import STARTS, find, label_of, noted, written
 
 METHODS = Registry('method', scope='mmlth')
 
@@ -49,3 +51,27 @@ def test_an_unknown_name_lists_the_known(named):
 def test_an_unknown_argument_is_named(kind):
     with pytest.raises(UserError, match=f"method '{kind}': .*unexpected keyword argument 'bye'"):
         find(METHODS, dict(type=kind, bye=2))
+
+
+@pytest.mark.parametrize('named', ['Halving', 'mmlth.Halving', f'{__name__}.Halving', Halving,
+                                   str(Halving), dict(type='Halving', by=3)])
+def test_what_files_note_is_looked_up(named):
+    assert noted(METHODS, named) is Halving and label_of(METHODS, named) == 'Halving'
+
+
+def test_a_label_stands_for_the_name(monkeypatch):
+    for label, text in (('halved', 'halved'), ('', ''), (None, 'half')):
+        monkeypatch.setattr(Halving, 'label', label, raising=False)
+        monkeypatch.setitem(METHODS.module_dict, 'half', Halving)
+        assert label_of(METHODS, 'half') == text
+    assert noted(METHODS, 'statistics.Halving') is None   # of another package
+    assert noted(METHODS, 'statistics.fmean') is None     # nothing is imported for it
+    assert label_of(METHODS, 'statistics.fmean') == 'fmean'
+
+
+def test_what_a_dumped_config_says_is_found_again():
+    assert written(METHODS, 'half') == 'half' and written(METHODS, None) is None
+    assert written(METHODS, dict(type=fmean, by=3)) == dict(type='statistics.fmean', by=3)
+    assert written(METHODS, half) == f'{__name__}.half'
+    assert find(METHODS, written(METHODS, fmean)) is fmean
+    assert written(STARTS, Signs) == 'signs'

@@ -86,9 +86,8 @@ def _update(model: nn.Module, wrapper: MaskedOptimWrapper) -> Callable:
     params = {name: param.detach() for name, param in model.named_parameters()}
 
     def update():
-        growth = {name: gradient.abs() for name, gradient in wrapper.binding.gradients().items()
-                  if gradient is not None}
-        wrapper.rebind(drop_and_grow(wrapper.mask, params, growth, MOVED))
+        gradients = wrapper.binding.gradients()
+        wrapper.rebind(drop_and_grow(wrapper.mask, params, gradients, MOVED))
     return update
 
 

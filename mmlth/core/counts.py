@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Mapping
 from torch import Tensor, nn
 
 from . import mask as masks
-from .layers import transposed
+from .layers import layers_of
 from .parts import groups_of
 from .structure import dead_structure
 
@@ -35,7 +35,7 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
         scope=_row('scope', masks.size(mask), zeros),
         groups=[_row(name, sum(r['weights'] for r in rows), sum(r['zeros'] for r in rows))
                 for name, rows in groups.items()],
-        layers=layers, structure=dead_structure(mask, transposed(model)))
+        layers=layers, structure=dead_structure(mask, layers_of(model)))
 
 
 def _row(name: str, weights: int, zeros: int) -> Dict[str, Any]:

@@ -18,6 +18,9 @@ from .probe import untouched
 from .products import product
 from .scope import is_norm, norm_weights, prunable
 
+# Before PyTorch 2.0 `torch.Tensor(...)`, which mmengine calls, fails where operators are watched.
+WATCHES = hasattr(torch, 'compile')
+
 
 @dataclass(frozen=True)
 class MultiplyAdds:

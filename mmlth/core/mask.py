@@ -79,5 +79,5 @@ def digest(mask: Mapping[str, Tensor]) -> str:
     sha = hashlib.sha256()
     for name in sorted(mask):
         sha.update(f'{name}{tuple(mask[name].shape)}'.encode())
-        sha.update(pack(mask[name]).numpy())
+        sha.update(pack(mask[name]).numpy().data)
     return sha.hexdigest()

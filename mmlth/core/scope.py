@@ -4,7 +4,8 @@ A scope is a list of group names, or ``dict(include=[regex], exclude=[regex])`` 
 parameter names, or None for every weight of a convolution or linear layer.
 """
 import re
-from typing import Dict, List, Mapping, Sequence, Union
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
@@ -57,34 +58,76 @@ def available_groups(model: nn.Module) -> Dict[str, Dict[str, nn.Parameter]]:
     return {**groups, 'norm': norms} if norms else groups
 
 
-def select(model: nn.Module, scope: ScopeSpec = None,
-           frozen: bool = True) -> Dict[str, nn.Parameter]:
-    """The parameters in scope, by full name, in the model's order.
+@dataclass(frozen=True)
+class Scope:
+    """Which weights may be pruned.
 
     Args:
-        model: The bare model (no DDP wrapper).
-        scope: Group names, or ``dict(include=[regex], exclude=[regex])`` matched with
+        spec: Group names, or ``dict(include=[regex], exclude=[regex])`` matched with
             ``re.search`` on full parameter names, or None: all of :func:`prunable`.
         frozen: Keep parameters with ``requires_grad=False`` in scope, as the paper's
             code does. Default: True.
 
     Raises:
-        UserError: A group or regex matches nothing, or nothing is left in scope.
+        UserError: A regex is none, or a key of the dict is unknown.
     """
-    if scope is None:
-        chosen = prunable(model)
-    elif isinstance(scope, Mapping):
-        chosen = _by_regex(prunable(model), scope)
-    else:
-        chosen = _by_group(model, scope)
-    if not frozen:
-        chosen = {n: p for n, p in chosen.items() if p.requires_grad}
-    if not chosen:
-        raise UserError(
-            f'the scope {scope!r} holds no weights'
-            f'{"" if frozen else " (with frozen=False)"}; this model has the groups: '
-            f'{", ".join(available_groups(model)) or "none"}')
-    return chosen
+    spec: ScopeSpec = None
+    frozen: bool = True
+
+    def __post_init__(self) -> None:
+        for patterns in self._patterns() if isinstance(self.spec, Mapping) else ():
+            for pattern in patterns:
+                _compiled(pattern)
+
+    def select(self, model: nn.Module) -> Dict[str, nn.Parameter]:
+        """The parameters in scope, by full name, in the model's order.
+
+        Args:
+            model: The bare model (no DDP wrapper).
+
+        Raises:
+            UserError: A group or regex matches nothing, or nothing is left in scope.
+        """
+        if self.spec is None:
+            chosen = prunable(model)
+        elif isinstance(self.spec, Mapping):
+            chosen = _by_regex(prunable(model), *self._patterns())
+        else:
+            chosen = _by_group(model, self.spec)
+        if not self.frozen:
+            chosen = {n: p for n, p in chosen.items() if p.requires_grad}
+        if not chosen:
+            raise UserError(
+                f'the scope {self.spec!r} holds no weights'
+                f'{"" if self.frozen else " (with frozen=False)"}; this model has the groups: '
+                f'{", ".join(available_groups(model)) or "none"}')
+        return chosen
+
+    def plain(self) -> Any:
+        """The spec in plain lists and dicts, for files."""
+        if isinstance(self.spec, Mapping):
+            patterns = dict(zip(('include', 'exclude'), self._patterns()))
+            return {key: patterns[key] for key in self.spec}
+        return self.spec if self.spec is None or isinstance(self.spec, str) else list(self.spec)
+
+    def _patterns(self) -> Tuple[List[str], List[str]]:
+        """Those to include and to exclude."""
+        assert isinstance(self.spec, Mapping)
+        wrong = set(self.spec) - {'include', 'exclude'}
+        if wrong:
+            raise UserError(
+                f'scope: expected the keys "include" and "exclude" with lists of regular '
+                f'expressions, got {sorted(wrong)}')
+        # A string alone is one pattern, not a list of letters.
+        include, exclude = ([value] if isinstance(value, str) else list(value or ())
+                            for value in (self.spec.get('include'), self.spec.get('exclude')))
+        return include, exclude
+
+
+def select(model: nn.Module, scope: ScopeSpec = None,
+           frozen: bool = True) -> Dict[str, nn.Parameter]:
+    """:meth:`Scope.select` of ``Scope(scope, frozen)``."""
+    return Scope(scope, frozen).select(model)
 
 
 def is_norm(module: nn.Module) -> bool:
@@ -93,7 +136,7 @@ def is_norm(module: nn.Module) -> bool:
     return 'Norm' in type(module).__name__ and not isinstance(module, (nn.Linear, _ConvNd))
 
 
-def _by_group(model, scope) -> Dict[str, nn.Parameter]:
+def _by_group(model: nn.Module, scope: Sequence[str]) -> Dict[str, nn.Parameter]:
     if isinstance(scope, str):
         scope = [scope]
     groups = available_groups(model)
@@ -106,18 +149,11 @@ def _by_group(model, scope) -> Dict[str, nn.Parameter]:
     return {n: p for n, p in model.named_parameters() if n in wanted}
 
 
-def _by_regex(params, scope) -> Dict[str, nn.Parameter]:
-    wrong = set(scope) - {'include', 'exclude'}
-    if wrong:
-        raise UserError(
-            f'scope: expected the keys "include" and "exclude" with lists of regular '
-            f'expressions, got {sorted(wrong)}')
-    # A string alone is one pattern, not a list of letters.
-    include, exclude = ([value] if isinstance(value, str) else list(value or ())
-                        for value in (scope.get('include'), scope.get('exclude')))
+def _by_regex(params: Mapping[str, nn.Parameter], include: Sequence[str],
+              exclude: Sequence[str]) -> Dict[str, nn.Parameter]:
     chosen = dict(params)
     if include:
-        wanted = set().union(*(_matching(params, p) for p in include))
+        wanted = {name for pattern in include for name in _matching(params, pattern)}
         chosen = {n: p for n, p in params.items() if n in wanted}
     for pattern in exclude:
         for name in _matching(params, pattern):
@@ -125,13 +161,18 @@ def _by_regex(params, scope) -> Dict[str, nn.Parameter]:
     return chosen
 
 
-def _matching(params, pattern: str) -> List[str]:
-    try:
-        names = [name for name in params if re.search(pattern, name)]
-    except re.error as error:
-        raise UserError(f'scope: {pattern!r} is no regular expression: {error}') from None
+def _matching(params: Mapping[str, nn.Parameter], pattern: str) -> List[str]:
+    expression = _compiled(pattern)
+    names = [name for name in params if expression.search(name)]
     if not names:
         raise UserError(
             f'scope: {pattern!r} matches no prunable parameter; names look like '
             f'{", ".join(list(params)[:3])}')
     return names
+
+
+def _compiled(pattern: str) -> 're.Pattern':
+    try:
+        return re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise UserError(f'scope: {pattern!r} is no regular expression: {error}') from None

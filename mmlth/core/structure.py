@@ -1,10 +1,14 @@
 """Structure that a mask leaves dead: filters and input channels without a survivor."""
-from typing import Collection, Dict, Mapping
+from types import MappingProxyType
+from typing import Dict, Mapping
 
 from torch import Tensor
 
+from .layers import PLAIN, Layers
 
-def dead_structure(mask: Mapping[str, Tensor], transposed: Collection[str] = ()) -> Dict[str, int]:
+
+def dead_structure(mask: Mapping[str, Tensor],
+                   layers: Layers = MappingProxyType({})) -> Dict[str, int]:
     """Count filters, whose output is constant, and inputs of a layer that it does not read.
 
     Masks of one dimension have neither. In a grouped convolution an input is dead if it is in
@@ -12,7 +16,7 @@ def dead_structure(mask: Mapping[str, Tensor], transposed: Collection[str] = ())
 
     Args:
         mask: Masks by parameter name.
-        transposed: The weights of transposed convolutions, (in, out / groups, ...). Default: none.
+        layers: Which weights are those of transposed convolutions. Default: none.
 
     Returns:
         dict[str, int]: ``filters`` and ``inputs`` in all, ``dead_filters`` and ``dead_inputs``.
@@ -21,8 +25,8 @@ def dead_structure(mask: Mapping[str, Tensor], transposed: Collection[str] = ())
     for name, keep in mask.items():
         if keep.dim() < 2:
             continue
-        for kind, dim in (('filters', int(name in transposed)),
-                          ('inputs', int(name not in transposed))):
+        transposed = layers.get(name, PLAIN).transposed
+        for kind, dim in (('filters', int(transposed)), ('inputs', int(not transposed))):
             rows = keep.movedim(dim, 0).flatten(1)
             found[kind] += len(rows)
             found[f'dead_{kind}'] += int((~rows.any(1)).sum())

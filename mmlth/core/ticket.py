@@ -154,8 +154,11 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]):
             if tensor.dim() != 1 or len(tensor) != len(kept):
                 raise ValueError(f'{name} has {tensor.numel()} start weights for '
                                  f'{len(kept)} surviving entries')
-            full = torch.zeros(mask[name].numel(), dtype=tensor.dtype)
-            state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
+            try:
+                full = torch.zeros(mask[name].numel(), dtype=tensor.dtype)
+                state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
+            except RuntimeError as error:   # PyTorch 2.1 has float8, but does nothing with it
+                raise ValueError(f'{name} is of {tensor.dtype}: {error}') from None
         elif kind != 'mask' or name not in shapes:
             raise ValueError(f'it holds an unknown entry {key!r}')
     return mask, state, meta

@@ -46,8 +46,8 @@ def drop_and_grow(mask: Mapping[str, Tensor], weights: Mapping[str, Tensor],
     Args:
         mask: The masks by parameter name.
         weights: The weights, in full shape.
-        growth: What each weight is worth to be grown; the highest are. None: the layer
-            keeps its mask.
+        growth: What each weight is worth to be grown: those of the largest magnitude are. None:
+            the layer keeps its mask.
         fraction: Of the surviving weights, from 0 to 1.
     """
     return {name: keep if growth.get(name) is None
@@ -63,7 +63,7 @@ def _move(keep: Tensor, weight: Tensor, growth: Tensor, fraction: float) -> Tens
         return keep
     sizes = Scores({'': weight}, absolute=True).below({'': keep})
     left = keep_highest(sizes, keep.numel() - survivors + count)['']
-    worth = Scores({'': growth.to(weight.device)}).below({'': ~left})
+    worth = Scores({'': growth.to(weight.device)}, absolute=True).below({'': ~left})
     return left | keep_highest(worth, keep.numel() - count)['']
 
 

@@ -1,8 +1,8 @@
 """Early-bird masks of a training: where they are, when it stops for one, how they agree."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-from mmlth.core import early_bird, paths
+from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
 from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
 from mmlth.core.steps import rewind_iteration
@@ -42,6 +42,12 @@ def stop_iteration(at: Union[str, int], rewind: Union[None, str, int], max_iters
             + (f'before the rewind point, {rewind!r}' if end else 'before it begins')
             + "; choose a later point (before the training, PruneHook(at='start') draws masks)")
     return end
+
+
+def found_early(runner) -> Optional[Ticket]:
+    """The mask with which a hook has ended the training, if one has."""
+    found = (hook.found_mask(runner) for hook in runner.hooks if hasattr(hook, 'found_mask'))
+    return next((ticket for ticket in found if ticket is not None), None)
 
 
 def folder_of(runner) -> Path:

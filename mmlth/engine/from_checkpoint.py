@@ -2,17 +2,16 @@
 from pathlib import Path
 from typing import Optional
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
-from mmlth.core import Ticket, draw, select
+from mmlth.core import Ticket, layers_of
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
-from mmlth.core.layers import transposed
 
 from .costs import count_costs, first_validation_batch
 from .example import example
-from .hook_configs import build_hook
+from .hook_configs import arguments_of, build_hook, class_of, find_hook
 from .hooks import PruneHook
 from .loading import load_weights
 from .model import build_model
@@ -36,24 +35,25 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
             the trained weights.
         candidate: The file of an early-bird mask to take instead of drawing one.
             Default: None.
-        image: With the allocation ``'compute'``, the file that multiply-adds are counted on.
+        image: For an allocation that asks for multiply-adds, the file that they are counted on.
             Default: None, the first of the config's validation data.
 
     Raises:
         UserError: A checkpoint is not of this model, or a setting is out of range.
     """
-    transfer = (build_hook(cfg, PruneHook) or PruneHook()).spec.transfer
+    # Not built for that: its own sparsity need not fit the one asked for.
+    given = find_hook(cfg, PruneHook) or ConfigDict()
+    transfer = {**arguments_of(class_of(cfg, given) or PruneHook), **given}['transfer']
     if transfer is not None:
         raise UserError('the ticket of this config is not drawn, but transferred from '
-                        f'{transfer.source}: use tools/transfer_ticket.py')
+                        f'{transfer["source"]}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
     prune = hook.spec
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
-    settings = dict(score=prune.score, allocation=prune.allocation, floor=prune.floor)
-    scope, frozen, notes = prune.scope, prune.frozen, {}
+    drawing, scope, notes = prune.drawing, prune.scope, {}
     if candidate is not None or given and sparsity is None:
         mask = given if candidate is None else Ticket.load(candidate).mask
         masks.check_fits(mask, dict(model.named_parameters()), str(candidate or checkpoint))
@@ -63,21 +63,21 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
                 raise UserError('the config has sparsities of several rounds, '
                                 f'{list(prune.sparsities[1:])}: say which one with --sparsity')
             sparsity = prune.sparsities[-1]
-        weights = select(model, scope, frozen)
-        if prune.allocation == 'compute':
+        weights = scope.select(model)
+        if drawing.allocation.needs_macs:
             batch = example(cfg, image) if image else first_validation_batch(cfg)
             costs = count_costs(model, batch)
             notes['costs'] = {name: costs[name] for name in weights}
-        mask = draw(weights, sparsity, **settings, transposed=transposed(model),
-                          costs=notes.get('costs'))
+        mask = drawing.draw(weights, sparsity, layers=layers_of(model, notes.get('costs')))
     source = str(rewind or checkpoint)
     if rewind:
         load_weights(rewind, model)
     start = states.snapshot(model)
     meta = dict(config=Path(cfg.filename).name if cfg.filename else None,
                 checkpoint=str(checkpoint), start=source, candidate=candidate,
-                sparsity=masks.pruned(mask) / masks.size(mask), frozen=frozen,
-                scope=scope.to_dict() if hasattr(scope, 'to_dict') else scope, **settings, **notes)
+                sparsity=masks.pruned(mask) / masks.size(mask), frozen=scope.frozen,
+                scope=scope.plain(), score=drawing.score.name,
+                allocation=drawing.allocation.name, floor=drawing.floor, **notes)
     extra, _ = states.extra_states(model.state_dict())
     if extra:
         meta['extra_state'] = extra

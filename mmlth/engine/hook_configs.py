@@ -1,6 +1,7 @@
 """Our hooks in a config, found by their class: a subclass counts, with its own defaults."""
 import copy
 import inspect
+from dataclasses import fields
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
@@ -92,7 +93,8 @@ def arguments_of(kind: type) -> Dict[str, Any]:
 
     They are its arguments, less those that say where it stands in a chain of rounds and what its
     files are called. An ``__init__`` with ``**kwargs`` passes them on to the next class; a
-    default of its own stands before the next class's.
+    default of its own stands before the next class's. Where they end, they are the fields of the
+    dataclass that the class names in ``opens``.
     """
     found: Dict[str, Any] = {}
     for part in kind.__mro__:
@@ -105,6 +107,8 @@ def arguments_of(kind: type) -> Dict[str, Any]:
                 found.setdefault(argument.name, argument.default)
         if not any(argument.kind == argument.VAR_KEYWORD for argument in arguments):
             break
+        for field in fields(part.opens) if 'opens' in vars(part) else ():
+            found.setdefault(field.name, field.default)
     return found
 
 

@@ -4,8 +4,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
-from mmlth.core.drawing.pattern import unpatterned
-from mmlth.core.layers import transposed
+from mmlth.core.layers import layers_of
 from mmlth.core.mask import Mask
 
 from .mask_sources import MaskSource
@@ -62,8 +61,7 @@ def warn_of_layers(prune: PruneSpec, training: Training, mask: Mask) -> None:
         training.logger.warning(
             f'Nothing survives of {len(empty)} layer(s): {", ".join(empty)}. If they matter, '
             'set PruneHook(floor=0.1) or leave them out of the scope.')
-    whole = unpatterned(mask, prune.allocation, transposed(training.model))
-    if whole:
-        training.logger.warning(
-            f'{len(whole)} layer(s) stay whole, their input channels are no multiple of the '
-            f'pattern {prune.allocation}: {", ".join(whole)}')
+    allocation = prune.drawing.allocation
+    remark = allocation.remark and allocation.remark(mask, layers_of(training.model))
+    if remark:
+        training.logger.warning(remark)

@@ -1,11 +1,11 @@
 """What a config would prune, told from the model alone."""
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from mmlth.core import available_groups, draw, prunable, select, transposed
+from mmlth.core import Drawing, Layer, available_groups, layers_of, prunable
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.flops import compute_sparsity
@@ -44,8 +44,8 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
         scope = mask = prune.transfer.read(model)[0].mask
         pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
     else:
-        scope = select(model, prune.scope, prune.frozen)
-        pruned, compute = _expected(prune, scope, costs, transposed(model))
+        scope = prune.scope.select(model)
+        pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
     weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
     groups = []
     for name, params in available_groups(model).items():
@@ -71,18 +71,18 @@ def _costs(cfg: Config, model: nn.Module, shape) -> Tuple[Dict[str, float], Opti
 
 
 def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str, float],
-              transposed: FrozenSet[str]) -> Tuple[Optional[int], Optional[float]]:
+              layers: Mapping[str, Layer]) -> Tuple[Optional[int], Optional[float]]:
     """How many weights go, and which share of their multiply-adds; None where it depends."""
-    sparsity = prune.sparsities[-1]
-    if prune.allocation == 'compute':
+    sparsity, allocation = prune.sparsities[-1], prune.drawing.allocation
+    if allocation.exact == 'macs':
         return None, sparsity
-    pruned = round(sparsity * masks.size(scope))
-    if prune.allocation == 'global' or not costs:
-        return pruned, None
-    # Where the number of survivors of each layer is settled, those of any weights will do.
-    mask = draw({name: torch.zeros(weight.shape) for name, weight in scope.items()}, sparsity,
-                allocation=prune.allocation, floor=prune.floor, transposed=transposed)
-    return pruned, compute_sparsity(mask, costs)
+    if not allocation.by_shape:
+        return round(sparsity * masks.size(scope)) if allocation.exact == 'scope' else None, None
+    # Those of any weights will do.
+    zeros = {name: torch.zeros(weight.shape) for name, weight in scope.items()}
+    drawing = Drawing(allocation=allocation, floor=prune.drawing.floor)
+    mask = drawing.draw(zeros, sparsity, layers=layers)
+    return masks.pruned(mask), compute_sparsity(mask, costs)
 
 
 def _multiply_adds(costs: Mapping[str, float], params: Mapping[str, Tensor]) -> float:

@@ -9,13 +9,14 @@ from mmengine.logging import MMLogger
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from mmlth.core import draw, select, transposed
+from mmlth.core import Drawing, layers_of, select
 from mmlth.core.errors import UserError
 from mmlth.core.scope import norm_weights
 
 from .afresh import remove_pretrained
 from .costs import count_costs
 from .evaluation import evaluation_config
+from .methods import allocation_of
 from .preview import build_model
 
 
@@ -32,7 +33,8 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
         allocation: Without a checkpoint, how it is spread. Default: ``'global'``.
         pretrained: Without a checkpoint, whether the pretrained weights that the config names
             are loaded, from the network if need be. Default: True.
-        batch: What multiply-adds are counted on for the allocation ``'compute'``. Default: None.
+        batch: What multiply-adds are counted on, for an allocation that asks for them.
+            Default: None.
 
     Raises:
         UserError: There is no such checkpoint, or the pretrained weights cannot be read.
@@ -77,9 +79,9 @@ def _prune(model: nn.Module, sparsity: float, allocation: str, batch: Any) -> No
     they would leave nothing of the convolution before them.
     """
     weights = select(model)
-    costs = count_costs(model, batch) if allocation == 'compute' else None
-    mask = draw(weights, sparsity, allocation=allocation, transposed=transposed(model),
-                costs=costs)
+    drawing = Drawing(allocation=allocation_of(allocation))
+    costs = count_costs(model, batch) if drawing.allocation.needs_macs else None
+    mask = drawing.draw(weights, sparsity, layers=layers_of(model, costs))
     with torch.no_grad():
         for name, weight in weights.items():
             weight.mul_(mask[name].view_as(weight))

@@ -1,13 +1,17 @@
 """Changes the masks of one training, at the times that its update says."""
 from bisect import bisect_right
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
-from mmengine.dist import get_rank
 
+from mmlth.core import Ticket
 from mmlth.core import mask as masks
+from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 
+from .checkpoints import masks_of
 from .runners import bare_model, check_same_on_all_ranks, ema_copies
+from .training import Training
 from .updates import MaskUpdate, Moment
 
 
@@ -32,8 +36,7 @@ class Updater:
         self.done, self.target = done, target
         update.check_steps(runner.optim_wrapper._accumulative_counts)
         self.times = update.times(runner.max_iters, len(runner.train_dataloader))
-        own = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
-        self.seed = (runner.seed or 0) - own
+        self.seed = Training.of(runner).seed
 
     @property
     def entry(self) -> Dict[str, Any]:
@@ -78,3 +81,39 @@ class Updater:
         weights = {name: params[name].detach() for name in gradients}
         mask = {name: keep.to(weights[name].device) for name, keep in wrapper.mask.items()}
         return Moment(now, self.times, mask, weights, gradients, self.seed)
+
+
+def how_begun(entry: Mapping[str, Any], ticket: Ticket, update: Optional[MaskUpdate], source: str,
+              drawn: bool) -> Tuple[Dict[str, Any], Mask]:
+    """What a training notes of its mask's update, and the mask as it is now.
+
+    Args:
+        entry: The entry ``mmlth`` of the checkpoint that the training goes on from; empty if it
+            begins.
+        ticket: What it trains.
+        update: How its mask changes; None if it is static.
+        source: Where the ticket is from, for messages.
+        drawn: The ticket was drawn by the training itself.
+
+    Raises:
+        UserError: The training has begun with another ticket, or without this update.
+    """
+    noted = entry.get('update') or dict(ticket=entry.get('digest'))
+    digest, pruned = masks.digest(ticket.mask), masks.pruned(ticket.mask)
+    if not drawn and noted['ticket'] not in (None, digest):
+        raise UserError(
+            f'{source} is not the ticket that this training began with: its masks '
+            'differ from those in the checkpoint. Put the old ticket back, or start '
+            'in another work dir.')
+    if 'update' not in entry:
+        if update is not None and update.begins_dense and pruned:
+            raise UserError(
+                f'{source} prunes {pruned:,} of {masks.size(ticket.mask):,} weights, but '
+                f'{type(update).__name__} begins with all of them: train a model without a '
+                'ticket, TicketHook(draw=..., update=...)')
+        return dict(ticket=digest), ticket.mask
+    if update is None:
+        raise UserError(
+            'by the checkpoint the masks of this training change; to go on with it, set '
+            'TicketHook(update=...) as it was')
+    return noted, masks_of(entry)

@@ -4,7 +4,7 @@ from typing import NamedTuple, Optional
 
 import torch
 
-from . import build
+from . import build, trace
 
 # Every PyTorch asks here, `register_fake` is from 2.4 on; the shapes hold while this lives.
 _shapes = torch.library.Library('mmlth', 'IMPL', 'Meta')
@@ -19,6 +19,9 @@ class Vectors(NamedTuple):
 @lru_cache(maxsize=None)
 def unavailable() -> Optional[str]:
     """None when the operators are there, else the sentence that says why not."""
+    if not trace.WATCHES:
+        return ('what a model does with its weights cannot be seen before PyTorch 2.0, so all '
+                'layers stay dense')
     reason = build.unavailable()
     if reason is None:
         _shapes.impl('sparse_conv2d', _conv2d_shape)

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from mmlth.core.errors import UserError
+from mmlth.core.flops import WATCHES
 
 
 @dataclass
@@ -54,6 +55,8 @@ def altered(module: nn.Module) -> bool:
 def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
     """Run the example and tell, of each plain layer, how it is used.
 
+    Before PyTorch 2.0 that cannot be seen: each may be used elsewhere, too.
+
     Raises:
         UserError: The model is in training mode, or not on the CPU.
     """
@@ -62,6 +65,10 @@ def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
     if any(p.device.type != 'cpu' for p in model.parameters()):
         raise UserError('sparse inference is for the CPU: call model.cpu() first')
     trace = _Trace([m for m in model.modules() if plain(m)])
+    if not WATCHES:
+        for use in trace.uses.values():
+            use.elsewhere = True
+        return trace.uses
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     with hooked(trace.uses, before=trace.enter, after=trace.leave), \
             hooked(norms, before=trace.norm), trace:

@@ -81,13 +81,17 @@ def plan(study: Study, root: Path) -> List[Job]:
 
 
 def trainings_left(run: Run, root: Path) -> float:
-    """How many trainings an unfinished lottery has to run, without a shared dense one."""
-    lottery = run_dir(root, run) / paths.LOTTERY
+    """How many trainings an unfinished lottery has to run.
+
+    A dense one that is shared, given or left out is none of them.
+    """
+    lottery, own_dense = run_dir(root, run) / paths.LOTTERY, (
+        run.spec.prune.dense is True and not run.spec.shares_dense)
     if lottery.exists():
         rounds = read_lottery(lottery)['rounds']
         left = sum(entry['status'] != 'done' for entry in rounds)
-        return left - (rounds[0]['status'] != 'done' and run.spec.shares_dense)
-    return run.spec.rounds + (not run.spec.shares_dense)
+        return left - (rounds[0]['status'] != 'done' and not own_dense)
+    return run.spec.rounds + own_dense
 
 
 def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Optional[Job]:

@@ -155,7 +155,7 @@ def check_mask(mask: Dict[str, Tensor], hook: PruneHook, model: nn.Module) -> No
     """The ticket's mask must be what the PruneHook was to draw."""
     in_scope, pruned, prune = masks.size(mask), masks.pruned(mask), hook.spec
     sparsity = prune.sparsity_of(hook.round + 1)
-    _check(list(mask) == list(select(model, prune.scope, prune.frozen)),
+    _check(list(mask) == list(prune.scope.select(model)),
            'the ticket has other weights than the scope')
     _check(pruned == round(sparsity * in_scope),
            f'{pruned} of {in_scope} weights are pruned, not {sparsity:.0%}')

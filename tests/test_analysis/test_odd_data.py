@@ -22,6 +22,7 @@ from mmlth.analysis.measure.truth import category_names, training_counts
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
+from mmlth.engine.chain import lottery_runner
 from mmlth.engine.chain import report as chain_report
 from mmlth.registry import ANALYSES
 from mmlth.report.guard import Guard
@@ -176,7 +177,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_first(tmp_path, monkeypatch)
 def test_a_failing_report_costs_no_lottery_its_table(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(chain_report, 'layers_section', lambda *args: 1 / 0)
-    monkeypatch.setattr(LotteryRunner, '_say', lambda self, text: said.append(text))
+    monkeypatch.setattr(lottery_runner, 'say', said.append)
     LotteryRunner(lottery_config(tmp_path / 'a')).train()
     assert any('| 1 ' in text and 'The lottery is drawn' in text for text in said)
     assert 'Dense against ticket' in (tmp_path / 'a' / 'report.md').read_text()

@@ -54,7 +54,7 @@ def test_seeds(tmp_path):
 def test_masks_that_have_moved_are_compared_as_they_are_at_the_end(tmp_path):
     runs = [write(tmp_path / str(seed), {STEM: bits('1100')}, seed=seed) for seed in (0, 1)]
     Ticket({STEM: bits('0110')}).save(tmp_path / '1/round_1' / paths.FINAL_MASK)
-    whole = row_of(overlap_sections(runs)[0], 'seeds', part='all shared layers')
+    whole = row_of(overlap_sections(runs, None)[0], 'seeds', part='all shared layers')
     assert whole['iou'] == pytest.approx(1 / 3)
 
 

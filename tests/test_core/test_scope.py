@@ -6,7 +6,7 @@ import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2dPack
 from torch import nn
 
-from mmlth.core import available_groups, prunable, select, transposed
+from mmlth.core import available_groups, layers_of, prunable, select
 from mmlth.core.errors import UserError
 from mmlth.core.parts import groups_of
 
@@ -129,6 +129,10 @@ def test_all_kinds_of_layers():
     assert all(params[n] is p for n, p in prunable(model).items())
 
 
+def transposed(model):
+    return {name for name, layer in layers_of(model).items() if layer.transposed}
+
+
 def test_transposed_convolutions_are_known_by_the_names_of_their_weights():
     up = nn.ConvTranspose2d(4, 4, 2)
     model = tree(conv=nn.Conv2d(4, 4, 2), up=up, again=tree(up=up),
@@ -137,7 +141,7 @@ def test_transposed_convolutions_are_known_by_the_names_of_their_weights():
     assert transposed(model) == {'up.weight', 'line.weight'}
     assert transposed(up) == {'weight'}
     assert transposed(fpn_detector()) == {'roi_head.mask_head.upsample.weight'}
-    assert transposed(c4_detector()) == frozenset()
+    assert transposed(c4_detector()) == set()
 
 
 def test_shared_parameters_count_once():

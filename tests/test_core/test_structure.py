@@ -1,6 +1,7 @@
 """Dead filters and inputs, by hand."""
 import torch
 
+from mmlth.core import Layer
 from mmlth.core.structure import dead_structure
 
 
@@ -12,7 +13,7 @@ def test_dead_structure_by_hand():
     up = torch.ones(5, 2, 2, 2, dtype=torch.bool)
     up[3], up[4], up[:, 1] = False, False, False
     mask = dict(conv=conv, up=up, scale=torch.zeros(7, dtype=torch.bool))
-    assert dead_structure(mask, {'up'}) == dict(
+    assert dead_structure(mask, {'up': Layer(transposed=True)}) == dict(
         filters=4 + 2, dead_filters=1 + 1, inputs=3 + 5, dead_inputs=1 + 2)
     assert dead_structure({}) == dict(filters=0, dead_filters=0, inputs=0, dead_inputs=0)
 

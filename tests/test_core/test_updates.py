@@ -40,7 +40,7 @@ def naive(keep, weight, growth, fraction):
     dropped = sorted(alive, key=lambda i: (abs(weight[i]), i))[:count]
     left = [i for i in alive if i not in dropped]
     pruned = [i for i in range(len(keep)) if i not in left]
-    grown = sorted(pruned, key=lambda i: (growth[i], i))[len(pruned) - count:]
+    grown = sorted(pruned, key=lambda i: (abs(growth[i]), i))[len(pruned) - count:]
     return sorted(left + grown)
 
 
@@ -56,12 +56,28 @@ def test_drop_and_grow_against_python(shape, seed, density, fraction, levels):
         return torch.randint(-levels, levels, shape, generator=generator).float()
 
     keep = torch.rand(shape, generator=generator) < density
-    weight, growth = numbers() * keep, numbers().abs()
+    weight, growth = numbers() * keep, numbers()
     before = keep.clone(), weight.clone(), growth.clone()
     moved = drop_and_grow(dict(w=keep), dict(w=weight), dict(w=growth), fraction)['w']
     assert moved.flatten().nonzero().flatten().tolist() == naive(keep, weight, growth, fraction)
     assert moved.sum() == keep.sum() and moved.shape == keep.shape
     assert all(map(torch.equal, before, (keep, weight, growth)))
+
+
+def test_a_large_layer():
+    """Selection works by samples there; the counts are exact, no weight is on the wrong side."""
+    generator = torch.Generator().manual_seed(0)
+    keep = torch.rand(600, 500, generator=generator) < 0.2
+    weight = torch.randn(600, 500, generator=generator) * keep
+    growth = torch.randn(600, 500, generator=generator)
+    moved = drop_and_grow(dict(w=keep), dict(w=weight), dict(w=growth), 0.3)['w']
+    count, total = round(0.3 * int(keep.sum())), int(keep.sum())
+    assert moved.sum() == total
+    level = weight[keep].abs().sort().values[count]
+    assert moved[weight.abs() >= level].all()
+    left = keep & (weight.abs() >= level)
+    assert int((moved & ~left).sum()) == count
+    assert growth[moved & ~left].abs().min() >= growth[~moved].abs().max()
 
 
 def test_a_layer_without_growth_keeps_its_mask():
@@ -100,8 +116,7 @@ def test_three_updates_of_rigl_by_hand():
         ((w * x).sum() - y).square().div(2).backward()
 
     def update():
-        growth = {name: g.abs() for name, g in binding.gradients().items()}
-        binding.rebind(drop_and_grow(binding.mask, layer, growth, 0.5))
+        binding.rebind(drop_and_grow(binding.mask, layer, binding.gradients(), 0.5))
 
     def step():
         binding.gather(), sgd.step(), binding.scatter()

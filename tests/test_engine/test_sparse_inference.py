@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from real_configs import shrink
 from torch import nn
 
-from mmlth.core import draw, select, transposed
+from mmlth.core import draw, layers_of, select
 from mmlth.datasets import make_digits
 from mmlth.engine import latency as latencies
 from mmlth.engine.config import load_config
@@ -54,7 +54,7 @@ def pruned(family, sparsity=0.8):
     shrink(cfg._cfg_dict, SIZES)
     model, batch = build_model(cfg), example(cfg, None, shape)
     weights = select(model)
-    mask = draw(weights, sparsity, allocation='layerwise', transposed=transposed(model))
+    mask = draw(weights, sparsity, allocation='layerwise', layers=layers_of(model))
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     with torch.no_grad():
         for key, weight in weights.items():

@@ -1,8 +1,6 @@
 """What tickets start from: the built-in ways by themselves, and one from outside."""
-import ast
 import json
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import lottery_config, run_lottery
 
-import mmlth
 from mmlth.analysis.found.runs import read_run
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
@@ -153,18 +150,3 @@ def test_a_class_and_files_that_name_one():
     assert isinstance(start_of(Signs), Signs)
     assert kind_of('mmlth.signs') is kind_of(dict(type='signs')) is kind_of(str(Signs)) is Signs
     assert kind_of('of_a_package_that_is_gone') is Start
-
-
-def test_a_mode_is_asked_for_by_its_class_alone():
-    """No other module compares with a mode's name, or has a table of them."""
-    names = set(STARTS.module_dict) - {'Mixed'}
-    assert names == {'weights', 'lr', 'finetune', 'signs'}
-    for path in Path(mmlth.__file__).parent.glob('*/**/*.py'):
-        for node in ast.walk(ast.parse(path.read_text())):
-            compared = (
-                [node.left, *node.comparators] if isinstance(node, ast.Compare)
-                else node.keys if isinstance(node, ast.Dict) else [])
-            parts = [part for outer in compared if outer is not None for part in ast.walk(outer)
-                     if not isinstance(outer, ast.Subscript)]
-            found = {part.value for part in parts if isinstance(part, ast.Constant)}
-            assert not found & (names - {'weights'}), f'{path}:{node.lineno}'

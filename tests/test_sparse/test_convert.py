@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmlth.core.errors import UserError
 from mmlth.sparse import (SparseConv2d, SparseLinear, build, convert, fold_batch_norms, ops,
-                          sparsify)
+                          sparsify, trace)
 from mmlth.sparse.others import FastMaxPool2d
 
 needs_kernels = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
@@ -181,6 +181,20 @@ def test_without_a_compiler_all_stays_dense(model, monkeypatch):
         assert all((a - b).abs().max() < 1e-4 for a, b in zip(model(x), expected))
     assert report.summary() == reason
     assert {row.chosen for row in report.layers} == {'dense'}
+
+
+def test_before_pytorch_2_all_stays_dense(model, monkeypatch):
+    monkeypatch.setattr(trace, 'WATCHES', False)
+    monkeypatch.setattr(trace._Trace, '__torch_dispatch__', None)
+    monkeypatch.setattr(ops, 'unavailable', ops.unavailable.__wrapped__)
+    x = torch.randn(1, 16, 14, 14)
+    with torch.no_grad():
+        expected = model(x)
+        report = sparsify(model, x)
+        assert all(torch.equal(*pair) for pair in zip(model(x), expected))
+    assert report.summary() == ('what a model does with its weights cannot be seen before PyTorch '
+                                '2.0, so all layers stay dense')
+    assert {row.chosen for row in report.layers} == {'dense'} and not report.folded
 
 
 def test_a_failed_build_leaves_nothing_and_says_why(monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from mmlth.engine.hook_configs import find_hook
 from mmlth.engine.preview import build_model
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name
+from mmlth.studies.jobs import plan
 from mmlth.studies.one import dense_points
 
 STUDIES = Path(__file__).parents[2] / 'configs/lth/studies'
@@ -24,12 +25,12 @@ def shipped(name):
     return load_study(str(STUDIES / f'{name}.py'))
 
 
-@pytest.mark.parametrize('item', ITEMS)
-@pytest.mark.parametrize('twin', ['', '_digits'])
-def test_every_run_passes_the_preflight(item, twin, tmp_path):
+@pytest.mark.parametrize('name', [
+    *(f'{item}{twin}' for twin in ('', '_digits') for item in ITEMS), 'methods_digits'])
+def test_every_run_passes_the_preflight(name, tmp_path):
     """All that may be missing is the data."""
-    study = shipped(f'{item}{twin}')
-    assert study.paper.replace('.', '').replace(' ', '').lower() == item
+    study, item = shipped(name), name.removesuffix('_digits')
+    assert study.paper.replace('.', '').replace(' ', '').lower() == (item if item in ITEMS else '')
     assert all(run.metrics for run in study.runs)
     for run in study.all_runs:
         if run.seed:        # nothing else is new in it
@@ -44,7 +45,7 @@ def test_every_run_passes_the_preflight(item, twin, tmp_path):
 
 def test_nothing_else_is_shipped():
     found = {path.stem.removesuffix('_digits') for path in STUDIES.glob('*.py')}
-    assert found == {*ITEMS, 'tickets', 'allocation_compute'}
+    assert found == {*ITEMS, 'tickets', 'allocation_compute', 'methods'}
 
 
 def test_sixteen_combinations_of_modules():
@@ -82,3 +83,14 @@ def test_a_transferred_ticket_replaces_what_draws_masks():
     assert run.sources['crops80'].base == 'resnet18_digit_crops_prune80'
     direct = next(run for run in study.runs if not run.sources)
     assert dense_name(direct.cfg) == dense_name(run.cfg)
+
+
+def test_methods_at_equal_cost():
+    """Those that train once need no dense model; the others share it."""
+    study, alone = shipped('methods_digits'), {'snip', 'gradual', 'dynamic'}
+    assert len(study.runs) == 3 * 17 and len({run.dense for run in study.runs}) == 3
+    for run in study.runs:
+        assert run.spec.shares_dense != bool(alone & set(run.parts))
+        assert run.spec.prune.dense is run.spec.shares_dense
+    todo = plan(study, Path('nowhere'))
+    assert sum(job.trainings for job in todo) == 3 * (1 + 13 + 8)

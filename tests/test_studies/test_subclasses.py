@@ -39,10 +39,9 @@ class SoonHook(EarlyBirdHook):
 
 
 def test_a_study_of_subclasses(tmp_path):
-    write_base(tmp_path, latency=False)
-    text = (tmp_path / 'base.py').read_text()
-    (tmp_path / 'base.py').write_text(text.replace('mmlth.RewindHook', 'RateHook').replace(
-        "rounds=1, sparsity=0.8, type='mmlth.PruneHook'", "type='TwiceHook'"))
+    write_base(tmp_path, latency=False, default_hooks=dict(
+        prune=dict(_delete_=True, type='TwiceHook'),
+        rewind=dict(_delete_=True, type='RateHook')))
     study = load_study(str(write_study(tmp_path, dict(a=dict(allocation=['layerwise'])))))
     run, = study.runs
     assert run.spec.rounds == 2 and run.spec.shares_dense

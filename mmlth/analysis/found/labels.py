@@ -3,16 +3,17 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any, Mapping, Optional
 
-from mmlth.core import paths
+from mmlth.core import CONTROLS, paths
 from mmlth.core.errors import UserError
+from mmlth.engine import PruneHook
 from mmlth.engine.chain.state import read_lottery
-from mmlth.engine.starts import label_of
-from mmlth.engine.updates import label_of as update_label
+from mmlth.engine.hook_configs import arguments_of
+from mmlth.registry import STARTS, UPDATES, label_of
 
 DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
-_CONTROLS = {'fresh_weights': 'control: fresh weights', 'random_mask': 'control: random mask',
-             'shuffled_mask': 'control: shuffled mask', 'dense': 'control: dense, trained on'}
+# Settings that go without saying.
+USUAL = arguments_of(PruneHook)
 # Published weights of the classifiers that the paper takes its ImageNet tickets from.
 _PUBLISHED = ('torchvision', 'timm', 'imagenet', 'mmcls', 'mmpretrain')
 
@@ -41,20 +42,21 @@ def method_label(settings: Mapping[str, Any]) -> str:
     """What was done, apart from how much: the same name has the same colour in all figures.
 
     Args:
-        settings: Of :class:`mmlth.analysis.found.runs.Run`.
+        settings: Of :class:`mmlth.analysis.found.run.Run`.
     """
     if settings.get('control'):
-        return _CONTROLS.get(settings['control'], f'control: {settings["control"]}')
+        control = CONTROLS.get(settings['control'])
+        return f'control: {settings["control"] if control is None else control.label}'
     transfer, parts = settings.get('transfer'), []
     if settings.get('update'):
-        parts.append(update_label(settings['update']))
+        parts.append(label_of(UPDATES, settings['update']))
     if transfer:
         parts.append(transfer.get('label') or source_label(transfer))
-    if settings.get('allocation', 'global') != 'global':
+    if settings.get('allocation', USUAL['allocation']) != USUAL['allocation']:
         parts.append(str(settings['allocation']))
-    if settings.get('score', 'magnitude') != 'magnitude':
+    if settings.get('score', USUAL['score']) != USUAL['score']:
         parts.append(f'{settings["score"]} score')
-    parts.append(label_of(settings['mode']) if 'mode' in settings else '')
+    parts.append(label_of(STARTS, settings['mode']) if 'mode' in settings else '')
     stop = (settings.get('early_bird') or {}).get('stop')
     if stop:
         parts.append(f'early-bird at {stop["at"]}' if 'at' in stop else 'early-bird')

@@ -133,7 +133,9 @@ class Run:
     def drawn_at_start(self) -> bool:
         """Whether its mask was drawn before any training, as its settings or its folder say."""
         at = self.settings['at']
-        return at == 'start' or at is None and (self.dense.folder / paths.START_MASK).is_file()
+        return at == 'start' or at is None and (
+            self.settings.get('update') is not None
+            or (self.dense.folder / paths.START_MASK).is_file())
 
     @property
     def needed(self) -> Optional[int]:

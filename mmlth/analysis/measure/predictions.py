@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmlth.core.errors import UserError
-from mmlth.core.flops import count_flops
+from mmlth.core.flops import WATCHES, count_flops
 from mmlth.engine.chain.round_runner import RoundRunner
 from mmlth.engine.chain.samples import skeleton_of
 from mmlth.engine.evaluation import evaluation_config
@@ -36,7 +36,8 @@ class Predictions:
         results: ``'bbox'``, ``'segm'``, ``'keypoints'`` -> predictions in COCO's form.
         precision: The same keys -> see :func:`mmlth.analysis.measure.precision.measure`, and
             ``protocol`` (``'COCO'`` or ``'Pascal VOC'``) of all but ``sizes``.
-        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``.
+        flops: See :func:`mmlth.core.flops.count_flops`, the mean of ``inputs``; None where
+            they cannot be counted.
         dataset: The evaluation data.
         skeleton: Pairs of indices of keypoints.
         loop: ``'val'`` or ``'test'``.
@@ -44,7 +45,7 @@ class Predictions:
     truth: COCO
     results: Dict[str, List[dict]]
     precision: Dict[str, dict]
-    flops: Dict[str, Any]
+    flops: Optional[Dict[str, Any]]
     dataset: BaseDataset
     skeleton: List[List[int]]
     loop: str
@@ -78,8 +79,13 @@ def predict(cfg: Config, checkpoint: Union[str, Path]) -> Predictions:
                 'where they are: what was evaluated is kept in the work dir.') from None
 
 
-def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Dict[str, Any]:
-    """The mean operations per input, an image or in top-down pose a person, of the first few."""
+def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str, Any]]:
+    """The mean operations per input, an image or in top-down pose a person, of the first few.
+
+    None before PyTorch 2.0, where no operator can be watched.
+    """
+    if not WATCHES:
+        return None
     model, dataset = bare_model(runner.model), loop.dataloader.dataset
     size = min(_FLOP_IMAGES, len(dataset))
     step = getattr(model, f'{name}_step')
@@ -139,7 +145,7 @@ def _boxes_metric(loop: BaseLoop) -> BaseMetric:
 
 
 def _collect(watched: _Watched, loop: BaseLoop, name: str,
-             flops: Dict[str, Any]) -> Predictions:
+             flops: Optional[Dict[str, Any]]) -> Predictions:
     metric = watched.metric
     truth = getattr(metric, 'coco', None) or metric._coco_api
     results, precision = {}, {}

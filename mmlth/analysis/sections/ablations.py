@@ -9,6 +9,7 @@ from ..compare.families import family_labels, varied
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
                             ticket_spread)
+from ..found.labels import USUAL
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
@@ -80,17 +81,18 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
 
 
 def _allocations(rows: Sequence[dict]) -> str:
-    """Each allocation less the global one of the same sparsity, where both were measured."""
+    """Each allocation less the usual one of the same sparsity, where both were measured."""
     reference = {_place(r): r['mean'] for r in rows
-                 if r['method'].split(',')[0] == 'global' and r['mean'] is not None}
+                 if r['method'].split(',')[0] == USUAL['allocation'] and r['mean'] is not None}
     found: Dict[tuple, List[str]] = {}
     for r in sorted(rows, key=lambda r: r['scope_sparsity']):
-        if r['method'].split(',')[0] != 'global' and None not in (
+        if r['method'].split(',')[0] != USUAL['allocation'] and None not in (
                 r['mean'], reference.get(_place(r))):
             found.setdefault((r['group'], r['task'], r['method']), []).append(
                 f'{r["mean"] - reference[_place(r)]:+.2f} at {r["scope_sparsity"]:.0f} %')
-    return ' '.join(f'{group}, {task}, {method} less global: {", ".join(differences)} sparsity.'
-                    for (group, task, method), differences in found.items())
+    return ' '.join(
+        f'{group}, {task}, {method} less {USUAL["allocation"]}: {", ".join(differences)} sparsity.'
+        for (group, task, method), differences in found.items())
 
 
 def _place(r: dict) -> tuple:

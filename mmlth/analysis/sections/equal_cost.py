@@ -1,6 +1,7 @@
 """What methods reach at which training cost, dense models and controls beside them."""
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from mmlth.core import CONTROLS
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
@@ -54,9 +55,10 @@ _TEXT = (
     'What is reached for how much training: a cost of 1 is the schedule of the dense model. A '
     'ticket costs all rounds that lead to it, the dense one included; if its mask was drawn before '
     'any training, or changes while it trains, only its own training from the initialisation on. '
-    'Differences are from the dense model trained once, paired by seed where seeds are shared, with '
-    '95 % confidence intervals; a dense model trained on as a control is the one to compare with '
-    f'at a higher cost. Transferred tickets are left out: their sources were trained too. {BAND_TEXT}')
+    'Differences are from the dense model trained once, paired by seed where seeds are shared, '
+    'with 95 % confidence intervals; a dense model trained on as a control is the one to compare '
+    'with at a higher cost. Transferred tickets are left out: their sources were trained too. '
+    f'{BAND_TEXT}')
 
 
 def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[List[_Point]]:
@@ -67,7 +69,7 @@ def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[Li
     points = [_Point(cell, label, group.cost(cell), group.compare(cell, metric))
               for cell, label in zip(cells, labels_of(cells))]
     points = [point for point in points if None not in (point.cost, point.found)]
-    dense = [point for point in points if point.cell.settings.get('control') == 'dense']
+    dense = [point for point in points if _prunes_nothing(point.cell)]
     found: Dict[int, List[_Point]] = {}
     for point in points:
         if point not in dense:
@@ -93,8 +95,13 @@ def _figure(group: Group, metric: Metric, points: Sequence[_Point]) -> Figure:
 
 
 def _sparsity(points: Sequence[_Point]) -> float:
-    return next(point.cell.scope_sparsity for point in points
-                if point.cell.settings.get('control') != 'dense')
+    return next(point.cell.scope_sparsity for point in points if not _prunes_nothing(point.cell))
+
+
+def _prunes_nothing(cell: Cell) -> bool:
+    """Whether it is the dense model, trained on as a control."""
+    control = CONTROLS.get(cell.settings.get('control'))
+    return control is not None and control.every_round
 
 
 def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:

@@ -4,7 +4,7 @@ On the CPU they are numpy's, worked on by one thread: it compares and counts sev
 faster than torch does on as many elements, and no thread waits for another when the cores
 are busy.
 """
-from typing import Iterator, Union
+from typing import Any, Iterator
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 CHUNK = 1 << 18     # elements per step on the CPU: 1 MiB of fp32, stays in the cache
 
-Array = Union[np.ndarray, Tensor]   # numpy on the CPU, torch elsewhere
+Array = Any     # np.ndarray on the CPU, Tensor elsewhere
 
 
 def chunks(tensor: Tensor) -> Iterator[Array]:

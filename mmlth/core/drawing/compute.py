@@ -18,7 +18,7 @@ def prune_compute(scores: Scores, sparsity: float, floor: float = 0.0) -> Dict[s
 
     See :func:`prune_by_compute`. The scores need their costs.
     """
-    check_compute_room(scores.tensors, sparsity, floor, scores.costs)
+    check_compute_room(scores.tensors, sparsity, floor, scores.costs())
     return prune_by_compute(protect(scores, floor) if floor else scores, sparsity)
 
 
@@ -35,7 +35,7 @@ def prune_by_compute(scores: Scores, sparsity: float) -> Dict[str, Tensor]:
         scores: Magnitudes with their costs. ``-inf`` and ``inf`` stay what they are.
         sparsity: Fraction of the multiply-adds.
     """
-    costs = exact_costs(scores.tensors, scores.costs)
+    costs = exact_costs(scores.tensors, scores.costs())
     if len(set(costs.values())) <= 1:
         return keep_highest(scores, round(sparsity * scores.numel()))
     scaled = {}
@@ -92,7 +92,7 @@ def check_budget(mask: Mapping[str, Tensor], sparsity: float,
         step = next(iter(exact.values()), Fraction(1))
         fits = gone == step * round(sparsity * float(total / step))
     else:
-        step = max((exact[n] for n, keep in mask.items() if keep.any()), default=1)
+        step = max((exact[n] for n, keep in mask.items() if keep.any()), default=Fraction(1))
         fits = 0 <= wanted - gone < step
     if not fits:
         raise UserError(

@@ -16,7 +16,8 @@ Each is as sparse as the ticket in every layer, but for the dense one, and is tr
     No mask. If it does as well with the ticket's schedule, a gain over round 0 is due to
     the longer training and not to the pruning.
 """
-from typing import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Mapping
 
 import torch
 from torch import Tensor
@@ -24,7 +25,37 @@ from torch import Tensor
 from ..errors import UserError
 from ..mask import Mask
 
-CONTROLS = ('fresh_weights', 'random_mask', 'shuffled_mask', 'dense')
+
+@dataclass(frozen=True)
+class Control:
+    """One of them.
+
+    Args:
+        name: What settings, files and reports call it.
+        label: What analyses call its trainings.
+        mask: Takes the ticket's mask and a seed; gives the mask that the control trains under.
+        fresh: It starts from a new initialisation, not from the ticket's weights. Default: False.
+        every_round: It takes the place of every round's ticket, not of the last alone.
+            Default: False.
+        elsewhere: Weights that the rounds before have pruned may survive. Default: False.
+    """
+    name: str
+    label: str
+    mask: Callable[[Mapping[str, Tensor], int], Mask]
+    fresh: bool = False
+    every_round: bool = False
+    elsewhere: bool = False
+
+
+def find_control(name: Any) -> Control:
+    """The control of that name.
+
+    Raises:
+        UserError: There is none.
+    """
+    if name not in CONTROLS:
+        raise UserError(f'unknown control {name!r}, expected one of: {", ".join(CONTROLS)}')
+    return CONTROLS[name]
 
 
 def control_mask(mask: Mapping[str, Tensor], control: str, seed: int = 0) -> Mask:
@@ -32,7 +63,7 @@ def control_mask(mask: Mapping[str, Tensor], control: str, seed: int = 0) -> Mas
 
     Args:
         mask: The ticket's.
-        control: One of :data:`CONTROLS`.
+        control: The name of one of :data:`CONTROLS`.
         seed: Of the random places. Default: 0.
 
     Returns:
@@ -41,14 +72,17 @@ def control_mask(mask: Mapping[str, Tensor], control: str, seed: int = 0) -> Mas
     Raises:
         UserError: There is no such control.
     """
-    check_control(control)
-    if control == 'random_mask':
-        return random_mask(mask, seed)
-    if control == 'shuffled_mask':
-        return shuffled_mask(mask, seed)
-    if control == 'dense':
-        return {name: torch.ones_like(keep) for name, keep in mask.items()}
+    return find_control(control).mask(mask, seed)
+
+
+def same_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
+    """The ticket's own."""
     return dict(mask)
+
+
+def full_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
+    """Nothing is pruned."""
+    return {name: torch.ones_like(keep) for name, keep in mask.items()}
 
 
 def random_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
@@ -83,12 +117,13 @@ def shuffled_mask(mask: Mapping[str, Tensor], seed: int = 0) -> Mask:
     return drawn
 
 
-def check_control(name: str) -> None:
-    """Raise a UserError unless ``name`` is one of :data:`CONTROLS`."""
-    if name not in CONTROLS:
-        raise UserError(f'unknown control {name!r}, expected one of: {", ".join(CONTROLS)}')
-
-
 def _generator(seed: int) -> torch.Generator:
     # On the CPU: every kind of device has random numbers of its own.
     return torch.Generator().manual_seed(seed)
+
+
+CONTROLS: Dict[str, Control] = {control.name: control for control in (
+    Control('fresh_weights', 'fresh weights', same_mask, fresh=True),
+    Control('random_mask', 'random mask', random_mask, elsewhere=True),
+    Control('shuffled_mask', 'shuffled mask', shuffled_mask, elsewhere=True),
+    Control('dense', 'dense, trained on', full_mask, every_round=True))}

@@ -42,7 +42,8 @@ def apportion(total: int, shares: Sequence[int], least: Sequence[int],
     They sum to ``total`` exactly; what rounding leaves over goes to the largest remainders.
     """
     def at(level: Fraction) -> List[Fraction]:
-        return [min(max(level * s, low), high) for s, low, high in zip(shares, least, most)]
+        return [min(max(level * s, Fraction(low)), Fraction(high))
+                for s, low, high in zip(shares, least, most)]
 
     # The sum is linear in the level between the points where a layer meets a bound.
     levels = sorted({Fraction(0), *map(Fraction, least, shares), *map(Fraction, most, shares)})

@@ -1,10 +1,13 @@
 """N:M: of every M consecutive input channels N survive."""
 import re
-from typing import Dict, FrozenSet, List, Mapping, Optional, Tuple
+from functools import partial
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from ..layers import PLAIN, Layers
+from .allocation import Allocation
 from .score import Scores
 
 
@@ -12,13 +15,14 @@ def prune_pattern(scores: Scores, sparsity: float, floor: float = 0.0, *,
                   pattern: Tuple[int, int]) -> Dict[str, Tensor]:
     """Keep the N highest of every M consecutive input channels, of equal ones the last.
 
-    Sparse tensor cores take 2:4 (Mishra et al. 2021). A layer named by
-    :func:`unpatterned` stays whole, so the total sparsity may be less than 1 - N/M.
+    Sparse tensor cores take 2:4 (Mishra et al. 2021). A layer whose input
+    channels do not fall into groups of M stays whole, so the total sparsity may be less than
+    1 - N/M.
     What an earlier mask has pruned stays pruned: its groups may keep fewer than N.
 
     Args:
         scores: The scores.
-        sparsity: 1 - N/M, see :func:`check_allocation`.
+        sparsity: 1 - N/M, see :attr:`Allocation.fixed`.
         floor: At most N/M, so it holds by itself.
         pattern: (N, M).
     """
@@ -28,35 +32,31 @@ def prune_pattern(scores: Scores, sparsity: float, floor: float = 0.0, *,
         if scores.absolute:
             values = values.abs()
         keep = values > -torch.inf
-        dim = _group_dim(tensor, pattern[1], name in scores.transposed)
+        dim = _group_dim(tensor, pattern[1], scores.layer(name).transposed)
         if dim is not None:
             keep &= _highest_of_groups(values, dim, *pattern)
         masks[name] = keep.contiguous()
     return masks
 
 
-def unpatterned(tensors: Mapping[str, Tensor], allocation: str,
-                transposed: FrozenSet[str] = frozenset()) -> List[str]:
-    """The layers that an N:M allocation leaves whole; none for another allocation.
-
-    They have no input dimension (1-D) or one that is no multiple of M.
-
-    Args:
-        tensors: Weights or masks, by parameter name.
-        allocation: ``'global'``, ``'2:4'``, ...
-        transposed: The weights of transposed convolutions. Default: none.
-    """
-    pattern = parse(allocation)
-    return [] if pattern is None else [
-        name for name, tensor in tensors.items()
-        if _group_dim(tensor, pattern[1], name in transposed) is None]
-
-
-def parse(name: str) -> Optional[Tuple[int, int]]:
-    """(N, M) of an N:M pattern."""
+def pattern_of(name: Any) -> Optional[Allocation]:
+    """The allocation that ``'2:4'`` or another N:M with 0 < N < M names; None if it is none."""
     match = re.fullmatch(r'(\d+):(\d+)', str(name))
-    pattern = match and (int(match[1]), int(match[2]))
-    return pattern if pattern and 0 < pattern[0] < pattern[1] else None
+    count, group = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 0 < count < group:
+        return None
+    return Allocation(partial(prune_pattern, pattern=(count, group)), str(name), exact=None,
+                      fixed=1 - count / group, by_shape=True,
+                      remark=partial(_whole, size=group, pattern=str(name)))
+
+
+def _whole(mask: Mapping[str, Tensor], layers: Layers, *, size: int, pattern: str) -> str:
+    """The layers that stay whole: they have no input dimension (1-D), or none that fits."""
+    names = [name for name, keep in mask.items()
+             if _group_dim(keep, size, layers.get(name, PLAIN).transposed) is None]
+    return '' if not names else (
+        f'{len(names)} layer(s) stay whole, their input channels are no multiple of the pattern '
+        f'{pattern}: {", ".join(names)}')
 
 
 def _group_dim(tensor: Tensor, size: int, transposed: bool) -> Optional[int]:

@@ -1,10 +1,6 @@
-"""What a weight is worth. A new score is one function and one entry in ``SCORES``.
-
-Each takes the weights in scope by name and the :class:`Probe` of their model, and returns
-:class:`Scores`: higher is more worth keeping. The weights and the model are left as they were.
-"""
+"""The scores that there are. A new one is one function and one entry in ``SCORES``."""
 from copy import deepcopy
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +8,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..probe import Agreement, Probe, mean_gradient, restored
 from ..similarity import chance_iou, iou
-from .score import Scores
+from .score import Score, Scores, as_score
 from .selection import keep_highest
 
 STEP = 0.01         # how far the weights move, as a vector, to see the gradient change
@@ -33,17 +29,17 @@ def random(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scor
                    for name, weight in weights.items()}, copied=True)
 
 
-def snip(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+def snip(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
     """``|w * dL/dw|``: how much the loss changes without the weight (Lee et al. 2019).
 
     Raises:
-        UserError: There is no probe, or no usable gradient.
+        UserError: There is no usable gradient.
     """
-    gradient = mean_gradient(weights, _required(probe, 'snip'))
+    gradient = mean_gradient(weights, probe)
     return _scores('snip', {n: (w.detach() * gradient[n]).abs() for n, w in weights.items()})
 
 
-def grasp(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+def grasp(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
     """``w * Hg``: how much gradient flow is lost with the weight (Wang et al. 2020).
 
     The paper removes the weights of the highest ``S(-w) = -w * Hg``, so those of the
@@ -52,9 +48,8 @@ def grasp(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Score
     the masks that they give agree: where they do not, the scores are noise.
 
     Raises:
-        UserError: There is no probe, or no usable gradient.
+        UserError: There is no usable gradient.
     """
-    probe = _required(probe, 'grasp')
     scores = [
         _scores('grasp', {n: w.detach() * product[n] for n, w in weights.items()})
         for product in hessian_gradients(weights, probe, (STEP, STEP / 2))]
@@ -102,7 +97,7 @@ def hessian_gradients(weights: Mapping[str, Tensor], probe: Probe,
     return products
 
 
-def synflow(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Scores:
+def synflow(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
     """The logarithm of ``| |w| * dR/d|w| |``, R the sum of all outputs (Tanaka et al. 2020).
 
     R is that of a copy in float64 and eval mode, every entry of its state dict replaced by
@@ -111,18 +106,17 @@ def synflow(weights: Mapping[str, Tensor], probe: Optional[Probe] = None) -> Sco
     does not depend on has the logarithm of the smallest normal double, -708.4.
 
     Raises:
-        UserError: There is no probe, no output carries gradient, or R overflows.
+        UserError: No output carries gradient, or R overflows.
     """
-    probe = _required(probe, 'synflow')
     model = _linear_copy(probe.model)
-    params = dict(model.named_parameters())
-    params = {name: params[name].requires_grad_(True) for name in weights}
+    own = dict(model.named_parameters())
+    params: Dict[str, Tensor] = {name: own[name].requires_grad_(True) for name in weights}
     with torch.enable_grad():
         outputs = [out for out in probe.outputs(model) if out.requires_grad]
         if not outputs:
             raise UserError('synflow: no output of the model depends on a weight in scope; '
                             'choose another scope or score')
-        flow = sum(out.sum() for out in outputs)
+        flow: Tensor = sum(out.sum() for out in outputs)    # type: ignore[assignment]
     if not torch.isfinite(flow):
         raise UserError('synflow: the outputs of the absolute weights are not finite, even in '
                         'float64; choose another score')
@@ -143,14 +137,6 @@ def _linear_copy(model: nn.Module) -> nn.Module:
     return model
 
 
-def _required(probe: Optional[Probe], score: str) -> Probe:
-    if probe is None:
-        raise UserError(
-            f'the score {score!r} needs the model and its batches, it can only be drawn '
-            "inside a training; use score='magnitude' here")
-    return probe
-
-
 def _scores(score: str, tensors: Mapping[str, Tensor]) -> Scores:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
@@ -158,22 +144,23 @@ def _scores(score: str, tensors: Mapping[str, Tensor]) -> Scores:
     return Scores(tensors, copied=True)
 
 
-SCORES: Dict[str, Callable[[Mapping[str, Tensor], Optional[Probe]], Scores]] = {
-    'magnitude': magnitude,
-    'random': random,
-    'snip': snip,
-    'grasp': grasp,
-    'synflow': synflow,
-}
-
-# Those that need a Probe. They judge a weight by its part in the whole network, so what is
-# pruned already changes the scores of the rest.
-PROBED = frozenset({'snip', 'grasp', 'synflow'})
-
-# SynFlow is defined by its many steps: in one step it empties layers like other scores.
-DEFAULT_ITERATIONS = {'synflow': 100}
+SCORES: Dict[str, Score] = {method.name: method for method in (
+    Score(magnitude, 'magnitude', magnitudes=True),
+    Score(random, 'random'),
+    Score(snip, 'snip', probed=True),
+    Score(grasp, 'grasp', probed=True),
+    # SynFlow is defined by its many steps: in one step it empties layers like other scores.
+    Score(synflow, 'synflow', probed=True, iterations=100))}
 
 
-def default_iterations(score: str) -> int:
-    """In how many steps the mask of a score is drawn, unless the user says otherwise."""
-    return DEFAULT_ITERATIONS.get(score, 1)
+def find_score(method: Union[str, Callable]) -> Score:
+    """A score of :data:`SCORES` by its name, or one of the user's own.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not isinstance(method, str):
+        return as_score(method)
+    if method not in SCORES:
+        raise UserError(f'unknown score {method!r}, expected one of: {", ".join(SCORES)}')
+    return SCORES[method]

@@ -107,7 +107,8 @@ def _partition(parts: List[np.ndarray], rank: int) -> Tuple[float, int]:
 
 def _sample(scores: Scores, generator: torch.Generator) -> np.ndarray:
     """About :data:`SAMPLE` scores, every tensor by its share, sorted."""
-    total, parts = scores.numel(), []
+    total = scores.numel()
+    parts: List[np.ndarray] = []
     for tensor in scores.tensors.values():
         if tensor.numel():
             count = max(1, round(SAMPLE * tensor.numel() / total))

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
 
-from ..specs import start_kinds
+from ..starts import start_kinds
 
 _EARLY_BIRD = 'EarlyBirdHook'
 

@@ -40,8 +40,8 @@ class LotteryRunner:
     ticket drawn at the end of the one before. A round has its own folder ``round_k`` in the work
     dir, which ends with ``final.pth``; ``lottery.json`` says where the chain stands, and
     ``resume`` goes on from there. A round that has trained another ticket than the one before it
-    has drawn since is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the config needs a
-    :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
+    has drawn since is trained again. Chosen with ``runner_type='mmlth.LotteryRunner'``; the
+    config needs a :class:`PruneHook`, a :class:`RewindHook` and a :class:`MaskedOptimWrapper`.
 
     Args:
         cfg: The whole config, as ``Runner.from_cfg`` takes it; and ``latency``, whether at the end

@@ -114,8 +114,8 @@ class LotterySpec:
                 f'schedule: {start.length or self.rewind.schedule}.')
         if self.prune.update is not None:
             text += f' The mask changes within the training: {self.prune.update.text()}.'
-        if control:
-            text += f' This is a control, not a ticket: the last round is {control!r}.'
+        if control is not None:
+            text += f' This is a control, not a ticket: the last round is {control.name!r}.'
         return text
 
 

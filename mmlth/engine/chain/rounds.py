@@ -79,7 +79,7 @@ def place_in_chain(spec: LotterySpec, work_dir, round: int) -> Dict[str, Any]:
         work_dir: The lottery's.
         round: Whose training it ends.
     """
-    rewinds, mode = spec.start(round + 1).rewinds, spec.settings['mode']
+    rewinds, mode = spec.start(round + 1).rewinds, spec.rewind.mode
     place = dict(round=round, rewind=str(rewind_path(work_dir)) if rewinds else None,
                  out=str(paths.round_dir(work_dir, round + 1) / paths.TICKET))
     # Later rounds have no RewindHook.

@@ -41,7 +41,7 @@ def given_texts(rounds: Sequence[Dict[str, Any]]) -> List[str]:
         text += (' The file holds trained weights and their moving average: masks were drawn of '
                  'the former, the latter was evaluated.')
     if point:
-        text += f' The rewind point is given too: {point["file"]}{_told(point)}.'
+        text += f' The rewind point is given too: {point["file"]}, trained{_told(point)}.'
     return [text]
 
 

@@ -4,24 +4,22 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Drawing, paths
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
 from mmlth.registry import HOOKS
 
+from ..early_bird import found_early
 from ..hook_configs import arguments_of
 from ..next_ticket import warn_of_layers, write_next_ticket
 from ..ranks import together
 from ..runners import bare_model, check_model_wrapper
-from ..specs import PruneSpec
+from ..specs import PruneSpec, drawing_settings
 from ..starts import Rewound, Start, Trained, start_of
 from ..taking import take_dense
 from ..training import Training
 from .rewind_hook import rewind_hook
-
-# The arguments that say what is drawn, and how.
-_DRAWING = ('sparsity', 'allocation', 'score', 'batches', 'iterations', 'floor', 'scope', 'frozen')
 
 
 @HOOKS.register_module()
@@ -92,32 +90,28 @@ class PruneHook(Hook):
         VERY_LOW priority: hooks that change weights at the end of training come first.
     """
     priority = 'VERY_LOW'
+    opens = Drawing
 
     def __init__(self,
                  sparsity: Union[None, float, Sequence[float]] = None,
                  rounds: int = 1,
-                 allocation: str = 'global',
-                 score: str = 'magnitude',
-                 batches: int = 1,
-                 iterations: Optional[int] = None,
+                 scope: ScopeSpec = None,
+                 frozen: bool = True,
                  at: Optional[str] = None,
                  dense: Union[bool, str] = True,
                  control: Optional[str] = None,
-                 floor: float = 0.0,
-                 scope: ScopeSpec = None,
-                 frozen: bool = True,
                  transfer: Optional[Dict[str, Any]] = None,
                  update: Union[None, str, Dict[str, Any]] = None,
                  round: int = 0,
                  rewind: Optional[str] = None,
                  start: Any = None,
-                 out: Optional[str] = None):
-        drawing = dict(sparsity=sparsity, rounds=rounds, allocation=allocation, score=score,
-                       batches=batches, iterations=iterations, at=at, floor=floor, scope=scope,
-                       frozen=frozen)
-        self.given = dict(drawing, dense=dense, control=control, transfer=transfer,
-                          update=update)
-        self.spec = PruneSpec.parse(self.given, not_default(type(self), drawing))
+                 out: Optional[str] = None,
+                 **drawing: Any):
+        how = dict(drawing_settings(drawing), sparsity=sparsity, rounds=rounds, at=at, scope=scope,
+                   frozen=frozen)
+        self.given = dict(how, dense=dense, control=control, transfer=transfer, update=update)
+        self.spec = PruneSpec.parse(self.given, not_default(type(self), how))
+        self.given.update({key: getattr(self.spec.drawing, key).name for key in self.spec.methods})
         if not 0 <= round < self.spec.rounds:
             raise UserError(
                 f'PruneHook: round {round} draws no ticket, there are '
@@ -187,30 +181,7 @@ class PruneHook(Hook):
         return path
 
 
-def found_early(runner) -> Optional[Ticket]:
-    """The mask with which a hook has ended the training, if one has."""
-    found = (hook.found_mask(runner) for hook in runner.hooks if hasattr(hook, 'found_mask'))
-    return next((ticket for ticket in found if ticket is not None), None)
-
-
 def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:
     """Those arguments of a PruneHook that differ from the defaults of its class."""
     defaults = {**arguments_of(PruneHook), **arguments_of(kind)}
     return {key: value for key, value in given.items() if value != defaults[key]}
-
-
-def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -> PruneSpec:
-    """What is drawn, and how, where no PruneHook is there to say so.
-
-    Args:
-        draw: Those arguments of a PruneHook.
-        update: How the mask changes then; None if it is static.
-
-    Raises:
-        UserError: An argument is unknown or wrong, or is none of a drawing.
-    """
-    known = [key for key in arguments_of(PruneHook) if key in _DRAWING]
-    unknown = [key for key in draw if key not in known]
-    if unknown:
-        raise UserError(f'TicketHook: draw takes {", ".join(known)}, got {", ".join(unknown)}')
-    return PruneHook(**draw, update=update, at='end').spec

@@ -1,6 +1,5 @@
 """Train a ticket."""
-from dataclasses import replace
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.hooks import Hook
 from torch import nn
@@ -8,7 +7,6 @@ from torch import nn
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
-from mmlth.core.mask import Mask
 from mmlth.core.state import late_schedulers
 from mmlth.registry import HOOKS
 from mmlth.transfer import Source, read_source, transfer
@@ -21,10 +19,9 @@ from ..ranks import together
 from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
                        ema_copies)
 from ..start_weights import load_start, set_learning_rates
-from ..training import Training
-from ..updater import Updater
+from ..updater import Updater, how_begun
 from ..updates import MaskUpdate, update_of
-from .prune_hook import drawing_of
+from .ticket_drawing import draw_now, drawing_of
 
 
 @HOOKS.register_module()
@@ -53,8 +50,8 @@ class TicketHook(Hook):
             mapping, for the whole of those parts that it has any for, and all shapes must
             agree. ``False`` leaves what it lacks as it was initialised. Default: True.
         update: How the mask changes within the training: ``dict(type=...)`` with ``'gradual'``,
-            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments. Default:
-            None, the mask is static.
+            ``'set'`` or ``'rigl'`` (:mod:`mmlth.engine.updates`) and its arguments; with
+            ``draw``, those of a drawing are taken from there. Default: None, the mask is static.
         draw: Instead of ``ticket``: draw the mask of the weights that the training starts with,
             ``dict(sparsity=0.8, ...)`` with those arguments of a PruneHook that say what is drawn
             and how. A training that is resumed takes its checkpoint's masks. Default: None.
@@ -129,7 +126,8 @@ class TicketHook(Hook):
         check_model_wrapper(runner.model)
         bare = bare_model(runner.model)
         ticket = self._loaded = self._ticket(runner, bare)
-        begun, mask = self._begun(ticket)
+        begun, mask = how_begun(self.entry, ticket, self.update, self.path,
+                                drawn=self.drawing is not None)
         check_same_on_all_ranks(masks.digest(mask))
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
@@ -148,9 +146,10 @@ class TicketHook(Hook):
             self.updater = runner.optim_wrapper.before_step = Updater(
                 self.update, runner, begun['ticket'], begun.get('done', runner.iter),
                 begun.get('target'))
+        start = 'start weights loaded' if ticket.state else 'the weights are those of the model'
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
-            f'in scope are pruned; {"resumed" if self.resumed else "start weights loaded"}')
+            f'in scope are pruned; {"resumed" if self.resumed else start}')
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
         self.entry = {}
 
@@ -159,43 +158,13 @@ class TicketHook(Hook):
         if self.drawing is not None:
             if 'masks' in self.entry:
                 return Ticket(masks_of(self.entry))
-            training, source = Training.of(runner), self.drawing.source(0)
-            source.before(training)
-            ticket = source.ticket(training)
-            return replace(ticket, meta=source.meta(ticket))
+            return draw_now(self.drawing, runner)
         if self.mapping is None:
             return self._loaded
         ticket, outcome = transfer(self.source, bare, self.mapping, strict=self.strict)
         runner.logger.info(f'{self.path} is transferred; {outcome.to_text()}')
         self.source = None
         return ticket
-
-    def _begun(self, ticket: Ticket) -> Tuple[Dict[str, Any], Mask]:
-        """What the training notes of its mask's update, and the mask as it is now.
-
-        Raises:
-            UserError: The training has begun with another ticket, or without this update.
-        """
-        entry = self.entry.get('update') or dict(ticket=self.entry.get('digest'))
-        digest = masks.digest(ticket.mask)
-        if self.drawing is None and entry['ticket'] not in (None, digest):
-            raise UserError(
-                f'{self.path} is not the ticket that this training began with: its masks '
-                'differ from those in the checkpoint. Put the old ticket back, or start '
-                'in another work dir.')
-        if 'update' not in self.entry:
-            if self.update is not None and self.update.begins_dense and masks.pruned(ticket.mask):
-                raise UserError(
-                    f'{self.path} prunes {masks.pruned(ticket.mask):,} of '
-                    f'{masks.size(ticket.mask):,} weights, but {type(self.update).__name__} begins '
-                    'with all of them: train a model without a ticket, TicketHook(draw=..., '
-                    'update=...)')
-            return dict(ticket=digest), ticket.mask
-        if self.update is None:
-            raise UserError(
-                'by the checkpoint the masks of this training change; to go on with it, set '
-                'TicketHook(update=...) as it was')
-        return entry, masks_of(self.entry)
 
     def after_train(self, runner) -> None:
         """Warn of a mask that has not become what it was to be."""

@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from mmlth.core import Ticket, control_mask
+from mmlth.core import Control, Ticket
 
 from ..training import Training
 from .source import MaskSource
@@ -15,10 +15,10 @@ class Controlled(MaskSource):
 
     Args:
         inner: Where the ticket's mask comes from.
-        control: The control's name.
+        control: Whose.
     """
 
-    def __init__(self, inner: MaskSource, control: str):
+    def __init__(self, inner: MaskSource, control: Control):
         self.inner = inner
         self.control = control
         self.at_start, self.of_the_start = inner.at_start, inner.of_the_start
@@ -38,8 +38,8 @@ class Controlled(MaskSource):
     def ticket(self, training: Training) -> Ticket:
         """The ticket's mask, changed."""
         ticket = self.inner.ticket(training)
-        return replace(ticket, mask=control_mask(ticket.mask, self.control, training.seed))
+        return replace(ticket, mask=self.control.mask(ticket.mask, training.seed))
 
     def meta(self, ticket: Ticket) -> Dict[str, Any]:
         """That of the ticket's mask, and the control."""
-        return {**self.inner.meta(ticket), 'control': self.control}
+        return {**self.inner.meta(ticket), 'control': self.control.name}

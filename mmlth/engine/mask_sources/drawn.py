@@ -4,11 +4,8 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping
 from mmengine.dist import is_main_process
 from torch import Tensor
 
-from mmlth.core import Probe, Ticket, draw, paths, select
-from mmlth.core.drawing.allocation import check_room
-from mmlth.core.drawing.scores import PROBED
+from mmlth.core import Probe, Ticket, layers_of, paths
 from mmlth.core.errors import UserError
-from mmlth.core.layers import transposed
 
 from ..costs import uncalled
 from ..kernel_check import trial_mask, warn_of_refilled, warn_of_unmaskable
@@ -36,16 +33,16 @@ class Drawn(MaskSource):
 
     def words(self) -> str:
         """Scope, allocation, score and floor."""
-        prune = self.prune
-        return (f'Scope: {prune.scope or "every convolution and linear weight"}; frozen weights '
-                f'are {"in" if prune.frozen else "not in"} scope. '
-                f'Allocation: {prune.allocation}; score: {prune.score}; '
-                f'floor of each layer: {prune.floor:.0%}.')
+        scope, drawing = self.prune.scope, self.prune.drawing
+        return (f'Scope: {scope.spec or "every convolution and linear weight"}; frozen weights '
+                f'are {"in" if scope.frozen else "not in"} scope. '
+                f'Allocation: {drawing.allocation.name}; score: {drawing.score.name}; '
+                f'floor of each layer: {drawing.floor:.0%}.')
 
     def before(self, training: Training) -> None:
         """See that the last mask leaves each layer its floor; warn of what masks do not reach."""
         prune, model = self.prune, training.model
-        weights = select(model, prune.scope, prune.frozen)
+        weights = prune.scope.select(model)
         costs = self._costs(training, weights)
         unreached = uncalled(costs, costs)
         if unreached:
@@ -53,7 +50,7 @@ class Drawn(MaskSource):
                 f'The image that multiply-adds are counted on does not reach {len(unreached)} '
                 f'layer(s): {", ".join(unreached)}. They count one a weight, and stay nearly '
                 'dense.')
-        check_room(weights, prune.sparsity_of(prune.rounds), prune.allocation, prune.floor, costs)
+        prune.drawing.check_room(weights, prune.sparsity_of(prune.rounds), layers_of(model, costs))
         if self.round == 0:     # a ticket is looked at by its TicketHook
             warn_of_unmaskable(training.logger, model)
             warn_of_refilled(training.logger, model, trial_mask(weights))
@@ -63,31 +60,27 @@ class Drawn(MaskSource):
 
         Another mask of the training, an earlier one, is drawn just so.
         """
-        prune = self.prune
-        weights = select(training.model, prune.scope, prune.frozen)
-        costs, probe = self._costs(training, weights), training.probe(prune.batches)
-        mask = draw(
-            weights, prune.sparsity_of(self.round + 1), score=prune.score,
-            allocation=prune.allocation, floor=prune.floor, earlier=training.mask, probe=probe,
-            iterations=prune.iterations, transposed=transposed(training.model), costs=costs)
-        warn_of_noise(prune.score, probe, training)
-        return Ticket(agreed(mask, prune.score in PROBED), {}, dict(costs=costs) if costs else {})
+        prune, drawing = self.prune, self.prune.drawing
+        weights = prune.scope.select(training.model)
+        costs, probe = self._costs(training, weights), training.probe(drawing.batches)
+        mask = drawing.draw(weights, prune.sparsity_of(self.round + 1), earlier=training.mask,
+                            probe=probe, layers=layers_of(training.model, costs))
+        warn_of_noise(drawing.score.name, probe, training)
+        return Ticket(agreed(mask, drawing.score.probed), {}, dict(costs=costs) if costs else {})
 
     def meta(self, ticket: Ticket) -> Dict[str, Any]:
         """The settings it was drawn with, and the multiply-adds that it was drawn by."""
-        prune = self.prune
-        scope = prune.scope
+        prune, drawing = self.prune, self.prune.drawing
         return dict(
             {key: ticket.meta[key] for key in ('costs',) if key in ticket.meta},
             **({} if prune.update is None else dict(update=_plain(prune.ticket_update()))),
-            sparsity=prune.sparsity_of(self.round + 1), allocation=prune.allocation,
-            score=prune.score, at=prune.at, floor=prune.floor, frozen=prune.frozen,
-            scope=({k: list(v) for k, v in scope.items()} if isinstance(scope, dict)
-                   else scope if scope is None or isinstance(scope, str) else list(scope)))
+            sparsity=prune.sparsity_of(self.round + 1), allocation=drawing.allocation.name,
+            score=drawing.score.name, at=prune.at, floor=drawing.floor,
+            frozen=prune.scope.frozen, scope=prune.scope.plain())
 
     def _costs(self, training: Training, weights: Mapping[str, Tensor]) -> Dict[str, float]:
         """Multiply-adds of one entry of each weight, for an allocation that asks for them."""
-        costs = training.costs() if self.prune.allocation == 'compute' else {}
+        costs = training.costs() if self.prune.drawing.allocation.needs_macs else {}
         return {name: costs[name] for name in weights if name in costs}
 
 
@@ -111,7 +104,8 @@ class DrawnAtStart(Drawn):
             if not is_main_process():
                 return
             if drawn is not None:
-                Ticket(drawn.mask, {}, dict(drawn.meta, score=self.prune.score)).save(path)
+                meta = dict(drawn.meta, score=self.prune.drawing.score.name)
+                Ticket(drawn.mask, {}, meta).save(path)
                 training.logger.info(f'The mask is drawn before the training: {path}')
             elif not path.is_file():
                 raise UserError(

@@ -3,7 +3,7 @@ from typing import Any, Dict
 
 import torch
 
-from mmlth.core import Ticket, select
+from mmlth.core import Ticket
 
 from ..training import Training
 from .drawn import Drawn
@@ -19,7 +19,7 @@ class Full(Drawn):
 
     def ticket(self, training: Training) -> Ticket:
         """Nothing is pruned."""
-        weights = select(training.model, self.prune.scope, self.prune.frozen)
+        weights = self.prune.scope.select(training.model)
         return Ticket({name: torch.ones_like(weight, dtype=torch.bool)
                        for name, weight in weights.items()})
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Control, Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.transfer import Outcome, match_names, read_source, transfer
 
@@ -40,7 +40,7 @@ class TransferSpec:
     zeros: bool = False
 
     @classmethod
-    def parse(cls, transfer: Mapping[str, Any], control: Optional[str],
+    def parse(cls, transfer: Mapping[str, Any], control: Optional[Control],
               ignored: Mapping[str, Any]) -> 'TransferSpec':
         """Check it against the hook's other arguments.
 
@@ -64,10 +64,10 @@ class TransferSpec:
                 'ignored: leave it out, or leave transfer out')
         spec = cls(**transfer)
         match_names([], [], spec.mapping)       # its form
-        if control == 'dense' or spec.weights and control in ('random_mask', 'shuffled_mask'):
+        if control is not None and (control.every_round or spec.weights and control.elsewhere):
             raise UserError(
-                f'PruneHook: the control {control!r} cannot be had of this transfer: '
-                + ('it prunes nothing' if control == 'dense' else
+                f'PruneHook: the control {control.name!r} cannot be had of this transfer: '
+                + ('it prunes nothing' if control.every_round else
                    'the source has no weights but those under its own mask; set '
                    'transfer.weights=False to compare masks alone'))
         return spec

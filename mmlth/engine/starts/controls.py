@@ -1,10 +1,11 @@
 """What controls start from that are no tickets: the schedule is still the ticket's."""
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Optional
+from typing import TYPE_CHECKING, Mapping, Optional, Type
 
 from mmengine.config import Config
 from torch import Tensor
 
+from mmlth.core import Control
 from mmlth.core.mask import Mask
 
 from ..afresh import check_afresh, start_afresh
@@ -73,3 +74,10 @@ class Fresh(ControlStart):
     def trained_before(cls, point: Optional[int], before: Optional[int]) -> Optional[int]:
         """None."""
         return 0
+
+
+def start_of_control(control: Optional[Control]) -> Optional[Type[ControlStart]]:
+    """What a control starts from; None if it is what the ticket starts from."""
+    if control is None:
+        return None
+    return Fresh if control.fresh else TrainedOn if control.every_round else None

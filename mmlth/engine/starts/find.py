@@ -1,11 +1,13 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
 import json
-from typing import Any, Mapping, Optional, Type
+from typing import Any, List, Mapping, Optional, Type
 
+from mmlth.core.drawing.control import CONTROLS
 from mmlth.core.errors import UserError
-from mmlth.registry import STARTS, find
+from mmlth.registry import STARTS, find, noted, written
 
+from .controls import start_of_control
 from .start import Start
 from .trained import Trained
 
@@ -31,9 +33,8 @@ def start_of(mode: Any, length: Optional[str] = None) -> Start:
         given['length'] = length
     start = find(STARTS, given)
     if kind.weights not in (Start.weights, Trained.weights):
-        noted = {**given, 'type': bare_name(mode)}
         try:
-            start.given = json.loads(json.dumps(noted))
+            start.given = json.loads(json.dumps(written(STARTS, given)))
         except TypeError as error:
             raise UserError(f'RewindHook: mode={mode!r} has an argument that no ticket can note: '
                             f'{error}. Give it numbers, texts, lists and dicts of them') from None
@@ -46,7 +47,7 @@ def noted_start(given: Mapping[str, Any]) -> Optional[Start]:
     Args:
         given: What the ticket notes: :attr:`Start.given`.
     """
-    kind = registered(given)
+    kind = noted(STARTS, given)
     try:
         return kind and kind(**{key: value for key, value in given.items() if key != 'type'})
     except (TypeError, UserError):      # another version's
@@ -58,23 +59,21 @@ def kind_of(mode: Any) -> Type[Start]:
 
     :class:`Start` itself, which rewinds, for one that is not here.
     """
-    return registered(mode) or Start
+    return noted(STARTS, mode) or Start
 
 
-def label_of(mode: Any) -> str:
-    """What analyses call trainings with this ``mode``; its name where its class is not here."""
-    kind = registered(mode)
-    return bare_name(mode) if kind is None else kind.label
+def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
 
-
-def registered(mode: Any) -> Optional[Type[Start]]:
-    """The class that is known so far under that bare name, or has it itself."""
-    STARTS.import_from_location()
-    name, known = bare_name(mode), STARTS.module_dict
-    return known.get(name) or {kind.__name__: kind for kind in known.values()}.get(name)
-
-
-def bare_name(mode: Any) -> str:
-    """Without scope or module; files have a class as "<class 'package.module.Name'>"."""
-    kind = mode.get('type') if isinstance(mode, Mapping) else mode
-    return str(getattr(kind, '__name__', kind)).rstrip("'>").rpartition('.')[2]
+    Args:
+        mode: Of the RewindHook.
+        control: Of the PruneHook.
+        round: From 1.
+        last: The last round.
+    """
+    kinds = [kind_of(mode)]
+    known = CONTROLS.get(str(control))
+    own = start_of_control(known)
+    if known is not None and own is not None and (round == last or known.every_round):
+        kinds.append(own)
+    return kinds

@@ -7,3 +7,4 @@ from .start import Start
 @STARTS.register_module('weights')
 class Rewound(Start):
     """The weights of the rewind point, and the schedule from the start or from there."""
+    label = ''

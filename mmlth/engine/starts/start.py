@@ -22,7 +22,7 @@ class Start:
 
     Attributes:
         words: What it starts from, as in "A ticket starts from WORDS the rewind point 0it".
-        label: What analyses call its trainings. ``''``: it goes without saying.
+        label: What analyses call its trainings; ``''``: it goes without saying. None: its name.
         rewinds: The weights of the rewind point are needed, unless it ``initialises``.
         initialises: There are no start weights: the model is initialised anew, by another seed
             than the dense one.
@@ -33,7 +33,7 @@ class Start:
             those of the point, or the trained ones, as they are.
     """
     words: ClassVar[str] = 'the weights of'
-    label: ClassVar[str] = ''
+    label: ClassVar[Optional[str]] = None
     rewinds: bool = True
     initialises: ClassVar[bool] = False
     resumes: ClassVar[bool] = True

@@ -1,10 +1,9 @@
 """What every mask update is: when it happens, and what it sees."""
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
-from mmlth.core.drawing.pattern import parse
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.steps import rewind_iteration
@@ -49,7 +48,7 @@ class MaskUpdate:
             form.
     """
     words = ''                  # as in "The mask changes within the training: WORDS"
-    label = ''                  # what analyses call such trainings
+    label: ClassVar[Optional[str]] = None       # what analyses call such trainings; None: its name
     grows = False               # weights come back
     begins_dense = False        # the ticket that the training starts with prunes nothing
     replaces_step = False       # where the mask changes, no optimizer step is taken
@@ -127,9 +126,9 @@ class MaskUpdate:
             if getattr(prune, key) is not None:
                 raise UserError(f'{where}, so that {key} would not be what is trained: leave '
                                 f'{key} or update out')
-        if parse(prune.allocation) is not None:
-            raise UserError(f'{where}, which breaks the pattern {prune.allocation}: take another '
-                            'allocation, or leave update out')
+        if prune.drawing.allocation.fixed is not None:
+            raise UserError(f'{where}, which breaks the pattern {prune.drawing.allocation.name}: '
+                            'take another allocation, or leave update out')
 
     def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
         """Further arguments of this update, those that are the PruneHook's own settings."""

@@ -32,15 +32,14 @@ class _Dynamic(MaskUpdate):
                             f'in an update, above 0 and at most 1, got {fraction!r}')
         self.fraction = fraction
 
-    def growth(self, moment: Moment) -> Mapping[str, Tensor]:
-        """What each weight is worth to be grown."""
+    def growth(self, moment: Moment) -> Mapping[str, Optional[Tensor]]:
+        """What each weight is worth to be grown, by its magnitude."""
         raise NotImplementedError
 
     def mask(self, moment: Moment) -> Mask:
         """Drop the smallest, grow those of the highest :meth:`growth`."""
-        growth: Mapping[str, Optional[Tensor]] = {
-            name: None if moment.gradients[name] is None else worth
-            for name, worth in self.growth(moment).items()}
+        growth = {name: None if moment.gradients[name] is None else worth
+                  for name, worth in self.growth(moment).items()}
         return drop_and_grow(moment.mask, moment.weights, growth,
                              cosine_fraction(self.fraction, moment.iteration / moment.times[-1]))
 
@@ -70,7 +69,6 @@ class RigL(_Dynamic):
     label = 'RigL'
     replaces_step = True
 
-    def growth(self, moment: Moment) -> Mapping[str, Tensor]:
-        """The magnitude of the gradient of this iteration's batch, or accumulated batches."""
-        return {name: gradient.abs() for name, gradient in moment.gradients.items()
-                if gradient is not None}
+    def growth(self, moment: Moment) -> Mapping[str, Optional[Tensor]]:
+        """The gradients of this iteration's batch, or accumulated batches."""
+        return moment.gradients

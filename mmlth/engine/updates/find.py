@@ -3,14 +3,14 @@ import inspect
 from typing import Any, Dict, Mapping
 
 from mmlth.core.errors import UserError
-from mmlth.registry import UPDATES, find
+from mmlth.registry import UPDATES, find, written
 
 from .base import MaskUpdate
 
 
 def settings_of(update: Any) -> Dict[str, Any]:
-    """An ``update`` as a dict of its ``type`` and arguments."""
-    return dict(update) if isinstance(update, Mapping) else dict(type=update)
+    """An ``update`` as a dict of its ``type`` and arguments, as a dumped config has them."""
+    return written(UPDATES, _given(update))
 
 
 def update_of(update: Any) -> MaskUpdate:
@@ -23,7 +23,7 @@ def update_of(update: Any) -> MaskUpdate:
     Raises:
         UserError: There is none, or it has other arguments.
     """
-    given = settings_of(update)
+    given = _given(update)
     kind = find(UPDATES, given.get('type'))
     if not inspect.isclass(kind) or not issubclass(kind, MaskUpdate):
         raise UserError(
@@ -31,13 +31,5 @@ def update_of(update: Any) -> MaskUpdate:
     return find(UPDATES, given)
 
 
-def label_of(update: Any) -> str:
-    """What analyses call trainings with it; its name, where it is not here."""
-    name = str(settings_of(update).get('type'))
-    UPDATES.import_from_location()
-    # A class is noted as "<class 'package.module.Name'>".
-    short = name.rstrip("'>").rpartition('.')[2]
-    for known, kind in UPDATES.module_dict.items():
-        if short in (known, kind.__name__):
-            return kind.label or short
-    return short
+def _given(update: Any) -> Mapping[str, Any]:
+    return update if isinstance(update, Mapping) else dict(type=update)

@@ -1,14 +1,13 @@
 """Gradual pruning: from dense weights to the ticket's sparsity within one training."""
 from typing import TYPE_CHECKING, Any, Dict, Tuple
 
-from mmlth.core import draw
-from mmlth.core.drawing.draw import check_settings
-from mmlth.core.drawing.scores import PROBED
+from mmlth.core import Drawing
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 from mmlth.core.updates import cubic_sparsity
 from mmlth.registry import UPDATES
 
+from ..methods import allocation_of, score_of
 from .base import MaskUpdate, Moment
 
 if TYPE_CHECKING:
@@ -35,34 +34,34 @@ class Gradual(MaskUpdate):
     label = 'gradual pruning'
     begins_dense = True
 
-    def __init__(self, sparsity: float = 0.8, score: str = 'magnitude',
-                 allocation: str = 'global', floor: float = 0.0, **when: Any):
+    def __init__(self, sparsity: float = 0.8, score: Any = 'magnitude',
+                 allocation: Any = 'global', floor: float = 0.0, **when: Any):
         super().__init__(**when)
-        check_settings(sparsity, score, allocation, floor)
+        self.drawing = Drawing(score_of(score), allocation_of(allocation), floor)
+        self.drawing.check(sparsity)
         self.last_sparsity = sparsity
-        self.drawing = dict(score=score, allocation=allocation, floor=floor)
-        self.exact = {'global': 'scope', 'erk': 'scope', 'layerwise': 'layer'}.get(allocation)
 
     def check(self, prune: 'PruneSpec') -> None:
         """As for any update; and it must be possible to draw again and again."""
         super().check(prune)
-        if prune.score in PROBED or prune.allocation == 'compute':
+        score, allocation = prune.drawing.score, prune.drawing.allocation
+        if score.probed or allocation.needs_macs:
             raise UserError(
                 'PruneHook: gradual pruning draws at every update of the weights alone, which '
-                f'score={prune.score!r}, allocation={prune.allocation!r} does not: take the score '
+                f'score={score.name!r}, allocation={allocation.name!r} does not: take the score '
                 "'magnitude' and 'global', 'layerwise' or 'erk'")
 
     def arguments(self, prune: 'PruneSpec') -> Dict[str, Any]:
         """What is drawn, and how."""
-        return dict(sparsity=prune.sparsities[-1], score=prune.score,
-                    allocation=prune.allocation, floor=prune.floor)
+        return dict(prune.methods, sparsity=prune.sparsities[-1], floor=prune.drawing.floor)
 
     def target(self, iteration: int, times: Tuple[int, ...]) -> Dict[str, Any]:
         """By the paper's schedule, which begins and ends with the updates."""
         progress = (iteration - times[0]) / (times[-1] - times[0])
-        return dict(sparsity=cubic_sparsity(self.last_sparsity, progress), exact=self.exact)
+        return dict(sparsity=cubic_sparsity(self.last_sparsity, progress),
+                    exact=self.drawing.allocation.exact)
 
     def mask(self, moment: Moment) -> Mask:
         """Draw it anew."""
         target = self.target(moment.iteration, moment.times)['sparsity']
-        return draw(moment.weights, target, earlier=moment.mask, **self.drawing)
+        return self.drawing.draw(moment.weights, target, earlier=moment.mask)

@@ -15,6 +15,7 @@ from .checkpoint import load_checkpoint, read_masks
 from .folder import check_folder
 from .given import check_given
 from .moved import update_of
+from .ticket import noted_costs
 from .violation import Violation
 
 
@@ -92,8 +93,8 @@ def check_entry(path: Path, entry: Dict[str, Any], network: int,
 def check_compute(path: Path, entry: Dict[str, Any], ticket: Optional[Ticket]) -> None:
     """The chain's compute sparsity is that of a ticket that was drawn by multiply-adds."""
     found = entry.get('compute_sparsity')
-    if ticket is not None and ticket.meta.get('allocation') == 'compute' and found is not None:
-        expected = compute_sparsity(ticket.mask, ticket.meta['costs'])
+    if ticket is not None and found is not None and 'costs' in ticket.meta:
+        expected = compute_sparsity(ticket.mask, noted_costs(path, ticket))
         if found != expected:
             raise Violation(f'{path}: compute_sparsity of round {entry["round"]} is {found}, by '
                             f'the ticket it is {expected}')

@@ -1,20 +1,18 @@
 """One ticket: it loads, prunes what it says, and starts from where it says."""
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 from torch import Tensor
 
-from mmlth.core import Ticket
+from mmlth.core import CONTROLS, Ticket
 from mmlth.core import mask as masks
-from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
 from mmlth.core.schedule import check_sparsity
 
+from ..methods import noted_allocation
 from .checkpoint import check_weights
 from .start import check_start
 from .violation import Violation
-
-ELSEWHERE = ('random_mask', 'shuffled_mask')   # controls that bring pruned weights back
 
 
 def check_ticket(path: Path, earlier: Optional[Ticket] = None) -> Tuple[str, Ticket]:
@@ -46,41 +44,37 @@ def check_count(path: Path, ticket: Ticket) -> str:
         check_sparsity(sparsity)
     except UserError as error:
         raise Violation(f'{path}: {error}') from None
+    method = noted_allocation(allocation)
     # Of a ticket drawn by hand (it notes the candidate) the sparsity is the outcome.
-    if allocation == 'compute' and 'candidate' not in meta:
-        return check_multiply_adds(path, ticket)
-    exact = allocation == 'layerwise' and 'candidate' not in meta
-    if allocation not in ('global', 'erk') and not exact:
+    if method is None or method.exact is None or method.exact != 'scope' and 'candidate' in meta:
         return f'count not compared (allocation {allocation})'
-    parts = [{name: keep} for name, keep in mask.items()] if exact else [mask]
-    for part in parts:
-        wanted = round(sparsity * masks.size(part))
-        if masks.pruned(part) != wanted:
-            raise Violation(
-                f'{path}: sparsity {sparsity} of {masks.size(part)} weights'
-                f'{f" of {next(iter(part))}" if exact else ""} is {wanted}, but '
-                f'{masks.pruned(part)} are pruned')
-    return f'as sparsity {sparsity:.5g} says{" of every layer" if exact else ""}'
+    floor = meta.get('floor', 0.0)
+    if type(floor) not in (int, float) or not 0 <= floor <= 1:
+        raise Violation(f'{path}: it notes a floor of {floor!r}')
+    try:
+        words = method.check_count(mask, sparsity, floor,
+                                   noted_costs(path, ticket) if method.needs_macs else None)
+    except UserError as error:
+        raise Violation(f'{path}: {error}') from None
+    return f'as sparsity {sparsity:.5g}{words} says' if method.needs_macs else (
+        f'as sparsity {sparsity:.5g} says{words}')
 
 
-def check_multiply_adds(path: Path, ticket: Ticket) -> str:
-    """As many multiply-adds are pruned as the sparsity says, less by less than one weight's."""
+def noted_costs(path: Path, ticket: Ticket) -> Dict[str, float]:
+    """The multiply-adds of one entry of each weight that a ticket was drawn by."""
     costs = ticket.meta.get('costs')
     if not isinstance(costs, dict) or set(costs) != set(ticket.mask) or not all(
             type(cost) in (int, float) and 0 <= cost < float('inf') for cost in costs.values()):
         raise Violation(f'{path}: it was drawn by multiply-adds, but does not note them, in '
                         'costs, for the weights of its masks')
-    try:
-        check_budget(ticket.mask, ticket.meta['sparsity'], costs)
-    except UserError as error:
-        raise Violation(f'{path}: {error}') from None
-    return f'as sparsity {ticket.meta["sparsity"]:.5g} of the multiply-adds says'
+    return costs
 
 
 def check_shrinks(path: Path, ticket: Ticket, earlier: Ticket) -> str:
     """What the round before has pruned stays pruned."""
     control = ticket.meta.get('control')
-    if control in ELSEWHERE:
+    known = CONTROLS.get(str(control))
+    if known is not None and known.elsewhere:
         return f'not compared with the round before (control {control})'
     check_scope(path, ticket.mask, earlier.mask, 'the ticket of the round before')
     for name, keep in ticket.mask.items():

@@ -5,8 +5,9 @@ from typing import Dict, Mapping, Optional, Tuple
 import torch
 from torch import Tensor
 
-from mmlth.core import Ticket, paths
+from mmlth.core import CONTROLS, Ticket, paths
 from mmlth.core import mask as masks
+from mmlth.core.drawing.control import same_mask
 from mmlth.transfer import Source, match_names, read_source
 
 from ..reading import file_digest
@@ -35,7 +36,8 @@ def check_transferred(path: Path, ticket: Ticket,
     carried = Ticket.load(kept)
     if not isinstance(spec, dict) or carried.meta.get('transfer') != spec:
         raise Violation(f'{path} and {kept} do not name the same transfer')
-    if ticket.meta.get('control') in (None, 'fresh_weights') and (
+    control = CONTROLS.get(str(ticket.meta.get('control')))
+    if (control is None or control.mask is same_mask) and (
             masks.digest(ticket.mask) != masks.digest(carried.mask)):
         raise Violation(f'{path}: its mask is not that of {kept}')
     own = list(dict.fromkeys([*ticket.state, *carried.state, *carried.mask]))

@@ -4,9 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlth.core import Scores, draw, unpatterned
-from mmlth.core.drawing.allocation import check_room, find_allocation
-from mmlth.core.drawing.draw import check_settings
+from mmlth.core import Drawing, Layer, Scores, draw
+from mmlth.core.drawing.allocations import find_allocation
 from mmlth.core.errors import UserError
 from mmlth.core.mask import emptied
 
@@ -79,11 +78,11 @@ def test_tiny_layers_keep_their_floor_or_the_sum_is_refused(sizes, part, sparsit
     survivors = sum(sizes) - round(sparsity * sum(sizes))
     if allocation != 'layerwise' and sum(least) > survivors:
         with pytest.raises(UserError, match='lower the floor'):
-            check_room(layers, sparsity, allocation, floor)
+            Drawing(allocation=allocation, floor=floor).check_room(layers, sparsity, {})
         with pytest.raises(UserError, match='lower the floor'):
             draw(layers, sparsity, allocation=allocation, floor=floor)
         return
-    check_room(layers, sparsity, allocation, floor)
+    Drawing(allocation=allocation, floor=floor).check_room(layers, sparsity, {})
     earlier = draw(layers, sparsity / 2, allocation=allocation, floor=floor) if drawn else None
     mask = draw(layers, sparsity, allocation=allocation, floor=floor, earlier=earlier)
     kept = [int(keep.sum()) for keep in mask.values()]
@@ -188,11 +187,12 @@ def test_groups_run_over_input_channels_at_each_place_of_the_kernel():
 
 def test_transposed_convolutions_have_their_inputs_first():
     weight = torch.randn(8, 3, 2, 2, generator=torch.Generator().manual_seed(0))
-    mask = draw({'up': weight}, 0.5, allocation='2:4', transposed={'up'})['up']
+    mask = draw({'up': weight}, 0.5, allocation='2:4', layers={'up': Layer(transposed=True)})['up']
     turned = draw({'up': weight.transpose(0, 1).contiguous()}, 0.5, allocation='2:4')['up']
     assert torch.equal(mask, turned.transpose(0, 1)) and int(mask.sum()) == 48
     earlier = {'up': torch.ones_like(mask)}     # the layout survives Scores.below
-    again = draw({'up': weight}, 0.5, allocation='2:4', transposed={'up'}, earlier=earlier)
+    again = draw({'up': weight}, 0.5, allocation='2:4', layers={'up': Layer(transposed=True)},
+                 earlier=earlier)
     assert torch.equal(again['up'], mask)
 
 
@@ -200,11 +200,14 @@ def test_layers_without_whole_groups_stay_whole_and_are_named():
     layers = {'stem': torch.randn(8, 3, 7, 7), 'conv': torch.randn(6, 8, 3, 3),
               'depthwise': torch.randn(8, 1, 3, 3), 'up': torch.randn(6, 8, 2, 2),
               'norm': torch.randn(8), 'none': torch.randn(0, 4), 'neither': torch.randn(4, 0)}
-    mask = draw(layers, 0.5, allocation='2:4', transposed={'up'})
+    mask = draw(layers, 0.5, allocation='2:4', layers={'up': Layer(transposed=True)})
     whole = ['stem', 'depthwise', 'up', 'norm']
-    assert unpatterned(layers, '2:4', {'up'}) == whole == unpatterned(mask, '2:4', {'up'})
-    assert unpatterned(layers, '2:4') == ['stem', 'depthwise', 'norm']
-    assert unpatterned(layers, 'global') == unpatterned(layers, 'erk') == []
+    said = '4 layer(s) stay whole, their input channels are no multiple of the pattern 2:4: '
+    remark = find_allocation('2:4').remark
+    assert remark(mask, {'up': Layer(transposed=True)}) == said + 'stem, depthwise, up, norm'
+    assert remark(mask, {}).endswith('2:4: stem, depthwise, norm')
+    assert remark({'conv': mask['conv']}, {}) == ''
+    assert find_allocation('global').remark is find_allocation('erk').remark is None
     assert all(mask[n].all() for n in whole)
     assert int(mask['conv'].sum()) == mask['conv'].numel() // 2
     assert {n: m.shape for n, m in mask.items()} == {n: t.shape for n, t in layers.items()}
@@ -221,7 +224,7 @@ def test_each_group_is_pruned_as_a_layer_of_its_own(data, size, groups, ties, sh
                          [groups * size, *shape], generator=generator)
     weight = weight.round() if ties else weight
     mask = draw({'w': weight}, 1 - kept / size, allocation=f'{kept}:{size}',
-                transposed={'w'} if first else ())['w']
+                layers={'w': Layer(first)})['w']
     columns = zip(weight.movedim(dim, -1).reshape(-1, size),
                   mask.movedim(dim, -1).reshape(-1, size))
     for values, keep in columns:
@@ -245,10 +248,10 @@ def test_a_pattern_leaves_pruned_what_is_pruned():
     (0.5, 2, "'2:4' is drawn in one step: write iterations=1, got 2"),
 ])
 def test_a_pattern_fixes_the_other_settings(sparsity, iterations, message):
-    check_settings(0.5, 'magnitude', '2:4', iterations=1)
-    check_settings(0.6666666667, 'magnitude', '1:3')
+    Drawing(allocation='2:4', iterations=1).check(0.5)
+    Drawing(allocation='1:3').check(0.6666666667)
     with pytest.raises(UserError, match=message):
-        check_settings(sparsity, 'magnitude', '2:4', iterations=iterations)
+        Drawing(allocation='2:4', iterations=iterations).check(sparsity)
 
 
 @pytest.mark.parametrize('name', ['4:4', '4:2', '0:4', '2:', ':4', '2:4:8', '-2:4', ' 2:4', '2.0:4',

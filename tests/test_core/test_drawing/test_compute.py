@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlth.core import Scores, draw
+from mmlth.core import Layer, Scores, draw
 from mmlth.core.drawing.budget import prune_within
 from mmlth.core.drawing.compute import check_budget
 from mmlth.core.errors import UserError
@@ -14,6 +14,10 @@ from mmlth.core.errors import UserError
 SPARSITY = st.floats(0, 1, exclude_max=True)
 SIZES = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9), st.booleans()), min_size=1,
                  max_size=5)
+
+
+def counted(costs):
+    return {name: Layer(macs=cost) for name, cost in costs.items()}
 
 
 def layers(sizes, seed):
@@ -54,7 +58,7 @@ def test_the_threshold_is_that_of_a_sort(sizes, part, seed, marked):
 @given(SIZES, SPARSITY, st.integers(0, 99))
 def test_the_budget_is_met_up_to_one_weight(sizes, sparsity, seed):
     weights, costs = layers(sizes, seed)
-    mask = draw(weights, sparsity, allocation='compute', costs=costs)
+    mask = draw(weights, sparsity, allocation='compute', layers=counted(costs))
     check_budget(mask, sparsity, costs)
     for name, keep in mask.items():     # and one weight more, or less, is told
         if keep.any() and not keep.all() and len({max(1, c) for c in costs.values()}) == 1:
@@ -67,7 +71,7 @@ def test_the_budget_is_met_up_to_one_weight(sizes, sparsity, seed):
 @given(SIZES, SPARSITY, st.integers(0, 99), st.sampled_from([0.2, 1, 49]))
 def test_where_all_cost_the_same_it_is_global(sizes, sparsity, seed, cost):
     weights, costs = layers(sizes, seed)
-    mask = draw(weights, sparsity, allocation='compute', costs=dict.fromkeys(costs, cost))
+    mask = draw(weights, sparsity, allocation='compute', layers=counted(dict.fromkeys(costs, cost)))
     expected = draw(weights, sparsity)
     assert all(torch.equal(mask[name], expected[name]) for name in weights)
 
@@ -79,8 +83,8 @@ def test_masks_shrink_and_the_floor_holds(sizes, sparsities, seed, floor):
     earlier = None
     for sparsity in sorted(0.8 * s for s in sparsities):
         try:
-            mask = draw(weights, sparsity, allocation='compute', costs=costs, earlier=earlier,
-                        floor=floor)
+            mask = draw(weights, sparsity, allocation='compute', layers=counted(costs),
+                        earlier=earlier, floor=floor)
         except UserError as error:
             assert floor and 'multiply-adds of' in str(error)
             return
@@ -99,7 +103,7 @@ def test_no_other_choice_of_the_same_compute_loses_less(sizes, sparsity, seed):
     """The lowest w^2 / cost go: what survives is worth more per multiply-add, rounding aside."""
     weights, costs = layers(sizes, seed)
     costs = {name: max(1, cost) for name, cost in costs.items()}
-    mask = draw(weights, sparsity, allocation='compute', costs=costs)
+    mask = draw(weights, sparsity, allocation='compute', layers=counted(costs))
     worth = {n: w.double().square() / costs[n] for n, w in weights.items()}
     kept = torch.cat([worth[n][keep] for n, keep in mask.items()])
     gone = torch.cat([worth[n][~keep] for n, keep in mask.items()])
@@ -109,9 +113,9 @@ def test_no_other_choice_of_the_same_compute_loses_less(sizes, sparsity, seed):
 def test_a_lower_sparsity_than_the_earlier_is_refused():
     weights = {'a': torch.randn(1, 50), 'b': torch.randn(1, 50)}
     costs = dict(a=1, b=9)
-    earlier = draw(weights, 0.8, allocation='compute', costs=costs)
+    earlier = draw(weights, 0.8, allocation='compute', layers=counted(costs))
     with pytest.raises(UserError, match='masks can only shrink'):
-        draw(weights, 0.5, allocation='compute', costs=costs, earlier=earlier)
+        draw(weights, 0.5, allocation='compute', layers=counted(costs), earlier=earlier)
 
 
 def test_a_score_that_is_no_magnitude_is_refused():
@@ -123,6 +127,7 @@ def test_a_score_that_is_no_magnitude_is_refused():
 def test_half_precision_is_compared_as_single(dtype):
     weights = {'a': torch.randn(4, 30).to(dtype), 'b': torch.randn(4, 9).to(dtype)}
     costs = dict(a=4, b=100)
-    found = draw(weights, 0.7, allocation='compute', costs=costs)
-    wide = draw({n: w.float() for n, w in weights.items()}, 0.7, allocation='compute', costs=costs)
+    found = draw(weights, 0.7, allocation='compute', layers=counted(costs))
+    wide = draw({n: w.float() for n, w in weights.items()}, 0.7, allocation='compute',
+                layers=counted(costs))
     assert all(torch.equal(found[n], wide[n]) for n in weights)

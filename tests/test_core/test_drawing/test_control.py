@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmlth.core import CONTROLS, control_mask
-from mmlth.core.drawing.control import check_control, random_mask, shuffled_mask
+from mmlth.core.drawing.control import find_control, random_mask, shuffled_mask
 from mmlth.core.errors import UserError
 
 SHAPES = st.lists(st.lists(st.integers(0, 5), max_size=4), min_size=1, max_size=4)
@@ -99,7 +99,7 @@ def test_control_mask_does_what_the_name_says():
 
 def test_an_unknown_control_is_refused_with_those_there_are():
     for name in CONTROLS:
-        check_control(name)
+        find_control(name)
     for name in ('random', '', None):
         with pytest.raises(UserError, match='fresh_weights, random_mask, shuffled_mask, dense'):
             control_mask({}, name)

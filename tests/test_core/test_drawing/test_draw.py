@@ -5,9 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlth.core import Probe, Scores, draw, round_sparsities
-from mmlth.core.drawing import draw as drawing
-from mmlth.core.drawing.allocation import ALLOCATIONS
+from mmlth.core import Probe, Score, Scores, draw, round_sparsities
+from mmlth.core.drawing.allocations import ALLOCATIONS
 from mmlth.core.errors import UserError
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
@@ -140,10 +139,9 @@ def test_magnitudes_are_the_same_in_any_number_of_steps(tensors, sparsity, steps
 class Recorder:
     """A score of magnitudes that needs a probe, and what it saw at every step."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, probed=True):
         self.seen = []
-        monkeypatch.setitem(drawing.SCORES, 'recorded', self)
-        monkeypatch.setattr(drawing, 'PROBED', frozenset({'recorded'}))
+        self.score = Score(self, 'recorded', probed)
 
     def __call__(self, weights, probe):
         self.seen.append({n: w.detach().clone() for n, w in weights.items()})
@@ -163,10 +161,10 @@ def normal(**sizes):
     return {n: torch.randn(size, generator=generator) for n, size in sizes.items()}
 
 
-def test_every_step_sees_the_weights_under_the_mask_so_far(monkeypatch):
-    recorder, tensors = Recorder(monkeypatch), normal(a=(700,), b=(30, 10))
+def test_every_step_sees_the_weights_under_the_mask_so_far():
+    recorder, tensors = Recorder(), normal(a=(700,), b=(30, 10))
     before = {n: t.clone() for n, t in tensors.items()}
-    mask = draw(tensors, 0.9, score='recorded', probe=PROBE, iterations=4)
+    mask = draw(tensors, 0.9, score=recorder.score, probe=PROBE, iterations=4)
     assert recorder.sparsities() == pytest.approx(round_sparsities(0.9, 4)[:-1], abs=5e-4)
     for seen, later in zip(recorder.seen, [*recorder.seen[1:], mask]):
         assert all(torch.equal(w[w != 0], before[n][w != 0]) for n, w in seen.items())
@@ -176,18 +174,17 @@ def test_every_step_sees_the_weights_under_the_mask_so_far(monkeypatch):
     assert all(torch.equal(tensors[n], before[n]) for n in tensors)
 
 
-def test_scores_that_see_no_network_are_taken_once(monkeypatch):
-    recorder = Recorder(monkeypatch)
-    monkeypatch.setattr(drawing, 'PROBED', frozenset())
-    draw(normal(a=(50,)), 0.9, score='recorded', iterations=100)
+def test_scores_that_see_no_network_are_taken_once():
+    recorder = Recorder(probed=False)
+    draw(normal(a=(50,)), 0.9, score=recorder.score, iterations=100)
     assert len(recorder.seen) == 1
 
 
-def test_steps_start_at_the_earlier_mask(monkeypatch):
+def test_steps_start_at_the_earlier_mask():
     tensors = normal(a=(1000,))
     earlier = draw(tensors, 0.6)
-    recorder = Recorder(monkeypatch)
-    draw(tensors, 0.975, score='recorded', probe=PROBE, iterations=4, earlier=earlier)
+    recorder = Recorder()
+    draw(tensors, 0.975, score=recorder.score, probe=PROBE, iterations=4, earlier=earlier)
     assert recorder.sparsities() == [0.6, 0.8, 0.9, 0.95]
 
 
@@ -197,33 +194,32 @@ def test_steps_start_at_the_earlier_mask(monkeypatch):
 def test_steps_reach_the_exact_counts_over_rounds(tensors, sparsities, steps, allocation):
     """Rounding leaves some layers sparser than the next round's first steps ask for."""
     earlier = None
-    with pytest.MonkeyPatch.context() as patch:
-        Recorder(patch)
-        for sparsity in sorted(sparsities):
-            mask = draw(tensors, sparsity, score='recorded', probe=PROBE, iterations=steps,
-                        allocation=allocation, earlier=earlier)
-            counts = [t.numel() for t in tensors.values()]
-            assert sum(zeros(mask).values()) == (
-                sum(round(sparsity * n) for n in counts) if allocation == 'layerwise'
-                else round(sparsity * sum(counts)))
-            assert not any((mask[n] & ~m).any() for n, m in (earlier or {}).items())
-            earlier, tensors = mask, {n: torch.randn(t.shape) for n, t in tensors.items()}
+    score = Recorder().score
+    for sparsity in sorted(sparsities):
+        mask = draw(tensors, sparsity, score=score, probe=PROBE, iterations=steps,
+                    allocation=allocation, earlier=earlier)
+        counts = [t.numel() for t in tensors.values()]
+        assert sum(zeros(mask).values()) == (
+            sum(round(sparsity * n) for n in counts) if allocation == 'layerwise'
+            else round(sparsity * sum(counts)))
+        assert not any((mask[n] & ~m).any() for n, m in (earlier or {}).items())
+        earlier, tensors = mask, {n: torch.randn(t.shape) for n, t in tensors.items()}
 
 
-def test_steps_bring_back_nothing_that_rounding_took(monkeypatch):
+def test_steps_bring_back_nothing_that_rounding_took():
     """3.5 of 7 are 4 and 2.5 of 5 are 2: 0.42 in all, less than the 4 / 7 of one layer."""
-    Recorder(monkeypatch)
+    score = Recorder().score
     sizes = {'seven': (7,), **{f'five{i}': (5,) for i in range(10)}}
     earlier = draw(normal(**sizes), 0.5, allocation='layerwise')
     back = {n: torch.where(m, 1.0, 9.0) for n, m in earlier.items()}
-    mask = draw(back, 0.6, score='recorded', probe=PROBE, iterations=4, allocation='layerwise',
+    mask = draw(back, 0.6, score=score, probe=PROBE, iterations=4, allocation='layerwise',
                 earlier=earlier)
     assert zeros(mask) == {n: 4 if n == 'seven' else 3 for n in sizes}
     assert not any((mask[n] & ~m).any() for n, m in earlier.items())
 
 
-def test_the_weights_are_put_back_bit_for_bit_even_after_an_error(monkeypatch):
-    recorder, weight = Recorder(monkeypatch), torch.nn.Parameter(torch.randn(50))
+def test_the_weights_are_put_back_bit_for_bit_even_after_an_error():
+    recorder, weight = Recorder(), torch.nn.Parameter(torch.randn(50))
     with torch.no_grad():
         weight[:2] = torch.tensor([-0.0, 1e-42])
     before = weight.detach().view(torch.int32).clone()
@@ -234,9 +230,9 @@ def test_the_weights_are_put_back_bit_for_bit_even_after_an_error(monkeypatch):
             raise ZeroDivisionError
         return recorder(weights, probe)
 
-    monkeypatch.setitem(drawing.SCORES, 'recorded', fails)
     with pytest.raises(ZeroDivisionError):
-        draw({'w': weight}, 0.9, score='recorded', probe=PROBE, iterations=5)
+        draw({'w': weight}, 0.9, score=Score(fails, 'fails', probed=True), probe=PROBE,
+             iterations=5)
     assert recorder.sparsities()[-1] > 0
     assert torch.equal(weight.detach().view(torch.int32), before)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmlth.core import Probe, default_iterations, draw, select
-from mmlth.core.drawing.scores import DEFAULT_ITERATIONS, PROBED, SCORES, hessian_gradients
+from mmlth.core import Drawing, Probe, draw, select
+from mmlth.core.drawing.scores import SCORES, hessian_gradients
 from mmlth.core.errors import UserError
 from mmlth.core.mask import emptied
 from mmlth.core.probe import mean_gradient
@@ -178,7 +178,7 @@ def test_synflow_beyond_fp32_and_below_any_double():
 def test_synflow_in_its_steps_empties_no_layer_where_one_step_does():
     model = flow_net()
     weights, probe = select(model), flow_probe(model)
-    steps = default_iterations('synflow')
+    steps = SCORES['synflow'].iterations
     assert steps == 100
     for sparsity in (0.9, 0.98):
         survivors = draw(weights, sparsity, score='synflow', probe=probe, iterations=steps)
@@ -231,9 +231,9 @@ def test_scoring_leaves_the_model_as_it_was(score, fails):
     with torch.no_grad():       # as hooks may run
         try:
             draw(select(model), 0.8, score=score, probe=probe, iterations=3)
-            assert not fails or score not in PROBED
+            assert not fails or not SCORES[score].probed
         except ZeroDivisionError:
-            assert fails and score in PROBED
+            assert fails and SCORES[score].probed
     assert_same(state_of(model), before)
 
 
@@ -315,7 +315,7 @@ def test_random_seeds_and_layers_differ():
     assert torch.equal(plain['b'], drawn[0]['b'])
 
 
-@pytest.mark.parametrize('score', sorted(PROBED))
+@pytest.mark.parametrize('score', [name for name, score in SCORES.items() if score.probed])
 def test_scores_of_the_whole_network_need_a_probe(score):
     with pytest.raises(UserError, match=f"'{score}' needs the model .* inside a training"):
         draw(select(smooth_net()), 0.5, score=score)
@@ -350,9 +350,8 @@ def test_outputs_that_say_nothing_are_refused():
 
 
 def test_every_score_has_a_number_of_steps():
-    assert {score: default_iterations(score) for score in SCORES} == {
+    assert {score: Drawing(score).iterations for score in SCORES} == {
         'magnitude': 1, 'random': 1, 'snip': 1, 'grasp': 1, 'synflow': 100}
-    assert set(DEFAULT_ITERATIONS) <= set(SCORES) and PROBED <= set(SCORES)
 
 
 def test_steps_score_the_network_that_is_left():

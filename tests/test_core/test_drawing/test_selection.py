@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mmlth.core import Scores, keep_highest
+from mmlth.core import Layer, Scores, keep_highest
 from mmlth.core.drawing import arrays, selection
 from mmlth.core.drawing.score import check_finite
 from mmlth.core.errors import UserError
@@ -131,11 +131,11 @@ def test_what_was_pruned_before_goes_first(hidden):
 
 def test_scores_below_keep_dtype_and_the_weights():
     weights = torch.tensor([-2.0, 1.0, -0.5], dtype=torch.float16)
-    hidden = Scores({'w': weights}, absolute=True, transposed=frozenset('w')).below(
+    hidden = Scores({'w': weights}, absolute=True, layers={'w': Layer(True)}).below(
         {'w': torch.tensor([True, False, True])})
     assert hidden.tensors['w'].dtype == torch.float16
     assert hidden.tensors['w'].tolist() == [2.0, -np.inf, 0.5]
-    assert hidden.transposed == {'w'} and hidden.copied and not hidden.absolute
+    assert hidden.layers == {'w': Layer(True)} and hidden.copied and not hidden.absolute
     assert weights.tolist() == [-2.0, 1.0, -0.5]
 
 

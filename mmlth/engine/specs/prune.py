@@ -1,25 +1,19 @@
-"""What hooks are set to: parsed once, by the hook itself, and asked ever after."""
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+"""What a PruneHook is set to."""
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
-from mmlth.core import Ticket, round_sparsities
-from mmlth.core.drawing.control import check_control
-from mmlth.core.drawing.draw import check_settings
-from mmlth.core.drawing.scores import PROBED, default_iterations
+from mmlth.core import Control, Drawing, Scope, Ticket, round_sparsities
+from mmlth.core.drawing.control import find_control
 from mmlth.core.errors import UserError
-from mmlth.core.scope import ScopeSpec
-from mmlth.core.steps import rewind_iteration
+from mmlth.registry import ALLOCATIONS, SCORES, written
 
-from .early_bird import check_stop
-from .mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
-                           Transferred, TransferSpec)
-from .starts import Fresh, Start, TrainedOn, kind_of, start_of
-from .updates import MaskUpdate, settings_of, update_of
+from ..mask_sources import (Controlled, Drawn, DrawnAtStart, FoundEarly, Full, MaskSource,
+                            Transferred, TransferSpec)
+from ..methods import allocation_of, score_of
+from ..starts import Start, start_of_control
+from ..updates import MaskUpdate, settings_of, update_of
 
 _SPARSITY = 0.8     # of a config that says none, and transfers no ticket
-# What controls start from, other than the ticket; the last ticket alone has one unless it is here.
-_STARTS = dict(fresh_weights=Fresh, dense=TrainedOn)
-_EVERY_ROUND = ('dense',)
 
 
 @dataclass(frozen=True)
@@ -29,23 +23,19 @@ class PruneSpec:
     Args:
         sparsities: Of rounds 0..R; round 0 is dense.
         at: ``'start'`` or ``'end'``.
+        methods: The score and the allocation as they were given, for another hook's arguments.
         dense: Whether the dense model is trained; or the checkpoint that is it already.
-        iterations: Steps of one drawing.
         transfer: Whose ticket is carried over; None if it is drawn.
         update: How the mask changes while the ticket trains; None if it is static.
         update_settings: What it was set to, by name; empty if there is none.
     """
     sparsities: Tuple[float, ...]
-    scope: ScopeSpec
-    frozen: bool
-    score: str
-    allocation: str
-    floor: float
-    iterations: int
-    batches: int
+    scope: Scope
+    drawing: Drawing
+    methods: Mapping[str, Any]
     at: str
     dense: Union[bool, str]
-    control: Optional[str]
+    control: Optional[Control]
     transfer: Optional[TransferSpec]
     update: Optional[MaskUpdate]
     update_settings: Mapping[str, Any]
@@ -61,25 +51,25 @@ class PruneSpec:
         Raises:
             UserError: One is out of range, or two contradict each other.
         """
-        transfer, control, at, score = (
-            given[key] for key in ('transfer', 'control', 'at', 'score'))
+        transfer, control, at = (given[key] for key in ('transfer', 'control', 'at'))
+        control = None if control is None else find_control(control)
         if transfer is not None:
             transfer, at = TransferSpec.parse(transfer, control, ignored), 'start'
         sparsity = _SPARSITY if given['sparsity'] is None else given['sparsity']
         sparsities = tuple(round_sparsities(sparsity, given['rounds']))
-        iterations = given['iterations'] or default_iterations(score)
+        drawing = Drawing(score_of(given['score']), allocation_of(given['allocation']), **{
+            key: given[key] for key in ('floor', 'iterations', 'batches')})
         for value in sparsities[1:]:
-            check_settings(value, score, given['allocation'], given['floor'], iterations)
+            drawing.check(value)
         update = None if given['update'] is None else update_of(given['update'])
-        at = at or ('start' if score in PROBED or update is not None else 'end')
+        at = at or ('start' if drawing.score.probed or update is not None else 'end')
         check_dense(given['dense'])
-        check_timing(at, given['dense'], len(sparsities) - 1, given['batches'])
-        if control is not None:
-            check_control(control)
-        spec = cls(sparsities, transfer=transfer, at=at, iterations=iterations, update=update,
-                   update_settings={} if update is None else settings_of(given['update']), **{
-                       key: given[key] for key in ('scope', 'frozen', 'score', 'allocation',
-                                                   'floor', 'batches', 'dense', 'control')})
+        check_timing(at, given['dense'], len(sparsities) - 1)
+        spec = cls(sparsities, Scope(given['scope'], given['frozen']), drawing,
+                   dict(score=written(SCORES, given['score']),
+                        allocation=written(ALLOCATIONS, given['allocation'])), at, given['dense'],
+                   control, transfer, update,
+                   {} if update is None else settings_of(given['update']))
         spec.check_given()
         spec.check_update()
         return spec
@@ -96,12 +86,15 @@ class PruneSpec:
 
     def sparsity_of(self, round: int) -> float:
         """Of what a round trains."""
-        return 0.0 if self.control in _EVERY_ROUND else self.sparsities[round]
+        every = self.control is not None and self.control.every_round
+        return 0.0 if every else self.sparsities[round]
 
-    def control_of(self, round: int) -> Optional[str]:
+    def control_of(self, round: int) -> Optional[Control]:
         """The control that a round trains; None if it trains a ticket, or the dense model."""
-        every = self.control in _EVERY_ROUND and round > 0
-        return self.control if every or round == self.rounds else None
+        control = self.control
+        if control is None or round < self.rounds and not (control.every_round and round > 0):
+            return None
+        return control
 
     def source(self, round: int, found: Optional[Ticket] = None) -> MaskSource:
         """Where the mask comes from that the training of a round leaves to the next.
@@ -130,9 +123,10 @@ class PruneSpec:
         """Raise a UserError where the mask is drawn of what a given dense model has no more."""
         if self.given is not None and self.source(0).of_the_start:
             raise UserError(
-                f'PruneHook: score={self.score!r} at={self.at!r} draws the mask before the dense '
-                f"training, of weights that {self.given} no longer holds. at='end' draws it of the "
-                'trained weights; dense=False trains its ticket without a dense model')
+                f'PruneHook: score={self.drawing.score.name!r} at={self.at!r} draws the mask '
+                f"before the dense training, of weights that {self.given} no longer holds. "
+                "at='end' draws it of the trained weights; dense=False trains its ticket without a "
+                'dense model')
 
     def check_update(self) -> None:
         """Raise a UserError where the other settings do not allow the update."""
@@ -151,75 +145,22 @@ class PruneSpec:
             round: From 1.
             ticket: What a ticket starts from; a control may start from something else.
         """
-        own = _STARTS.get(self.control_of(round) or '')
+        own = start_of_control(self.control_of(round))
         return ticket if own is None else own(ticket)
 
 
-@dataclass(frozen=True)
-class RewindSpec:
-    """What a RewindHook is set to; its arguments say what each means."""
-    to: str
-    start: Start
-    schedule: str
-    random_state: bool
-    point: Optional[str]
+def drawing_settings(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """All settings of a drawing: those given, and the defaults of the others.
 
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> 'RewindSpec':
-        """Check the hook's arguments.
-
-        Raises:
-            UserError: One is none of those that there are, or two contradict each other.
-        """
-        schedule, to = given['schedule'], given['to']
-        start = start_of(given['mode'], given['length'])
-        if schedule not in ('restart', 'resume'):
-            raise UserError(
-                f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
-        rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
-        return cls(to, start, schedule, given['random_state'], given['point'])
-
-    @property
-    def resumes(self) -> bool:
-        """Whether a ticket's training goes on from the rewind point."""
-        return self.schedule == 'resume' and self.start.resumes
-
-
-@dataclass(frozen=True)
-class EarlyBirdSpec:
-    """What an EarlyBirdHook is set to; its arguments say what each means."""
-    interval: int
-    stop: Optional[Mapping[str, Any]]
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> 'EarlyBirdSpec':
-        """Check the hook's arguments.
-
-        Raises:
-            UserError: One is out of range or of no known form.
-        """
-        interval, stop = given['interval'], given['stop']
-        if not isinstance(interval, int) or interval < 1:
-            raise UserError(
-                f'EarlyBirdHook: interval must be a number of iterations, got {interval!r}')
-        if stop is not None:
-            check_stop(stop)
-        return cls(interval, stop)
-
-
-def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
-    """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
-
-    Args:
-        mode: Of the RewindHook.
-        control: Of the PruneHook.
-        round: From 1.
-        last: The last round.
+    Raises:
+        UserError: One is unknown.
     """
-    kinds = [kind_of(mode)]
-    if control in _STARTS and (round == last or control in _EVERY_ROUND):
-        kinds.append(_STARTS[control])
-    return kinds
+    known = {field.name: field.default for field in fields(Drawing)}
+    unknown = [key for key in given if key not in known]
+    if unknown:
+        raise UserError(f'PruneHook has no argument {unknown[0]!r}; how masks are drawn is said by '
+                        f'{", ".join(known)}')
+    return {**known, **given}
 
 
 def check_dense(dense: Any) -> None:
@@ -229,7 +170,7 @@ def check_dense(dense: Any) -> None:
             f'PruneHook: dense must be True, False or the path of a checkpoint, got {dense!r}')
 
 
-def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) -> None:
+def check_timing(at: str, dense: Union[bool, str], rounds: int) -> None:
     """Raise a UserError for settings that contradict each other."""
     if at not in ('start', 'end'):
         raise UserError(f"PruneHook: at must be 'start' or 'end' of the training, got {at!r}")
@@ -239,5 +180,3 @@ def check_timing(at: str, dense: Union[bool, str], rounds: int, batches: int) ->
             f"{rounds} rounds; take rounds=1, and iterations for several steps of one drawing")
     if at == 'end' and not dense:
         raise UserError("PruneHook: dense=False needs a mask drawn at the start: at='start'")
-    if not isinstance(batches, int) or batches < 1:
-        raise UserError(f'PruneHook: batches must be a number of batches, got {batches!r}')
