@@ -135,8 +135,8 @@ class PruneHook(Hook):
         self.spec.source(self.round).before(Training.of(runner, self.round))
         if self.spec.update is not None and self.start(runner).length is None:
             self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
-        if self.round == 0:
-            runner.train_loop.stop_training |= self.spec.dense is not True
+        if self.round == 0 and self.spec.dense is not True:
+            runner.train_loop.stop_training = True
 
     def after_train(self, runner) -> None:
         """Draw the ticket and write it."""
