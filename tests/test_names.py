@@ -15,6 +15,7 @@ ROOT = Path(mmlth.__file__).parent
 OWN = ('engine/starts/', 'engine/updates/', 'core/drawing/', 'benchmark/')
 # Words that mean other things too.
 COMMON = {'weights', 'lr', 'dense', 'random', 'magnitude', 'global', 'compute'}
+PATTERN = re.compile(r'\d+:\d+')   # the names of N:M allocations
 SETTING = re.compile(r'\b(control|mode|score|allocation|update|method)\b')
 
 
@@ -44,7 +45,8 @@ def constants(tree: ast.AST) -> Iterator[Tuple[int, str, str]]:
 def told(tree: ast.AST, own: set) -> Iterator[str]:
     """The places that know a method by its name."""
     for line, value, comparison in constants(tree):
-        if value in own - COMMON or value in own and SETTING.search(comparison):
+        if (value in own - COMMON or PATTERN.fullmatch(value)
+                or value in own and SETTING.search(comparison)):
             yield f'{line}: {value!r}'
 
 
@@ -73,7 +75,7 @@ def test_nothing_is_compared_with_a_name_where_it_is_at_home():
 
 @pytest.mark.parametrize('line', [
     "if spec.mode == 'lr': pass", "x = {'erk': 1}", "f(settings['score'] in ('random', 'snip'))",
-    "update = dict(type='rigl')"])
+    "update = dict(type='rigl')", "if allocation == '2:4': pass"])
 def test_a_planted_name_is_found(line):
     assert list(told(ast.parse(line), names()))
     harmless = "'''rigl'''\nlr = group['lr']\nif key != 'dense': pass"

@@ -206,16 +206,14 @@ def test_a_change_that_trains_otherwise_is_named(tmp_path, change, key):
     assert any(key in text for text in differences(old, new)[0])
 
 
-def test_a_resumed_lottery_says_what_has_changed(tmp_path):
+def test_a_resumed_lottery_says_what_has_changed(tmp_path, monkeypatch):
     run(lottery_config(tmp_path, experiment_name='x'), resume=False)
     (tmp_path / 'round_1' / paths.FINAL).unlink()
     cfg = lottery_config(tmp_path, experiment_name='x', log_level='INFO',
                          default_hooks=dict(logger=dict(interval=7)))
-    texts = RUNNERS.build(cfg)
-    said = []
-    texts._say = said.append
-    cfg.resume = texts.cfg.resume = True
-    texts.train()
+    cfg.resume, said = True, []
+    monkeypatch.setattr('mmlth.engine.chain.opening.say', said.append)
+    RUNNERS.build(cfg).train()
     assert any('default_hooks.logger.interval was 100, is 7' in text for text in said)
 
 
