@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from mmengine.config import config as mmengine_config
+from mmengine.logging import MMLogger
 from mmengine.config import utils as mmengine_utils
 
 # The models here are small: threads would only wait for each other.
@@ -55,3 +56,9 @@ def real_data() -> Path:
         pytest.skip(f'no real images at {path}; set MMLTH_TEST_DATA')
     return path
 
+
+
+@pytest.fixture(autouse=True)
+def loggers_of_its_own():
+    """Two Runners of one name in one second share a logger: those of the test before are gone."""
+    MMLogger._instance_dict.clear()
