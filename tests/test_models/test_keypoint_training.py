@@ -122,6 +122,8 @@ for images in ([sample(2)], [sample(0)]), ([sample(1)], [sample(2, visible=0.)])
     loss.backward()
     optimizer.step()
 torch.save(bare.roi_head.keypoint_head.state_dict(), f'{sys.argv[2]}/rank_{rank}.pth')
+torch.distributed.barrier()     # a process that ends with a group open may be aborted
+torch.distributed.destroy_process_group()
 '''
 
 
