@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from mmengine.config import config as mmengine_config
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 from mmengine.config import utils as mmengine_utils
 
 # The models here are small: threads would only wait for each other.
@@ -57,8 +58,9 @@ def real_data() -> Path:
     return path
 
 
-
 @pytest.fixture(autouse=True)
-def loggers_of_its_own():
-    """Two Runners of one name in one second share a logger: those of the test before are gone."""
+def nothing_of_the_test_before():
+    """Two Runners of one name in one second share a logger, and the scope of the last Runner is
+    the next one's: each test begins as a process does."""
     MMLogger._instance_dict.clear()
+    DefaultScope._instance_dict.clear()

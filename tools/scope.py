@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import redirect_stdout
 
 from mmengine.config import DictAction
 
@@ -29,7 +30,9 @@ def parse_args():
 def main():
     args = parse_args()
     try:
-        result = preview(load_config(args.config, args.lth, args.cfg_options), args.shape)
+        # What libraries print on the way is no part of the answer, which other programs read.
+        with redirect_stdout(sys.stderr):
+            result = preview(load_config(args.config, args.lth, args.cfg_options), args.shape)
     except UserError as error:
         sys.exit(f'Error: {error}')
     print(json.dumps(result, indent=2) if args.json else to_text(result))

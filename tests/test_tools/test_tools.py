@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'lth'
@@ -160,6 +161,9 @@ def test_scope_prints_what_the_paper_prints():
      {'backbone', 'head'}),
 ])
 def test_scope_of_stock_configs(monkeypatch, capsys, config, groups):
+    # Where another library's scope is the current one mmengine warns on stdout: JSON stays JSON.
+    for scope in ('mmdet', 'mmpose', 'mmengine'):
+        DefaultScope.get_instance(scope, scope_name=scope)
     assert tool_here(monkeypatch, 'scope', config, '--lth',
                      CONFIGS / 'overrides' / 'prune80.py', '--json') == 0
     preview = json.loads(capsys.readouterr().out)
