@@ -53,7 +53,7 @@ class NoteStart(Hook):
 def child_config(work_dir, noise, **kwargs):
     cfg = lottery_config(work_dir, **{'schedule': 'resume', **kwargs})
     cfg.train_dataloader.dataset = dict(type='Augmented')
-    cfg.default_hooks.rewind.noise = noise
+    cfg.default_hooks.rewind.noise, cfg.latency = noise, False
     cfg.custom_hooks = [dict(type='NoteStart')]
     return cfg
 
