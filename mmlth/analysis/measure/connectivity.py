@@ -81,15 +81,14 @@ def measure(pair: Pair, settings: LineSettings) -> Line:
     a, b = (checkpoint_file.load(child.checkpoint)['state_dict'] for child in (pair.a, pair.b))
     interpolate(a, b, 0.5, pair.b.name)     # before anything is built
     cfg = read_config(pair.a.part.folder)
-    with evaluator(cfg, pair.a.checkpoint) as (runner, loop, _):
-        with quiet():
-            runner.call_hook('before_run')
-            runner.load_or_resume()
-            batches = TrainingBatches(
-                runner.build_dataloader(cfg.train_dataloader, seed=runner.seed), settings.images,
-                runner.seed)
-            points = [_measure(runner, loop, batches, interpolate(a, b, alpha), alpha)
-                      for alpha in _alphas(settings.points)]
+    with quiet(), evaluator(cfg, pair.a.checkpoint) as (runner, loop, _):
+        runner.call_hook('before_run')
+        runner.load_or_resume()
+        batches = TrainingBatches(
+            runner.build_dataloader(cfg.train_dataloader, seed=runner.seed), settings.images,
+            runner.seed)
+        points = [_measure(runner, loop, batches, interpolate(a, b, alpha), alpha)
+                  for alpha in _alphas(settings.points)]
     return dict(images=batches.images, points=points)
 
 
