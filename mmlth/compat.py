@@ -31,7 +31,7 @@ def allow_mmengine_checkpoints() -> None:
     allowed and ``weights_only`` stays on.
     """
     unpickler.allow('mmengine.logging.history_buffer.HistoryBuffer', HistoryBuffer,
-                    HistoryBuffer, _fill_history_buffer)
+                    (HistoryBuffer, _fill_history_buffer))
     unpickler.allow('mmengine.config.config.ConfigDict', ConfigDict)
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return
