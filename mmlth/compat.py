@@ -7,6 +7,7 @@ import importlib
 import sys
 from enum import Enum
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,7 +111,7 @@ def _raise_missing(kind, name: str):
 class _RandomResizedCrop:
     """mmpretrain derives a class from it."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         _raise_missing(ImportError, 'torchvision.transforms.RandomResizedCrop')
 
 
