@@ -1,7 +1,7 @@
 """How long trainings take, from those that are finished."""
 from pathlib import Path
 from statistics import median
-from typing import Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -24,7 +24,7 @@ def training_seconds(study: Study, root: Path) -> Dict[str, float]:
     return found
 
 
-def _rounds(lottery: Path):
+def _rounds(lottery: Path) -> List[Dict[str, Any]]:
     """The finished rounds of a lottery that were trained to their end."""
     try:
         rounds = read_lottery(lottery)['rounds']

@@ -4,9 +4,10 @@ import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 
 from .jobs import Job
 
@@ -152,6 +153,9 @@ class SubmititExecutor:
         self.executor.update_parameters(job_name=name, additional_parameters=other, **given)
 
 
+Executor = Union[LocalExecutor, SubmititExecutor]
+
+
 def minutes(time: Any) -> int:
     """Of a time limit in minutes, or as sbatch takes it: ``'2-12:00:00'``, ``'12:00:00'``."""
     match = re.fullmatch(r'(?:(\d+)-)?(\d+):(\d+):(\d+)', str(time))
@@ -163,7 +167,7 @@ def minutes(time: Any) -> int:
     return int(time)
 
 
-def last_line(log) -> str:
+def last_line(log: AnyPath) -> str:
     """What a job said last."""
     try:
         lines = Path(log).read_text(errors='replace').strip().splitlines()

@@ -1,7 +1,7 @@
 """What a running study shows: a line per event, and a live count on a terminal."""
 import sys
 import time
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from .estimate import text_of
 from .jobs import Job
@@ -32,7 +32,7 @@ class Progress:
             self.live.start()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self.live:
             self.live.stop()
 

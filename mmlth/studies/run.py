@@ -2,7 +2,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -11,7 +11,7 @@ from mmlth.engine.chain.state import LotteryState
 
 from .description import DESCRIPTION, write_description
 from .estimate import training_seconds
-from .executors import LocalExecutor, SubmititExecutor, available_cores, last_line
+from .executors import Executor, LocalExecutor, SubmititExecutor, available_cores, last_line
 from .jobs import Job, plan
 from .one import is_finished
 from .progress import Progress
@@ -88,7 +88,8 @@ def thread_limit(cores: int, nproc: int) -> int:
 class Loop:
     """Starts jobs when they may start, looks after them, and starts failed ones again."""
 
-    def __init__(self, jobs: List[Job], executor, progress: Progress, retries: int, command):
+    def __init__(self, jobs: List[Job], executor: Executor, progress: Progress, retries: int,
+                 command: Callable[[Job], List[str]]):
         self.jobs, self.executor, self.progress = jobs, executor, progress
         self.retries, self.command = retries, command
         self.held = None

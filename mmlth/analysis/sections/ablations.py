@@ -1,5 +1,5 @@
 """One setting at a time: rewinding point, rounds, allocation (Figs. 2b, 2d and 2e)."""
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
@@ -45,25 +45,40 @@ def rounds_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Secti
     return [section]
 
 
+class _Spread(NamedTuple):
+    """A row, and what its method is called by."""
+    allocation: str
+    family: str     # '' if there is but one
+    row: Dict[str, Any]
+
+    @property
+    def place(self) -> tuple:
+        """What two of them share that differ in their allocation alone."""
+        return (self.row['group'], self.row['task'], self.family,
+                round(self.row['scope_sparsity'], 1))
+
+
 def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Performance against sparsity for each way to spread it over layers.
 
     Raises:
         UserError: No lotteries differ in it.
     """
-    figures, rows, vary = [], [], ('allocation', 'sparsity')
+    figures, vary = [], ('allocation', 'sparsity')
+    found: List[_Spread] = []
     for group in group_runs(runs):
         members = varied(group, *vary)
-        labels = family_labels(members, vary)
+        labels = family_labels(members, vary) if len(members) > 1 else ['']
         for metric in group.metrics:
             series: List[Series] = []
             for family, label in zip(members, labels):
                 for allocation in dict.fromkeys(c.settings['allocation'] for c in family):
                     cells = [c for c in family if c.settings['allocation'] == allocation]
-                    name = allocation if len(members) == 1 else f'{allocation}, {label}'
+                    name = ', '.join(filter(None, [allocation, label]))
                     series.append(line(name, cells, lambda c: c.scope_sparsity,
                                        ticket_spread(metric)))
-                    rows += [row(group, c, metric, name) for c in cells]
+                    found += [_Spread(allocation, label, row(group, c, metric, name))
+                              for c in cells]
             if any(s.x for s in series):
                 figures.append(Figure(
                     slug('allocation', group.label, metric.task), 'lines',
@@ -75,29 +90,26 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
     return [Section(
         'allocation', 'Layerwise against global pruning',
         '\n\n'.join(filter(None, [
-            _allocations(rows), 'The same sparsity in every layer (layerwise) against one '
-            f'threshold for all weights (global), all else equal. {BAND_TEXT}'])), rows,
-        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')]
+            _allocations(found), 'The same sparsity in every layer (layerwise) against one '
+            f'threshold for all weights (global), all else equal. {BAND_TEXT}'])),
+        [spread.row for spread in found], {**columns(), 'method': 'allocation'}, figures,
+        paper='Fig. 2e')]
 
 
-def _allocations(rows: Sequence[dict]) -> str:
+def _allocations(found: Sequence[_Spread]) -> str:
     """Each allocation less the usual one of the same sparsity, where both were measured."""
-    reference = {_place(r): r['mean'] for r in rows
-                 if r['method'].split(',')[0] == USUAL['allocation'] and r['mean'] is not None}
-    found: Dict[tuple, List[str]] = {}
-    for r in sorted(rows, key=lambda r: r['scope_sparsity']):
-        if r['method'].split(',')[0] != USUAL['allocation'] and None not in (
-                r['mean'], reference.get(_place(r))):
-            found.setdefault((r['group'], r['task'], r['method']), []).append(
-                f'{r["mean"] - reference[_place(r)]:+.2f} at {r["scope_sparsity"]:.0f} %')
+    measured = [spread for spread in found if spread.row['mean'] is not None]
+    reference = {spread.place: spread.row['mean'] for spread in measured
+                 if spread.allocation == USUAL['allocation']}
+    differences: Dict[tuple, List[str]] = {}
+    for spread in sorted(measured, key=lambda spread: spread.row['scope_sparsity']):
+        r = spread.row
+        if spread.allocation != USUAL['allocation'] and spread.place in reference:
+            differences.setdefault((r['group'], r['task'], r['method']), []).append(
+                f'{r["mean"] - reference[spread.place]:+.2f} at {r["scope_sparsity"]:.0f} %')
     return ' '.join(
-        f'{group}, {task}, {method} less {USUAL["allocation"]}: {", ".join(differences)} sparsity.'
-        for (group, task, method), differences in found.items())
-
-
-def _place(r: dict) -> tuple:
-    """What two rows share that differ in their allocation alone."""
-    return (r['group'], r['task'], r['method'].partition(',')[2], round(r['scope_sparsity'], 1))
+        f'{group}, {task}, {method} less {USUAL["allocation"]}: {", ".join(texts)} sparsity.'
+        for (group, task, method), texts in differences.items())
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
