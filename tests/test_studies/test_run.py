@@ -1,6 +1,7 @@
 """Studies from end to end: kills, failures, several processes."""
 import csv
 import json
+import re
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from toy_study import run_tool, start_tool, write_base, write_study
 
 from mmlth.core.files import write_json
 from mmlth.studies import load_study
+from mmlth.studies.times import read_sessions
 
 
 def test_a_killed_study_goes_on(tmp_path, monkeypatch, capsys):
@@ -71,7 +73,8 @@ def test_a_failed_run_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch, ca
                     '--jobs', '2') == 1
     text = capsys.readouterr().out
     assert '1 of 2 runs are finished' in text
-    assert text.count('failed: Error: backbone.0.weight has') == 2     # when it fails, and at the end
+    # When it fails, and at the end.
+    assert text.count('failed: Error: backbone.0.weight has') == 2
     assert re.search(r'Disk: [\d.]+ [kM]B in .*/out, [\d.]+ GB free\.', text.splitlines()[-1])
     session, = read_sessions(tmp_path / 'out/study')
     assert session['jobs'] == 2 and session['complete'] is False and session['at_once'] == 2
