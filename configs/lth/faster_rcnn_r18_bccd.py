@@ -52,7 +52,9 @@ model = dict(
     roi_head=dict(
         # layer4 learns its norms, so weights that lack layer4 will do as well
         shared_head=dict(norm_cfg=dict(requires_grad=True), norm_eval=False),
-        bbox_head=dict(num_classes=3)),
+        # Red cells are three positions of the feature map wide: 4x4 in, 2x2 out.
+        bbox_roi_extractor=dict(roi_layer=dict(output_size=4)),
+        bbox_head=dict(num_classes=3, roi_feat_size=2)),
     # layer4 on every region is most of the work: fewer regions
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=1000, max_per_img=200), rcnn=dict(sampler=dict(num=32))),
