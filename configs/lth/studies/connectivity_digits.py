@@ -7,4 +7,4 @@ lines between them are measured once the study is finished:
 """
 _base_ = './_base_/digits.py'
 axes = dict(children=dict(
-    to=['0it', '5%', '25%', '75%'], schedule=['resume'], sparsity=[0.0, 0.8], noise=[1, 2]))
+    to=['0it', '5%', '25%', '50%'], schedule=['resume'], sparsity=[0.0, 0.8], noise=[1, 2]))
