@@ -10,13 +10,13 @@ metainfo = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale=(400, 300), keep_ratio=True),
+    dict(type='Resize', scale=(320, 240), keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs')
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(400, 300), keep_ratio=True),
+    dict(type='Resize', scale=(320, 240), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',
@@ -24,7 +24,8 @@ test_pipeline = [
 ]
 train_dataloader = dict(
     batch_size=2,
-    num_workers=2,
+    num_workers=0,
+    persistent_workers=False,
     dataset=dict(
         data_root=data_root,
         metainfo=metainfo,
@@ -35,6 +36,8 @@ train_dataloader = dict(
         filter_cfg=dict(filter_empty_gt=True, bbox_min_size=1),
         pipeline=train_pipeline))
 val_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
     dataset=dict(
         data_root=data_root,
         metainfo=metainfo,
@@ -44,15 +47,18 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 model = dict(
-    # at 400x300, platelets are about 25 pixels wide, red cells 65 and white cells 130
-    rpn_head=dict(anchor_generator=dict(scales=[2, 4, 8])),
+    # At 320x240, platelets are about 20 pixels wide, red cells 50 and white cells 95.
+    rpn_head=dict(anchor_generator=dict(scales=[1.25, 3, 6])),
     roi_head=dict(
         # layer4 learns its norms, so weights that lack layer4 will do as well
         shared_head=dict(norm_cfg=dict(requires_grad=True), norm_eval=False),
-        bbox_head=dict(num_classes=3)),
+        # Red cells are three positions of the feature map wide: 4x4 in, 2x2 out.
+        bbox_roi_extractor=dict(roi_layer=dict(output_size=4)),
+        bbox_head=dict(num_classes=3, roi_feat_size=2)),
     # layer4 on every region is most of the work: fewer regions
-    train_cfg=dict(rpn_proposal=dict(max_per_img=500), rcnn=dict(sampler=dict(num=64))),
-    test_cfg=dict(rpn=dict(max_per_img=100)))
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=1000, max_per_img=200), rcnn=dict(sampler=dict(num=32))),
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
 
 train_cfg = dict(max_iters=500, val_interval=500)
 param_scheduler = [

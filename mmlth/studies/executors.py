@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.errors import UserError
 
@@ -163,6 +163,9 @@ class SubmititExecutor:
             other['kill-on-invalid-dep'] = 'yes'
         self.executor.parameters.clear()
         self.executor.update_parameters(job_name=name, additional_parameters=other, **given)
+
+
+Executor = Union[LocalExecutor, SubmititExecutor]
 
 
 def minutes(time: Any) -> int:

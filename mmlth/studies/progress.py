@@ -34,7 +34,7 @@ class Progress:
             self.live.start()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self.live:
             self.live.stop()
 

@@ -2,7 +2,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -12,7 +12,7 @@ from mmlth.engine.chain.state import LotteryState
 from .description import DESCRIPTION, write_description
 from .disk import Disk
 from .estimate import Estimate, earlier
-from .executors import LocalExecutor, SubmititExecutor, available_cores
+from .executors import Executor, LocalExecutor, SubmititExecutor, available_cores
 from .jobs import Job, plan
 from .one import is_finished
 from .progress import Progress
@@ -94,8 +94,8 @@ def thread_limit(cores: int, nproc: int) -> int:
 class Loop:
     """Starts jobs when they may start, looks after them, and starts failed ones again."""
 
-    def __init__(self, jobs: List[Job], executor, progress: Progress, retries: int, command,
-                 disk: Optional[Disk] = None):
+    def __init__(self, jobs: List[Job], executor: Executor, progress: Progress, retries: int,
+                 command: Callable[[Job], List[str]], disk: Optional[Disk] = None):
         self.jobs, self.executor, self.progress = jobs, executor, progress
         self.retries, self.command, self.disk = retries, command, disk
         self.held = None

@@ -121,17 +121,6 @@ def test_ticket_config_is_dense_plus_override(dense, percent):
     assert ticket == config
 
 
-def test_bccd_ticket_config_is_dense_plus_override():
-    config = load('faster_rcnn_r18_bccd').to_dict()
-    ticket = load('faster_rcnn_r18_bccd_prune80').to_dict()
-    assert ticket.pop('runner_type') == 'mmlth.LotteryRunner'
-    for hook in ('rewind', 'prune'):
-        ticket['default_hooks'].pop(hook)
-    ticket['optim_wrapper'].pop('type')
-    config['optim_wrapper'].pop('type')
-    assert ticket == config
-
-
 BOX = ('<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax>'
        '<ymax>{}</ymax></bndbox></object>')
 

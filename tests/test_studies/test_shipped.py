@@ -1,4 +1,4 @@
-"""The studies of the paper's tables and figures, and their digits twins."""
+"""The studies of the paper's tables and figures, their digits twins, and photographs."""
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mmlth.studies.one import dense_points
 STUDIES = Path(__file__).parents[2] / 'configs/lth/studies'
 ITEMS = ['fig1', 'fig2a', 'fig2b', 'fig2c', 'fig2d', 'fig2e', 'fig2f', 'fig3', 'fig4', 'fig5',
          'table1', 'table2', 'table3', 'table4']
+PHOTOGRAPHS = ['bccd', 'coco_person', 'voc_small']
 
 
 @lru_cache(None)
@@ -26,7 +27,8 @@ def shipped(name):
 
 
 @pytest.mark.parametrize('name', [
-    *(f'{item}{twin}' for twin in ('', '_digits') for item in ITEMS), 'methods_digits'])
+    *(f'{item}{twin}' for twin in ('', '_digits') for item in ITEMS), 'methods_digits',
+    *PHOTOGRAPHS])
 def test_every_run_passes_the_preflight(name, tmp_path):
     """All that may be missing is the data."""
     study, item = shipped(name), name.removesuffix('_digits')
@@ -45,7 +47,7 @@ def test_every_run_passes_the_preflight(name, tmp_path):
 
 def test_nothing_else_is_shipped():
     found = {path.stem.removesuffix('_digits') for path in STUDIES.glob('*.py')}
-    assert found == {*ITEMS, 'tickets', 'allocation_compute', 'methods'}
+    assert found == {*ITEMS, *PHOTOGRAPHS, 'tickets', 'allocation_compute', 'methods'}
 
 
 def test_sixteen_combinations_of_modules():
