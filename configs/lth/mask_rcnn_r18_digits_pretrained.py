@@ -7,7 +7,10 @@ of ImageNet. First:
     python tools/make_digits.py --root data/digits_scenes --size 96 --train 500 --val 1000
     python tools/train.py configs/lth/resnet18_digit_crops_prune80.py
 
-From scratch: --cfg-options model.backbone.init_cfg=None
+From scratch, when nothing may stay fixed at its random start:
+
+    --cfg-options model.backbone.init_cfg=None model.backbone.frozen_stages=-1 \
+                  model.backbone.norm_eval=False
 """
 _base_ = [
     './_base_/models/mask_rcnn_r18_digits.py', './_base_/datasets/digits_scenes_instances.py',

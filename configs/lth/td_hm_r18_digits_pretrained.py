@@ -7,14 +7,18 @@ of ImageNet. First:
     python tools/make_digits.py --root data/digits_scenes --size 96 --train 500 --val 1000
     python tools/train.py configs/lth/resnet18_digit_crops_prune80.py
 
-From scratch: --cfg-options model.backbone.init_cfg=None
+From scratch, when nothing may stay fixed at its random start:
+
+    --cfg-options model.backbone.init_cfg=None model.backbone.frozen_stages=-1 \
+                  model.backbone.norm_eval=False
 """
 _base_ = [
     './_base_/models/td_hm_r18_digits.py', './_base_/datasets/digits_scenes_poses.py',
     './_base_/digits_pretrained_runtime.py', './_base_/models/digits_pretrained.py'
 ]
 default_scope = 'mmpose'
-model = dict(backbone=dict(init_cfg={{_base_.classifier}}))
+model = dict(
+    backbone=dict(frozen_stages=1, norm_eval=True, init_cfg={{_base_.classifier}}))
 default_hooks = dict(
     visualization=dict(_delete_=True, type='PoseVisualizationHook', enable=False))
 visualizer = dict(_delete_=True, type='PoseLocalVisualizer')

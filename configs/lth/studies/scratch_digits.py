@@ -3,7 +3,10 @@
 The paper (4.3) explains by pretraining that it hardly matters which iteration weights are reset to.
 """
 _base_ = './_base_/digits.py'
-cfg_options = {'model.backbone.init_cfg': None}
+cfg_options = {
+    'model.backbone.init_cfg': None,
+    'model.backbone.frozen_stages': -1,
+    'model.backbone.norm_eval': False}
 axes = dict(
     direct=dict(sparsity=[0.5, 0.8, 0.9]),
     rewinding=dict(schedule=['resume'], to=['0it', '5%', '25%', '50%', '75%', '90%']),

@@ -13,9 +13,7 @@ model = dict(
     backbone=dict(
         base_channels=16,
         strides=(1, 2, 1),
-        frozen_stages=-1,
         norm_cfg=norm_cfg,
-        norm_eval=False,
         zero_init_residual=False,
         init_cfg=pretrained),
     rpn_head=dict(
@@ -29,14 +27,13 @@ model = dict(
             depth=18,
             base_channels=16,
             norm_cfg=norm_cfg,
-            norm_eval=False,
             init_cfg=pretrained),
         bbox_roi_extractor=dict(out_channels=64, featmap_strides=[8]),
         bbox_head=dict(in_channels=128, num_classes=10, reg_class_agnostic=True)),
     train_cfg=dict(
         rpn=dict(allowed_border=-1, sampler=dict(num=64)),
         rpn_proposal=dict(nms_pre=200, max_per_img=50),
-        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
+        rcnn=dict(sampler=dict(num=16, pos_fraction=0.5))),
     test_cfg=dict(
         rpn=dict(nms_pre=200, max_per_img=50),
         rcnn=dict(score_thr=0.01, nms=dict(iou_threshold=0.5))))
