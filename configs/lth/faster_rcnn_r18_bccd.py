@@ -55,9 +55,11 @@ model = dict(
         # Red cells are three positions of the feature map wide: 4x4 in, 2x2 out.
         bbox_roi_extractor=dict(roi_layer=dict(output_size=4)),
         bbox_head=dict(num_classes=3, roi_feat_size=2)),
-    # layer4 on every region is most of the work: fewer regions
+    # layer4 on every region is most of the work: fewer regions. Half of them of cells, and few of
+    # each: there is one platelet to a dozen red cells.
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=1000, max_per_img=200), rcnn=dict(sampler=dict(num=32))),
+        rpn_proposal=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5)),
+        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
     test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
 
 train_cfg = dict(max_iters=500, val_interval=500)
