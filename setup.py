@@ -60,5 +60,5 @@ if __name__ == '__main__':
             'digits': ['scikit-learn>=1.0'],
             'imagenet': [f'mmpretrain>={MINIMUM["mmpretrain"]}'],
             'studies': ['submitit>=1.5'],
-            'test': ['pytest', 'hypothesis', 'playwright', 'ruff']},
+            'test': ['pytest', 'hypothesis', 'playwright', 'ruff', 'mypy']},
         zip_safe=False)

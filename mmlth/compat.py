@@ -7,6 +7,7 @@ import importlib
 import sys
 from enum import Enum
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def allow_mmengine_checkpoints() -> None:
     allowed and ``weights_only`` stays on.
     """
     unpickler.allow('mmengine.logging.history_buffer.HistoryBuffer', HistoryBuffer,
-                    HistoryBuffer, _fill_history_buffer)
+                    (HistoryBuffer, _fill_history_buffer))
     unpickler.allow('mmengine.config.config.ConfigDict', ConfigDict)
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return
@@ -110,7 +111,7 @@ def _raise_missing(kind, name: str):
 class _RandomResizedCrop:
     """mmpretrain derives a class from it."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         _raise_missing(ImportError, 'torchvision.transforms.RandomResizedCrop')
 
 

@@ -1,6 +1,6 @@
 """Tables 1 to 4 of the paper (Girish et al. 2021), as printed. All numbers are percentages."""
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ ROWS: List[Row] = [
 ]
 
 
-def find(**wanted) -> List[Row]:
+def find(**wanted: Any) -> List[Row]:
     """The rows whose fields equal those given, in the paper's order.
 
     ``find(table=1, task='detection', dataset='voc', prune=80)``; ``modules`` may be in any

@@ -120,7 +120,7 @@ def noted(registry: Registry, named: Any) -> Optional[Any]:
         named: As :func:`find` takes it, or what a file makes of a class.
     """
     registry.import_from_location()
-    *package, name = _path(named).split('.')
+    *package, name = path_of(named).split('.')
     methods = registry.module_dict
     found = methods.get(name) or {method.__name__: method for method in methods.values()}.get(name)
     if found is None or package in ([], [registry.scope]):
@@ -137,11 +137,15 @@ def label_of(registry: Registry, named: Any) -> str:
         named: As :func:`noted` takes it.
     """
     label = getattr(noted(registry, named), 'label', None)
-    return _path(named).rpartition('.')[2] if label is None else label
+    return path_of(named).rpartition('.')[2] if label is None else label
 
 
-def _path(named: Any) -> str:
-    """A method's name with its module or scope, if that is noted."""
+def path_of(named: Any) -> str:
+    """A method's name with its module or scope, if that is noted.
+
+    Args:
+        named: As :func:`noted` takes it.
+    """
     kind = named.get('type') if isinstance(named, Mapping) else named
     if callable(kind):
         return f'{kind.__module__}.{kind.__name__}'

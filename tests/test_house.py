@@ -2,6 +2,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 import mmlth
@@ -29,10 +30,11 @@ def test_what_the_workflow_runs_is_there():
     assert commands and all((ROOT / command).stat().st_mode & 0o111 for command in commands)
 
 
-def test_the_linter_is_pinned_and_runs_before_the_tests():
-    assert re.search(r'^ruff==\d', text('requirements.txt'), re.M)
+@pytest.mark.parametrize('name, called', [('ruff', '/ruff'), ('mypy', ' -m mypy')])
+def test_what_reads_the_code_is_pinned_and_runs_before_the_tests(name, called):
+    assert re.search(rf'^{name}==\d', text('requirements.txt'), re.M)
     script = text('tools/run_tests.sh')
-    assert 0 < script.index('/ruff') < script.rindex('pytest')
+    assert 0 < script.index(called) < script.rindex('pytest')
 
 
 def test_every_tool_is_named_in_the_changelog():

@@ -97,6 +97,15 @@ def test_the_page_has_its_section(root):
     assert '## Methods seen' in text and 'Wander, evenly, fisher score' in text
 
 
+def test_an_analysis_imports_the_package_before_it_reads(root, tmp_path):
+    """Its methods tell what trainings with them are called, and how long these are."""
+    root, here, _ = root
+    with on_the_path(FOLDER, PACKAGE):
+        page = analyze(folders(root), tmp_path)
+    text = (page.parent / 'report.md').read_text().replace('\\', '')
+    assert f'{here["rounds"][1]}' in text and 'score, Midway' not in text
+
+
 def test_where_the_package_is_not_installed(root, tmp_path):
     """Its names stand for it."""
     root, here, _ = root

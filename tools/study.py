@@ -9,6 +9,7 @@ from mmengine.config import DictAction
 
 from mmlth.core.errors import UserError
 from mmlth.studies import dry_run, executors, load_study, run_study
+from mmlth.studies.disk import Disk
 from mmlth.studies.results import write_results
 
 
@@ -56,6 +57,7 @@ def main():
             print(write_results(study, root))
             print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished; results.csv '
                   f'and analysis/report.html: {root / study.name}')
+            print(Disk(study, root).text())
             sys.exit(1 if failed else 0)
     except KeyboardInterrupt:
         sys.exit('Interrupted; go on with --resume.')

@@ -50,6 +50,7 @@ def analyze(work_dirs: Sequence[Union[str, Path]], out: Union[str, Path],
     found, out, guard = find_runs(work_dirs), Path(out), guard or Guard()
     check_folder(out)
     absent = import_own(found.runs, guard)
+    found = find_runs(work_dirs)    # again: methods tell their labels, and how long is trained
     evaluations = Evaluations.of_runs(to_evaluate(found.runs), spare=out / EVALUATIONS)
     guard.failed.update(evaluations.guard.failed)
     sections = run_analyses(found.runs, evaluations, guard)

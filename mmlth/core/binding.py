@@ -61,9 +61,10 @@ class MaskBinding:
     def __init__(self, optimizer: Optimizer, params: Mapping[str, nn.Parameter],
                  mask: Mapping[str, Tensor]):
         kind = type(optimizer).__name__
-        if isinstance(getattr(optimizer, 'optim', None), Optimizer):    # ZeroRedundancyOptimizer
+        inner = getattr(optimizer, 'optim', None)       # of a ZeroRedundancyOptimizer
+        if isinstance(inner, Optimizer):
             raise UserError(f'{kind} updates by an inner optimizer that masks do not reach; use '
-                            f'{type(optimizer.optim).__name__} itself')
+                            f'{type(inner).__name__} itself')
         check_fits(mask, params, kind)
         apply(mask, params)     # also to what the optimizer does not hold
         self._optimizer = optimizer
@@ -75,7 +76,7 @@ class MaskBinding:
         self._params = {name: params[name] for name in mask}
         # What the optimizer has of each: the parameter itself, or its survivors.
         self._held: Dict[str, Tensor] = {
-            name: params[name] for name in self.names() if name in mask}
+            name: params[name] for name in self.names() if name is not None and name in mask}
         self._not_held = {
             name: keep.cpu() for name, keep in mask.items() if name not in self._held}
         self._groups: List[CompactGroup] = []
@@ -149,8 +150,8 @@ class MaskBinding:
             if old is not param:
                 del self._names[old]
             self._names[new], self._held[name] = name, new
-        for group in self._optimizer.param_groups:
-            group['params'] = [replaced.get(param, param) for param in group['params']]
+        for options in self._optimizer.param_groups:
+            options['params'] = [replaced.get(param, param) for param in options['params']]
 
     @torch.no_grad()
     def gather(self) -> None:

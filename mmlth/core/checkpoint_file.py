@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from . import unpickler
 from .errors import UserError
+from .files import AnyPath
 from .unpickler import Unknown
 
 # Of files older than torch 1.6: torch's magic number, pickled.
@@ -18,7 +19,7 @@ _LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'    # it would forbid a pickle module, the strictest too
 
 
-def load(path, map_location: Any = 'cpu') -> Any:
+def load(path: AnyPath, map_location: Any = 'cpu') -> Any:
     """The content of a file of ``torch.save``, or of safetensors, with nothing of it being run.
 
     Objects of classes that :mod:`~mmlth.core.unpickler` does not know become

@@ -7,7 +7,7 @@ It finds its place where the full gradients were: these are given up layer by la
 import weakref
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -45,20 +45,19 @@ class CompactGroup:
 
     def gather_gradients(self) -> None:
         """Hand the gradients of the survivors over, and give the full ones up."""
-        fresh = []
+        fresh: Dict[Entry, Tensor] = {}
         for e in self.entries:
             # Frozen, unused in this iteration, or nothing survived: an empty gradient has no
             # infinity norm to clip by.
             if e.param.grad is None or not len(e.compact):
                 e.compact.grad = None
             elif e.param.grad is not e.blank:
-                fresh.append(e)
+                fresh[e] = e.param.grad
             elif e.was_cleared():
                 e.param.grad = e.blank
                 e.compact.grad = torch.zeros_like(e.compact)
         if fresh:
-            gradients = self.survivors.read(
-                [e.param.grad if e in fresh else e.param for e in self.entries])
+            gradients = self.survivors.read([fresh.get(e, e.param) for e in self.entries])
             for e, values in zip(self.entries, gradients):
                 if e in fresh:
                     e.compact.grad, e.param.grad = values, e.blank
@@ -78,7 +77,7 @@ class CompactGroup:
         """Copy the survivors back into the parameters, all other entries are 0."""
         params = [e.param for e in self.entries]
         if all(e.gathered for e in self.entries):
-            values = [e.compact.detach() for e in self.entries]
+            values: Sequence[Tensor] = [e.compact.detach() for e in self.entries]
         else:       # no gradient, no update; but what was loaded meanwhile may be dense
             values = self.survivors.read(params)
         self.survivors.write(values, params)
@@ -108,7 +107,8 @@ class CompactGroup:
 def make_groups(params: Mapping[str, nn.Parameter],
                 mask: Mapping[str, Tensor]) -> List[CompactGroup]:
     """The survivors of ``params``, as after ``gather_weights``; small ones share a group."""
-    names, groups, nan = list(params), [], {}
+    names, groups = list(params), []
+    nan: Dict[Tuple[torch.dtype, torch.device], Tensor] = {}
     for numbers in grouped(list(params.values())):
         chosen = [names[i] for i in numbers]
         tensors = [params[name] for name in chosen]
@@ -127,7 +127,7 @@ def make_groups(params: Mapping[str, nn.Parameter],
     return groups
 
 
-def _blank(value: Tensor, shape) -> Tensor:
+def _blank(value: Tensor, shape: Sequence[int]) -> Tensor:
     """A tensor that repeats one entry and takes no memory; what writes to it raises."""
     return value.as_strided((), ()).expand(shape).data     # .data counts its own writes
 

@@ -6,23 +6,23 @@ from typing import Any, Dict, List, Mapping
 from torch import Tensor
 
 from . import paths
-from .files import whole_file
+from .files import AnyPath, whole_file
 from .similarity import MEASURED, chance_iou, group_iou, iou
 from .ticket import Ticket
 
 
-def candidate_path(folder, iteration: int) -> Path:
+def candidate_path(folder: AnyPath, iteration: int) -> Path:
     """Where the candidate drawn after ``iteration`` iterations is kept."""
     return Path(folder) / f'candidate_{iteration:08d}.safetensors'
 
 
-def candidates(folder) -> Dict[int, Path]:
+def candidates(folder: AnyPath) -> Dict[int, Path]:
     """The candidates of a training: iteration -> file, in order."""
     found = sorted(Path(folder).glob('candidate_*.safetensors'))
     return {int(path.stem.split('_')[1]): path for path in found}
 
 
-def curve(folder, final: Mapping[str, Tensor]) -> List[Dict[str, Any]]:
+def curve(folder: AnyPath, final: Mapping[str, Tensor]) -> List[Dict[str, Any]]:
     """One row per candidate (the paper, Fig. 2f).
 
     Args:
@@ -56,7 +56,7 @@ def suffix(of: str) -> str:
     return '' if of == 'survivors' else f'_{of}'
 
 
-def write_curve(folder, rows: List[Dict[str, Any]]) -> None:
+def write_curve(folder: AnyPath, rows: List[Dict[str, Any]]) -> None:
     """Write the curve as CSV."""
     folder = Path(folder)
     with whole_file(folder / paths.EARLY_BIRD_CSV) as part:

@@ -5,7 +5,7 @@ under a mask only if the update of an entry asks for nothing but the entry itsel
 over its layer, to which zeros add nothing. Row and column statistics (Adafactor), means over
 a layer, and orthogonal updates (Muon) ask for more.
 """
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
 
 import torch
 from torch import Tensor, nn
@@ -104,8 +104,8 @@ class _Whole:
                 value.masked_fill_(~keep, 0)
         self._mask()
 
-    def step(self) -> None:
-        self.param.grad.masked_fill_(~self.keep, 0)
+    def step(self, gradient: Tensor) -> None:
+        self.param.grad = gradient.masked_fill(~self.keep, 0)
         self.optimizer.step()
         self._mask()
 
@@ -117,16 +117,18 @@ class _Survivors:
     """What a ticket does."""
 
     def __init__(self, optimizer: Optimizer, param: nn.Parameter, keep: Tensor):
-        self.optimizer = optimizer
+        self.optimizer, self.param = optimizer, param
         self.binding = MaskBinding(optimizer, dict(weight=param), dict(weight=keep))
 
-    def step(self) -> None:
+    def step(self, gradient: Tensor) -> None:
+        self.param.grad = gradient
         self.binding.gather()
         self.optimizer.step()
         self.binding.scatter()
 
 
-def _train(build: Build, shape: Sequence[int], dense_steps: int, kind) -> Tuple[Tensor, Tensor]:
+def _train(build: Build, shape: Sequence[int], dense_steps: int,
+           kind: Type[Union[_Whole, _Survivors]]) -> Tuple[Tensor, Tensor]:
     """The surviving entries before and after the steps under a mask."""
     # Double precision: with a learning rate of 1e-6 the steps drown in fp32.
     generator = torch.Generator().manual_seed(0)
@@ -140,12 +142,12 @@ def _train(build: Build, shape: Sequence[int], dense_steps: int, kind) -> Tuple[
     start = param.detach()[keep]
     way = kind(optimizer, param, keep)
     for _ in range(_STEPS):
-        param.grad = draw()
-        way.step()
+        way.step(draw())
     return start, param.detach()[keep]
 
 
-def _check_same(name: str, shape, start: Tensor, whole: Tensor, alone: Tensor) -> None:
+def _check_same(name: str, shape: Sequence[int], start: Tensor, whole: Tensor,
+                alone: Tensor) -> None:
     farthest = float((whole - start).abs().max())
     apart = float((whole - alone).abs().max())
     if not apart <= _TOLERANCE * farthest:      # NaN is no agreement
@@ -160,9 +162,10 @@ def _check_closure(name: str, build: Build, shape: Sequence[int]) -> None:
     """Raise a UserError if the optimizer takes a step with a closure, unlike without one."""
     param = nn.Parameter(torch.ones(shape))
     param.grad = torch.ones(shape)
+    closure: Callable[[], Any] = lambda: torch.ones(())     # PyTorch's hint: a float
     try:
         optimizer = _training(build([param]))
-        optimizer.step(lambda: torch.ones(()))
+        optimizer.step(closure)
     except Exception:
         return
     raise UserError(f'the optimizer {name} takes a step only with a closure that computes the '

@@ -4,13 +4,15 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Optional
+from typing import Any, Iterator, Optional, Union
 
 from .errors import UserError
 
+AnyPath = Union[str, 'os.PathLike[str]']
+
 
 @contextmanager
-def whole_file(path):
+def whole_file(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` on success.
 
     On an exception the temporary file is removed and an earlier ``path`` stays as it
@@ -38,7 +40,7 @@ def whole_file(path):
             part.unlink(missing_ok=True)
 
 
-def why_not_writable(folder) -> Optional[str]:
+def why_not_writable(folder: AnyPath) -> Optional[str]:
     """Why no file can be written into a folder, which is made if need be; None if one can."""
     try:
         write_text(Path(folder) / '.writable', '')
@@ -48,7 +50,7 @@ def why_not_writable(folder) -> Optional[str]:
     return None
 
 
-def link(source, path) -> None:
+def link(source: AnyPath, path: AnyPath) -> None:
     """Let ``path`` be the file ``source``, without a copy where hard links are possible."""
     with whole_file(path) as part:
         try:
@@ -57,7 +59,7 @@ def link(source, path) -> None:
             shutil.copyfile(source, part)
 
 
-def remove_parts(folder) -> None:
+def remove_parts(folder: AnyPath) -> None:
     """Remove the temporary files that a killed process has left in or below ``folder``."""
     for part in Path(folder).rglob('.*.part'):
         part.unlink(missing_ok=True)
@@ -71,12 +73,12 @@ def _free(path: Path) -> str:
         return ''
 
 
-def write_text(path, text: str) -> None:
+def write_text(path: AnyPath, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
     with whole_file(path) as part:
         part.write_text(text, encoding='utf-8')
 
 
-def write_json(path, value) -> None:
+def write_json(path: AnyPath, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + '\n')

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -107,7 +108,9 @@ def compute_sparsity(mask: Mapping[str, Tensor], entries: Mapping[str, float]) -
 class _Unfused(TorchFunctionMode):
     """Within it attention takes its steps one by one, where they can be seen."""
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Callable, types: Sequence[type],
+                           args: Sequence[Any] = (),
+                           kwargs: Optional[Mapping[str, Any]] = None) -> Any:
         return func(*args, **(kwargs or {}))
 
 
@@ -126,7 +129,9 @@ class _Counter(TorchDispatchMode):
         for name, weight in weights.items():
             self._places.add(weight, name)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: OpOverload, types: Sequence[type],
+                           args: Sequence[Any] = (),
+                           kwargs: Optional[Mapping[str, Any]] = None) -> Any:
         kwargs = kwargs or {}
         if torch.is_inference_mode_enabled():   # operators come before they are taken apart
             with self:
@@ -190,8 +195,9 @@ def _address(tensor: Tensor) -> int:
 
 def _counting(scales: Mapping[int, str], uses: Dict[str, float]) -> Callable:
     """A forward hook of norms: each entry of a scale takes part in its share of the output."""
-    def count(module, inputs, output):
-        name = scales.get(id(getattr(module, 'weight', None)))
-        if name is not None and isinstance(output, Tensor):
-            uses[name] += output.numel() / max(1, module.weight.numel())
+    def count(module: nn.Module, inputs: Any, output: Any) -> None:
+        weight = module._parameters.get('weight')
+        name = scales.get(id(weight))
+        if weight is not None and name is not None and isinstance(output, Tensor):
+            uses[name] += output.numel() / max(1, weight.numel())
     return count

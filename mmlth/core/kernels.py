@@ -5,7 +5,7 @@ alone: less the filter's mean, pruned entries count again. Which layers do so is
 running each with an input of ones and looking at what it multiplies the input by.
 """
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +110,9 @@ class _Watch(TorchFunctionMode):
         self.made: List[Tensor] = []        # of the weight, of its size
         self.kernel: Optional[Tensor] = None
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Callable, types: Sequence[type],
+                           args: Sequence[Any] = (),
+                           kwargs: Optional[Mapping[str, Any]] = None) -> Any:
         kwargs = kwargs or {}
         sized = [v for v in (*args, *kwargs.values())
                  if isinstance(v, Tensor) and v.numel() == self.weight.numel()]
@@ -124,7 +126,8 @@ class _Watch(TorchFunctionMode):
         return result
 
 
-def _owners(model: nn.Module, mask) -> Iterator[Tuple[str, nn.Module, nn.Parameter]]:
+def _owners(model: nn.Module, mask: Mapping[str, Tensor]
+            ) -> Iterator[Tuple[str, nn.Module, nn.Parameter]]:
     names = {param: name for name, param in model.named_parameters() if name in mask}
     for module in model.modules():
         for param in module._parameters.values():

@@ -1,7 +1,7 @@
 """Masks: ``{parameter name: BoolTensor}``, True where the weight survives."""
 import hashlib
 import math
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -61,7 +61,7 @@ def pack(keep: Tensor) -> Tensor:
     return torch.from_numpy(np.packbits(flat))
 
 
-def unpack(bits: Tensor, shape) -> Tensor:
+def unpack(bits: Tensor, shape: Sequence[int]) -> Tensor:
     """The inverse of :func:`pack`.
 
     Raises:

@@ -1,6 +1,8 @@
 """The names of all files and folders that a lottery leaves behind."""
 from pathlib import Path
 
+from .files import AnyPath
+
 LOTTERY = 'lottery.json'            # the chain: one entry per round
 REPORT = 'report.html'              # beside it report.md, figures and tables
 REPORT_JSON = 'report.json'
@@ -23,6 +25,6 @@ FINAL = 'final.pth'                 # a finished round: weights, plain meta, mas
 FINAL_MASK = 'final_mask.safetensors'   # its masks, where they are not the ticket's any more
 
 
-def round_dir(work_dir, round_index: int) -> Path:
+def round_dir(work_dir: AnyPath, round_index: int) -> Path:
     """The folder of one round, e.g. ``work_dirs/x/round_1``."""
     return Path(work_dir) / f'round_{round_index}'

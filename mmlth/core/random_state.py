@@ -1,7 +1,7 @@
 """The random state of a process: what a checkpoint needs so that a resumed run repeats."""
 import random
 from contextlib import contextmanager
-from typing import Any, Dict
+from typing import Any, Dict, Iterator, Optional, Tuple, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ def random_state() -> Dict[str, Any]:
         reads it: ``python``, ``numpy``, ``torch`` and ``cuda`` (one tensor per device).
     """
     version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    name, keys, position, has_gauss, cached = cast(
+        Tuple[str, np.ndarray, int, int, float], np.random.get_state())     # or a dict, if asked
     return dict(
         python=[version, list(numbers), gauss],
         numpy=[name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
@@ -39,7 +40,7 @@ def set_random_state(state: Dict[str, Any]) -> None:
 
 
 @contextmanager
-def kept_random_state(seed=None):
+def kept_random_state(seed: Optional[int] = None) -> Iterator[None]:
     """Whatever draws random numbers inside, the ones after it are as without it.
 
     Args:

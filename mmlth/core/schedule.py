@@ -1,6 +1,6 @@
 """The sparsity after each round of iterative pruning."""
 from numbers import Real
-from typing import List, Sequence, Union
+from typing import Any, List, Sequence, Union
 
 from .errors import UserError
 
@@ -27,17 +27,19 @@ def round_sparsities(sparsity: Union[float, Sequence[float]], rounds: int = 1) -
         if any(a > b for a, b in zip(values, values[1:])):
             raise UserError(f'sparsities must never fall, got {list(sparsity)}')
         return values
-    check_sparsity(sparsity)
+    final = check_sparsity(sparsity)
     if not isinstance(rounds, int) or rounds < 1:
         raise UserError(f'rounds must be a whole number, at least 1, got {rounds!r}')
     # The last round gets the value as it was given, free of rounding errors.
-    inner = [1 - (1 - sparsity) ** (r / rounds) for r in range(1, rounds)]
-    return [0.0, *inner, float(sparsity)]
+    inner = [1 - (1 - final) ** (r / rounds) for r in range(1, rounds)]
+    return [0.0, *inner, final]
 
 
-def check_sparsity(sparsity) -> None:
-    """Raise a UserError unless it is a fraction in [0, 1)."""
-    if not isinstance(sparsity, Real) or isinstance(sparsity, bool) or not 0 <= sparsity < 1:
+def check_sparsity(sparsity: Any) -> float:
+    """The sparsity; raises a UserError unless it is a fraction in [0, 1)."""
+    if (not isinstance(sparsity, Real) or isinstance(sparsity, bool)
+            or not 0 <= float(sparsity) < 1):
         raise UserError(
             f'sparsity must be the fraction of weights to remove, in [0, 1), got '
             f'{sparsity!r}; for 80 % write 0.8')
+    return float(sparsity)

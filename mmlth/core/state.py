@@ -112,7 +112,7 @@ def set_extra_states(model: nn.Module, states: Mapping[str, Any]) -> None:
     modules = dict(model.named_modules())
     for name, value in states.items():
         module = modules.get(name.rpartition('.')[0])
-        if getattr(type(module), 'set_extra_state', None) in (None, nn.Module.set_extra_state):
+        if module is None or type(module).set_extra_state is nn.Module.set_extra_state:
             raise UserError(f'there is an extra state {name}, which no module of this model keeps. '
                             'Was it made for another model?')
         module.set_extra_state(copy.deepcopy(value))

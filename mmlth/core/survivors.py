@@ -36,18 +36,18 @@ class Survivors:
 
     def read(self, tensors: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """The surviving entries of each tensor, 1-D; a new tensor of which these are views."""
-        flat = [tensor.detach().reshape(-1) for tensor in tensors]
-        flat = flat[0] if len(flat) == 1 else torch.cat(flat)
+        rows = [tensor.detach().reshape(-1) for tensor in tensors]
+        flat = rows[0] if len(rows) == 1 else torch.cat(rows)
         index = self.index.int() if self.index.dtype == torch.int16 else self.index
         return torch.index_select(flat, 0, index).split(self.counts)
 
     def write(self, values: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
         """Set the surviving entries of each tensor to its values, all others to 0."""
-        values = values[0] if len(values) == 1 else torch.cat(list(values))
+        whole = values[0] if len(values) == 1 else torch.cat(list(values))
         if len(tensors) == 1 and tensors[0].is_contiguous():
-            self._spread(values, tensors[0].detach().view(-1).zero_())
+            self._spread(whole, tensors[0].detach().view(-1).zero_())
             return
-        flat = self._spread(values, values.new_zeros(self.size))
+        flat = self._spread(whole, whole.new_zeros(self.size))
         parts = flat.split([shape.numel() for shape in self.shapes])
         _copy([tensor.detach() for tensor in tensors],
               [part.view(shape) for part, shape in zip(parts, self.shapes)])

@@ -3,7 +3,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Dict, Mapping, Tuple
+from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar
 
 import safetensors
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from . import mask as masks
 from .errors import UserError
-from .files import whole_file
+from .files import AnyPath, whole_file
 
 VERSION = '1'
+Kind = TypeVar('Kind', bound='Ticket')
 
 
 @dataclass
@@ -42,8 +43,8 @@ class Ticket:
     meta: Dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def draw(cls, mask: Mapping[str, Tensor], state: Mapping[str, Tensor],
-             meta: Mapping[str, Any], source: str) -> 'Ticket':
+    def draw(cls: Type[Kind], mask: Mapping[str, Tensor], state: Mapping[str, Tensor],
+             meta: Mapping[str, Any], source: str) -> Kind:
         """The ticket of ``mask`` that starts from ``state``, whose tensors are copied.
 
         ``source`` names the origin of ``state`` in error messages.
@@ -56,7 +57,7 @@ class Ticket:
             masks.apply(kept, start)
         return cls(kept, start, dict(meta))
 
-    def save(self, path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the ticket to ``path``, whole or not at all."""
         tensors, header = self._encode()
         header['meta'] = json.dumps(self.meta, sort_keys=True)
@@ -86,7 +87,7 @@ class Ticket:
         return tensors, dict(format=self.FORMAT, version=VERSION, shapes=json.dumps(shapes))
 
     @classmethod
-    def load(cls, path) -> 'Ticket':
+    def load(cls: Type[Kind], path: AnyPath) -> Kind:
         """Read a file of this kind. No pickle is involved.
 
         Raises:
@@ -123,18 +124,19 @@ def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         sha.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\0'.encode())
-        sha.update(tensor.contiguous().view(-1).view(torch.uint8).numpy()
+        sha.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data
                    if tensor.numel() else b'')
     return sha.hexdigest()
 
 
-def check_shape(name: str, shape) -> None:
+def check_shape(name: str, shape: Any) -> None:
     """Raise a ValueError unless ``shape`` is a list of sizes."""
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f'the shape {str(shape)[:60]} of {name} is malformed')
 
 
-def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]):
+def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]
+            ) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Dict[str, Any]]:
     """Mask, state and meta. Shapes are checked against the bytes there before memory is taken."""
     shapes, meta = json.loads(header['shapes']), json.loads(header['meta'])
     if not isinstance(shapes, dict) or not isinstance(meta, dict):

@@ -9,7 +9,7 @@ import collections
 import pickle
 import re
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -36,13 +36,13 @@ class Unknown:
         self.__name__ = name
         self.made = made
 
-    def __call__(self, *args) -> 'Unknown':
+    def __call__(self, *args: Any) -> 'Unknown':
         return Unknown(self.__name__, made=True)
 
-    def __setitem__(self, key, value) -> None:
+    def __setitem__(self, key: Any, value: Any) -> None:
         """What a dict of a class of its own is filled with."""
 
-    def append(self, value) -> None:
+    def append(self, value: Any) -> None:
         """What a list of a class of its own is filled with."""
 
     def __repr__(self) -> str:
@@ -51,8 +51,10 @@ class Unknown:
 
 class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, classes too
     """Makes what :data:`_MAKERS` has, and fills what :data:`_FILLERS` has."""
-    dispatch = {code: function for code, function in pickle._Unpickler.dispatch.items()
-                if bytes([code]) not in _NEVER}
+    stack: List[Any]
+    dispatch: ClassVar[Dict[int, Callable[[Any], None]]] = {
+        code: function for code, function in pickle._Unpickler.dispatch.items()
+        if bytes([code]) not in _NEVER}
 
     def find_class(self, module: str, name: str) -> Any:
         """The maker of that name; torch's own subclass turns storages into their dtypes."""
@@ -90,18 +92,19 @@ def make(maker: Any, arguments: Any) -> Any:
     return maker(*arguments)
 
 
-def allow(name: str, maker: Callable, kind: Optional[type] = None,
-          filler: Optional[Callable[[Any, Any], None]] = None) -> None:
+def allow(name: str, maker: Callable,
+          filled: Optional[Tuple[type, Callable[[Any, Any], None]]] = None) -> None:
     """Add to the table.
 
     Args:
         name: Module and name as files have them.
         maker: Called in its place. It must be harmless with any data for arguments.
-        kind: The type of what it makes. Default: None, its state is not restored.
-        filler: Called with such an object and the state that the file has for it.
+        filled: The type of what it makes, and what is called with such an object and the state
+            that the file has for it. Default: None, its state is not restored.
     """
     _MAKERS[name] = maker
-    if kind is not None:
+    if filled is not None:
+        kind, filler = filled
         _FILLERS[kind] = filler
 
 
@@ -117,7 +120,7 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode(encoding)
 
 
-def _numbers(code: Any, *flags) -> np.dtype:
+def _numbers(code: Any, *flags: Any) -> np.dtype:
     """A copy of a plain numpy type, or of objects: one that has no fields."""
     if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
         raise pickle.UnpicklingError(f'it holds a numpy array of {code!r:.40}')
@@ -129,7 +132,8 @@ def _order(dtype: np.dtype, state: tuple) -> None:
     size = (dtype.itemsize, dtype.alignment) if dtype.kind in 'SU' else (-1, -1)
     if state[1] not in ('<', '>', '|', '='):
         raise pickle.UnpicklingError('it holds a numpy type without a byte order')
-    dtype.__setstate__((3, state[1], None, None, None, *size, dtype.flags))
+    # numpy's hints lack it.
+    dtype.__setstate__((3, state[1], None, None, None, *size, dtype.flags))  # type: ignore[attr-defined]
 
 
 def _scalar(dtype: np.dtype, data: bytes) -> np.generic:
@@ -144,9 +148,9 @@ def _as_tensor(function: Any, kind: Any, arguments: tuple, state: Any) -> torch.
 
 
 def _versions(value: collections.OrderedDict, state: dict) -> None:
-    """A state dict has those of its modules as an attribute."""
+    """A state dict has those of its modules as an attribute, of which no hint knows."""
     if isinstance(state.get('_metadata'), dict):
-        value._metadata = state['_metadata']
+        value._metadata = state['_metadata']    # type: ignore[attr-defined]
 
 
 # Python, numpy and torch; ``allow`` adds to both tables.

@@ -50,8 +50,8 @@ def drop_and_grow(mask: Mapping[str, Tensor], weights: Mapping[str, Tensor],
             the layer keeps its mask.
         fraction: Of the surviving weights, from 0 to 1.
     """
-    return {name: keep if growth.get(name) is None
-            else _move(keep, weights[name], growth[name], fraction)
+    return {name: keep if (worth := growth.get(name)) is None
+            else _move(keep, weights[name], worth, fraction)
             for name, keep in mask.items()}
 
 

@@ -3,9 +3,11 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Dict
 
 import numpy as np
 
+from mmlth.core.files import AnyPath
 from mmlth.datasets.digits_files import write_split
 from mmlth.datasets.digits_render import enlarge
 from mmlth.datasets.digits_scene import compose
@@ -15,7 +17,8 @@ FINISHED = 'digits.json'  # a data set is complete when it holds this file
 VAL_PART = 5  # every fifth digit of a class is for val
 
 
-def make_digits(root='data/digits', *, seed=0, train=1600, val=400, size=224):
+def make_digits(root: AnyPath = 'data/digits', *, seed: int = 0, train: int = 1600, val: int = 400,
+                size: int = 224) -> Path:
     """Write the digits data set, unless it is there already: COCO, VOC, and crops.
 
     The scenes are composed from the 1,797 scans of ``sklearn.datasets.load_digits``:
@@ -75,7 +78,7 @@ def make_digits(root='data/digits', *, seed=0, train=1600, val=400, size=224):
     return root
 
 
-def _is_finished(root, wanted):
+def _is_finished(root: Path, wanted: Dict[str, int]) -> bool:
     """Whether ``root`` holds the wanted data set; ValueError if it holds another."""
     if not (root / FINISHED).is_file():
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -90,7 +93,7 @@ def _is_finished(root, wanted):
     return True
 
 
-def _write(tree, wanted):
+def _write(tree: Path, wanted: Dict[str, int]) -> None:
     from sklearn.datasets import load_digits  # here: nothing else needs scikit-learn
     digits = load_digits()
     glyphs, labels = enlarge(digits.images), digits.target
@@ -106,7 +109,7 @@ def _write(tree, wanted):
     (tree / FINISHED).write_text(json.dumps(wanted) + '\n', encoding='utf-8')
 
 
-def _split(labels, seed):
+def _split(labels: np.ndarray, seed: int) -> Dict[str, np.ndarray]:
     """Divide the scans between the splits, every class in the same proportion.
 
     Returns:

@@ -2,18 +2,22 @@
 import json
 import os
 import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Sequence
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from mmlth.datasets.digits_scene import PlacedDigit, Scene
+
 CLASSES = tuple('0123456789')
 KEYPOINTS = ('top', 'left', 'bottom', 'right')
 VOC_SPLIT = dict(train='trainval', val='test')  # mmdet's VOC configs use these
 
 
-def write_split(tree, split, scenes, first_id):
+def write_split(tree: Path, split: str, scenes: Iterable[Scene], first_id: int) -> None:
     """Write one split.
 
     Args:
@@ -49,7 +53,7 @@ def write_split(tree, split, scenes, first_id):
     listing.write_text(''.join(f'{name}\n' for name in names), encoding='utf-8')
 
 
-def crop(image, bbox):
+def crop(image: np.ndarray, bbox: Sequence[int]) -> np.ndarray:
     """Cut a box out of a picture, as a square with an eighth of context on every side.
 
     Args:
@@ -68,12 +72,12 @@ def crop(image, bbox):
     return image[np.ix_(rows, columns)]
 
 
-def _write_jpeg(path, image):
+def _write_jpeg(path: Path, image: np.ndarray) -> None:
     if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise OSError(f'OpenCV could not write {path}')
 
 
-def _write_image(path, voc_path, image):
+def _write_image(path: Path, voc_path: Path, image: np.ndarray) -> None:
     _write_jpeg(path, image)
     try:
         os.link(path, voc_path)
@@ -81,13 +85,13 @@ def _write_image(path, voc_path, image):
         shutil.copyfile(path, voc_path)
 
 
-def _coco_categories():
+def _coco_categories() -> List[Dict[str, Any]]:
     ring = [[1, 2], [2, 3], [3, 4], [4, 1]]
     return [dict(id=i + 1, name=name, supercategory='digit', keypoints=list(KEYPOINTS),
                  skeleton=ring) for i, name in enumerate(CLASSES)]
 
 
-def _coco_annotation(digit, image_id, annotation_id):
+def _coco_annotation(digit: PlacedDigit, image_id: int, annotation_id: int) -> Dict[str, Any]:
     # Run lengths, because a polygon cannot have the hole of a 0.
     rle = coco_mask.encode(np.asfortranarray(digit.visible, dtype=np.uint8))
     rle['counts'] = rle['counts'].decode('ascii')
@@ -104,7 +108,7 @@ def _coco_annotation(digit, image_id, annotation_id):
         source=digit.source)  # not COCO's: the index in load_digits
 
 
-def _write_voc(path, image, digits):
+def _write_voc(path: Path, image: np.ndarray, digits: Sequence[PlacedDigit]) -> None:
     root = ElementTree.Element('annotation')
     _add(root, 'filename', f'{path.stem}.jpg')
     size = ElementTree.SubElement(root, 'size')
@@ -126,5 +130,5 @@ def _write_voc(path, image, digits):
     path.write_text(ElementTree.tostring(root, encoding='unicode') + '\n', encoding='utf-8')
 
 
-def _add(parent, tag, text):
+def _add(parent: ElementTree.Element, tag: str, text: Any) -> None:
     ElementTree.SubElement(parent, tag).text = str(text)

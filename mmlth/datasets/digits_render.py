@@ -15,7 +15,7 @@ DARK = 120  # grey level of a ground that asks for lighter ink
 LUMA = np.array([29, 150, 77])  # BGR to grey, in 1/256
 
 
-def enlarge(scans):
+def enlarge(scans: np.ndarray) -> np.ndarray:
     """Scans of shape (N, 8, 8), values 0..16, as (N, 80, 80), values near 0..1.
 
     Cubic convolution, with one blank pixel added around. Its weights are small
@@ -35,7 +35,7 @@ def enlarge(scans):
     return field
 
 
-def sample(field, x, y):
+def sample(field: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Values of a 2-d ``field`` at float positions, bilinear, edges repeated."""
     x = np.clip(x, 0, field.shape[1] - 1)
     y = np.clip(y, 0, field.shape[0] - 1)
@@ -47,7 +47,7 @@ def sample(field, x, y):
     return above * (1 - ty) + below * ty
 
 
-def stretch(grid, size):
+def stretch(grid: np.ndarray, size: int) -> np.ndarray:
     """A (k + 1, k + 1, 3) grid as (size, size, 3), bilinear."""
     position = np.arange(size) * (len(grid) - 1) / size
     low = position.astype(int)
@@ -57,7 +57,7 @@ def stretch(grid, size):
     return rows[:, low] * (1 - t) + rows[:, low + 1] * t
 
 
-def render_glyph(rng, glyph, height):
+def render_glyph(rng: np.random.Generator, glyph: np.ndarray, height: float) -> np.ndarray:
     """Turn, slant and scale an enlarged glyph.
 
     Args:
@@ -84,7 +84,7 @@ def render_glyph(rng, glyph, height):
     return alpha[rows[0]:rows[-1] + 1, cols[0]:cols[-1] + 1]
 
 
-def paint(rng, image, alpha, x, y):
+def paint(rng: np.random.Generator, image: np.ndarray, alpha: np.ndarray, x: int, y: int) -> None:
     """Blend ink of one random colour into ``image`` at column x, row y.
 
     Ink is darker than what it lies on, unless that is dark itself.
@@ -101,7 +101,7 @@ def paint(rng, image, alpha, x, y):
     patch[...] = np.clip(np.rint(blend), 0, 255)
 
 
-def background(rng, size):
+def background(rng: np.random.Generator, size: int) -> np.ndarray:
     """A (size, size, 3) uint8 texture: noise of several scales over one colour."""
     image = np.zeros((size, size, 3)) + rng.integers(130, 236, 3)
     for cells, strength in ((3, 50), (12, 30), (48, 20)):

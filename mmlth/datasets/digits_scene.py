@@ -1,5 +1,6 @@
 """Compose one picture from scanned digits, and know where every digit is."""
 from dataclasses import dataclass
+from typing import List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -26,13 +27,13 @@ class PlacedDigit:
     visible: np.ndarray
 
     @property
-    def bbox(self):
+    def bbox(self) -> List[int]:
         """list[int]: x, y, width, height of the visible part, in pixels."""
         xs, ys = np.flatnonzero(self.visible.any(0)), np.flatnonzero(self.visible.any(1))
         return [int(v) for v in (xs[0], ys[0], xs[-1] - xs[0] + 1, ys[-1] - ys[0] + 1)]
 
     @property
-    def keypoints(self):
+    def keypoints(self) -> List[int]:
         """list[int]: x, y, flag of the top, left, bottom and right extreme pixel of the
         whole digit; the flag is 2 where it can be seen, 1 where another digit hides it.
         """
@@ -42,13 +43,17 @@ class PlacedDigit:
         return [int(v) for x, y in points for v in (x, y, 2 if self.visible[y, x] else 1)]
 
 
-def _middle(line):
+Scene = Tuple[np.ndarray, List[PlacedDigit]]    # a picture and what is in it
+
+
+def _middle(line: np.ndarray) -> int:
     """The set element of a bool vector that has as many set ones before it as after."""
     indices = np.flatnonzero(line)
     return indices[len(indices) // 2]
 
 
-def add_clutter(rng, image, glyphs, pool):
+def add_clutter(rng: np.random.Generator, image: np.ndarray, glyphs: np.ndarray,
+                pool: np.ndarray) -> None:
     """Draw lines, rings, and digits with their quarters exchanged, which are none."""
     size = len(image)
     for _ in range(rng.integers(1, 6)):
@@ -69,13 +74,14 @@ def add_clutter(rng, image, glyphs, pool):
             paint(rng, image, alpha, *_corner(rng, size, alpha))
 
 
-def _corner(rng, size, alpha):
+def _corner(rng: np.random.Generator, size: int, alpha: np.ndarray) -> Tuple[int, int]:
     """A random column and row at which ``alpha`` lies wholly inside the scene."""
     return (int(rng.integers(size - alpha.shape[1] + 1)),
             int(rng.integers(size - alpha.shape[0] + 1)))
 
 
-def place(rng, alpha, size, digits, tries=40):
+def place(rng: np.random.Generator, alpha: np.ndarray, size: int, digits: Sequence[PlacedDigit],
+          tries: int = 40) -> Optional[Tuple[int, int, np.ndarray]]:
     """Find where a further digit hides no earlier one too much.
 
     Returns:
@@ -91,7 +97,8 @@ def place(rng, alpha, size, digits, tries=40):
     return None
 
 
-def compose(rng, glyphs, labels, pool, weights, size):
+def compose(rng: np.random.Generator, glyphs: np.ndarray, labels: np.ndarray,
+            pool: np.ndarray, weights: np.ndarray, size: int) -> Scene:
     """Compose a scene.
 
     Args:

@@ -1,10 +1,12 @@
 """The entry ``mmlth`` of a checkpoint: the masks that its weights were trained under."""
 from typing import Any, Mapping
 
+from mmengine.logging import MessageHub
+
 from mmlth.core import mask as masks
 
 
-def checkpoint_entry(mask) -> dict:
+def checkpoint_entry(mask: masks.Mask) -> dict:
     """What a checkpoint holds under ``mmlth``: bit-packed masks and their digest."""
     return dict(
         digest=masks.digest(mask),
@@ -17,7 +19,7 @@ def masks_of(entry: Mapping[str, Any]) -> masks.Mask:
             for name, packed in entry['masks'].items()}
 
 
-def forget_checkpoints(message_hub) -> None:
+def forget_checkpoints(message_hub: MessageHub) -> None:
     """Drop what the CheckpointHook of the dense training has noted of its own files.
 
     Else the ticket would have to beat the dense model's best metric to have a best checkpoint, and
@@ -28,7 +30,7 @@ def forget_checkpoints(message_hub) -> None:
             message_hub.pop_info(key)
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Nested values as what ``torch.load(weights_only=True)`` reads with no help."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}

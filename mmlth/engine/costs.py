@@ -7,6 +7,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError
@@ -17,7 +18,7 @@ from .ranks import together
 from .runners import bare_model
 
 
-def first_batch(loader) -> Any:
+def first_batch(loader: DataLoader) -> Any:
     """The first sample of a loader's data set, as a batch; no random number moves."""
     collate = loader.collate_fn or pseudo_collate
     with kept_random_state(0):
@@ -50,7 +51,7 @@ def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:
     Raises:
         UserError: The model does not run on it.
     """
-    def run():
+    def run() -> None:
         model.eval()
         with kept_random_state(0):
             model.test_step(batch)
@@ -62,7 +63,7 @@ def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:
             f'one image ({type(error).__name__}: {str(error)[:200]})') from error
 
 
-def costs_in_training(runner) -> Dict[str, float]:
+def costs_in_training(runner: Runner) -> Dict[str, float]:
     """Of the model as it is now, on the first validation image, else the first training image.
 
     The same on all ranks, which all must come here: rank 0 counts.
@@ -78,12 +79,12 @@ def costs_in_training(runner) -> Dict[str, float]:
     return costs[0]
 
 
-def _costs_of(runner) -> Dict[str, float]:
+def _costs_of(runner: Runner) -> Dict[str, float]:
     loop = runner.val_loop or runner.train_loop
     return count_costs(bare_model(runner.model), first_batch(loop.dataloader))
 
 
-def round_compute_sparsity(runner, ticket: Optional[Ticket]) -> Optional[float]:
+def round_compute_sparsity(runner: Runner, ticket: Optional[Ticket]) -> Optional[float]:
     """Of a finished round; None, and a warning says why, where it cannot be counted.
 
     Args:

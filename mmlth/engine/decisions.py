@@ -6,7 +6,7 @@ measures the jumps and not the weights. What depends on the weights smoothly goe
 """
 import copy
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from torch import Tensor, nn
 
@@ -48,8 +48,8 @@ class Decisions:
                 del owner.__dict__[method]
             self.made = {}
 
-    def _holding(self, place: int, method):
-        def decide(*args, **kwargs):
+    def _holding(self, place: int, method: Callable) -> Callable:
+        def decide(*args: Any, **kwargs: Any) -> Any:
             made = self.made.setdefault(place, [])
             turn = self.next.get(place, 0)
             self.next[place] = turn + 1

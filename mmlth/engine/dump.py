@@ -8,13 +8,14 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 
 NOT_PLAIN = (OSError, SyntaxError, ValueError, TypeError, KeyError, ImportError, RecursionError,
              MemoryError)
 _NAMES = dict(inf=math.inf, nan=math.nan)
 
 
-def read_dump(path) -> Config:
+def read_dump(path: AnyPath) -> Config:
     """The config in a file of assignments of plain values, as ``Config.dump`` writes them.
 
     The modules that its ``custom_imports`` names are imported, as mmengine does.

@@ -2,8 +2,11 @@
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
+from mmengine.runner import Runner
+
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
+from mmlth.core.mask import Mask
 from mmlth.core.similarity import MEASURED, chance_iou, group_iou, iou
 from mmlth.core.steps import rewind_iteration
 from mmlth.report import Figure, Series
@@ -44,18 +47,18 @@ def stop_iteration(at: Union[str, int], rewind: Union[None, str, int], max_iters
     return end
 
 
-def found_early(runner) -> Optional[Ticket]:
+def found_early(runner: Runner) -> Optional[Ticket]:
     """The mask with which a hook has ended the training, if one has."""
     found = (hook.found_mask(runner) for hook in runner.hooks if hasattr(hook, 'found_mask'))
     return next((ticket for ticket in found if ticket is not None), None)
 
 
-def folder_of(runner) -> Path:
+def folder_of(runner: Runner) -> Path:
     """Where a training's candidates are kept."""
     return Path(runner.work_dir) / paths.EARLY_BIRD
 
 
-def scalars_of(mask, previous) -> Dict[str, float]:
+def scalars_of(mask: Mask, previous: Mask) -> Dict[str, float]:
     """What the visualizer gets of two candidates in a row."""
     scalars = {}
     for of in MEASURED:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.transfer.formats import Content, unpack
 from mmlth.transfer.source import LEAST, scattered
 
@@ -79,7 +80,7 @@ class Given:
         return self.address
 
 
-def read_given(address) -> Given:
+def read_given(address: AnyPath) -> Given:
     """Read a checkpoint as data.
 
     Raises:

@@ -1,4 +1,5 @@
 """Warn of layers whose kernel a mask does not reach, before the training."""
+from logging import Logger
 from typing import Dict, List, Mapping
 
 import torch
@@ -8,7 +9,7 @@ from mmlth.core.kernels import Used, refilled, unmaskable
 from mmlth.core.random_state import kept_random_state
 
 
-def warn_of_refilled(logger, model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+def warn_of_refilled(logger: Logger, model: nn.Module, mask: Mapping[str, Tensor]) -> None:
     """Name the layers that bring pruned weights back before they use them.
 
     Args:
@@ -29,7 +30,7 @@ def warn_of_refilled(logger, model: nn.Module, mask: Mapping[str, Tensor]) -> No
             f'{_listed(found)}')
 
 
-def warn_of_unmaskable(logger, model: nn.Module) -> None:
+def warn_of_unmaskable(logger: Logger, model: nn.Module) -> None:
     """Name the weights that stay dense because no parameter is what the layer uses."""
     names = unmaskable(model)
     if names:

@@ -146,7 +146,7 @@ def _timed(parts: Dict[str, nn.Module], spent: Dict[str, float]):
     running: List[str] = []
 
     def timed(name: str, function: Callable) -> Callable:
-        def call(*args, **kwargs):
+        def call(*args: Any, **kwargs: Any):
             if running:     # called by a part that is being timed
                 return function(*args, **kwargs)
             running.append(name)

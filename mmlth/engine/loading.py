@@ -5,12 +5,13 @@ from torch import nn
 
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.transfer.formats import Content, unpack, unwrapped
 
 from .reading import read_checkpoint
 
 
-def load_weights(address, model: nn.Module) -> Content:
+def load_weights(address: AnyPath, model: nn.Module) -> Content:
     """Load the trained weights of a checkpoint, which must be all of the model's, by its names.
 
     Args:

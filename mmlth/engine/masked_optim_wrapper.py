@@ -1,6 +1,6 @@
 """Optim wrappers whose every update leaves pruned weights exactly 0."""
 import inspect
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ class MaskAware:
         """The parameter's name for every index in the optimizer's state; None if not bound."""
         return None if self.binding is None else self.binding.names()
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         """Update the surviving weights. AMP may skip the update; zeros stay zeros.
 
         The gradients of masked parameters are given up: they read as NaN until
@@ -65,7 +65,7 @@ class MaskAware:
         super().step(**kwargs)
         self.binding.scatter()
 
-    def zero_grad(self, **kwargs) -> None:
+    def zero_grad(self, **kwargs: Any) -> None:
         """Clear the gradients of the optimizer and of the model's masked parameters."""
         super().zero_grad(**kwargs)
         if self.binding is not None:
@@ -81,7 +81,7 @@ class MaskedOptimWrapper(MaskAware, OptimWrapper):
     weights pruned on, a training takes no more memory than that of the dense model.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         amp = sorted(AMP_ARGUMENTS & set(kwargs))
         if amp:
             raise UserError(f"MaskedOptimWrapper takes no {', '.join(amp)}: for AMP, set "

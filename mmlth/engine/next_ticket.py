@@ -2,6 +2,8 @@
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from mmengine.runner import Runner
+
 from mmlth.core import Ticket, paths
 from mmlth.core import mask as masks
 from mmlth.core.layers import layers_of
@@ -16,9 +18,9 @@ from .training import Training
 
 
 @on_rank_0
-def write_next_ticket(runner, training: Training, source: MaskSource, drawn: Ticket, start: Start,
-                      point: Optional[Path], new: Dict[str, Tuple[int, ...]], round: int,
-                      out: Path, told: Optional[Dict[str, Any]] = None) -> None:
+def write_next_ticket(runner: Runner, training: Training, source: MaskSource, drawn: Ticket,
+                      start: Start, point: Optional[Path], new: Dict[str, Tuple[int, ...]],
+                      round: int, out: Path, told: Optional[Dict[str, Any]] = None) -> None:
     """Write the ticket of a mask, whole or not at all.
 
     Args:

@@ -7,6 +7,7 @@ from torch import nn
 from mmlth.core import prunable
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.sparse import sparsify
 from mmlth.sparse.packed import PackedModel
 
@@ -56,7 +57,7 @@ def _text(cfg: Config) -> str:
     return text
 
 
-def load(path, sparse: bool = True, batch: Optional[Any] = None) -> nn.Module:
+def load(path: AnyPath, sparse: bool = True, batch: Optional[Any] = None) -> nn.Module:
     """The model of a packed file, in eval mode on the CPU.
 
     It has its config as ``cfg`` and its class names in ``dataset_meta``, as MMDetection's

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import torch
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
@@ -37,7 +37,7 @@ def check_resumable(point: Given) -> None:
             f'to the checkpoint: its step is not in the file. {_RESTART}.')
 
 
-def check_continues(point: Given, runner) -> None:
+def check_continues(point: Given, runner: Runner) -> None:
     """Raise a UserError unless this training's schedule can go on from the file."""
     iteration, epoch = point.count('iter'), point.count('epoch')
     if iteration >= runner.max_iters:
@@ -66,7 +66,7 @@ def _schedulers(point: Given) -> List[Dict[str, Any]]:
     return [s for s in point.loaded.get('param_schedulers') or [] if isinstance(s, dict)]
 
 
-def write_point(point: Given, runner, path: Path) -> None:
+def write_point(point: Given, runner: Runner, path: Path) -> None:
     """Write the file as a rewind point, with the names that the model has today."""
     with whole_file(path) as part:
         torch.save(as_rewind_point(point, runner), part)
@@ -74,7 +74,7 @@ def write_point(point: Given, runner, path: Path) -> None:
     runner.logger.info(f'Rewind point taken from {point}: {path.name}')
 
 
-def as_rewind_point(point: Given, runner) -> Dict[str, Any]:
+def as_rewind_point(point: Given, runner: Runner) -> Dict[str, Any]:
     """The content of ``rewind.pth``: all that the file holds, marked as a rewind point."""
     model = copy.deepcopy(bare_model(runner.model)).cpu()
     content = dict(point.loaded) if 'state_dict' in point.loaded else {}

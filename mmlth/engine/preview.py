@@ -60,7 +60,8 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
                 compute_sparsity=compute, note=note)
 
 
-def _costs(cfg: Config, model: nn.Module, shape) -> Tuple[Dict[str, float], Optional[str]]:
+def _costs(cfg: Config, model: nn.Module,
+           shape: Optional[Tuple[int, int]]) -> Tuple[Dict[str, float], Optional[str]]:
     """Multiply-adds of each weight on an image of noise, and what is missing."""
     try:
         costs = count_costs(model, example(cfg, shape=shape))

@@ -4,7 +4,9 @@ from typing import Any, Iterator, List, Sequence
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from mmlth.core.errors import UserError
 from mmlth.core.probe import Probe
@@ -15,7 +17,7 @@ from .ranks import together
 from .runners import bare_model
 
 
-def make_probe(runner, batches: int, seed: int) -> Probe:
+def make_probe(runner: Runner, batches: int, seed: int) -> Probe:
     """The probe of a training that is about to begin, or has ended.
 
     The training is left as it was: samples are drawn from its data set with a random
@@ -43,7 +45,7 @@ def make_probe(runner, batches: int, seed: int) -> Probe:
                  outputs=lambda replica: _outputs(replica, model, load(1, 1)[0], seed))
 
 
-def load_batches(loader, count: int, size: int, seed: int) -> List[Any]:
+def load_batches(loader: DataLoader, count: int, size: int, seed: int) -> List[Any]:
     """``count`` batches of ``size`` random samples of the loader's data set."""
     dataset, collate = loader.dataset, loader.collate_fn or pseudo_collate
     with kept_random_state(seed):
@@ -65,7 +67,7 @@ def _losses(model: nn.Module, batches: Sequence[Any], seed: int,
             yield loss
 
 
-def _outputs(replica: nn.Module, model: nn.Module, data, seed: int) -> List[Tensor]:
+def _outputs(replica: nn.Module, model: nn.Module, data: Any, seed: int) -> List[Tensor]:
     """What a copy of the model answers to an image of ones, as tensors that carry gradient."""
     with kept_random_state(seed):
         data = model.data_preprocessor(data, True)
@@ -82,7 +84,7 @@ def _outputs(replica: nn.Module, model: nn.Module, data, seed: int) -> List[Tens
     return [t for t in tensors_of([found, extra]) if t.is_floating_point() and t.requires_grad]
 
 
-def _given_proposals(replica: nn.Module, model: nn.Module, data) -> List[Any]:
+def _given_proposals(replica: nn.Module, model: nn.Module, data: Any) -> List[Any]:
     """Let the second stage of a detector's copy look where the model itself looks.
 
     The copy's own proposals would mean nothing, and mmcv's NMS knows no float64. Returns a
@@ -100,7 +102,7 @@ def _given_proposals(replica: nn.Module, model: nn.Module, data) -> List[Any]:
     for result in proposals:
         result.bboxes = result.bboxes.to(next(replica.parameters()).dtype)
 
-    def predict(features, data_samples, rescale=False):
+    def predict(features: Any, data_samples: Any, rescale: bool = False) -> Any:
         outputs.append(replica.rpn_head(features))
         return proposals
 
@@ -108,7 +110,7 @@ def _given_proposals(replica: nn.Module, model: nn.Module, data) -> List[Any]:
     return outputs
 
 
-def tensors_of(value) -> List[Tensor]:
+def tensors_of(value: Any) -> List[Tensor]:
     """All tensors in nested lists, tuples, dicts and objects of data."""
     if isinstance(value, Tensor):
         return [value]

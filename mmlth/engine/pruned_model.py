@@ -1,7 +1,7 @@
 """A model with the weights of a ticket, ready to be run."""
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import torch
 from mmengine.config import Config
@@ -61,7 +61,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
 
 
 @contextmanager
-def _silent():
+def _silent() -> Iterator[None]:
     """Within, MMEngine does not list how each parameter was initialised."""
     logger = MMLogger.get_current_instance()
     level = logger.level

@@ -1,7 +1,7 @@
 """What fails on one rank fails on all of them: none is left waiting for it."""
 from contextlib import contextmanager
 from functools import wraps
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 from mmengine.dist import (all_gather_object, broadcast_object_list, get_rank,
                            is_main_process)
@@ -41,7 +41,7 @@ def together() -> Iterator[None]:
 def on_rank_0(function: Callable[..., None]) -> Callable[..., None]:
     """As ``mmengine.dist.master_only``, but an error there is raised on every rank."""
     @wraps(function)
-    def wrapped(*args, **kwargs) -> None:
+    def wrapped(*args: Any, **kwargs: Any) -> None:
         with together():
             if is_main_process():
                 function(*args, **kwargs)

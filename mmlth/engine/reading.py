@@ -3,6 +3,7 @@ import hashlib
 import shutil
 import tempfile
 from contextlib import contextmanager
+from logging import Logger
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -12,10 +13,11 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from mmlth.core import checkpoint_file
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.core.state import trained_weights
 
 
-def read_checkpoint(address, map_location: Any = 'cpu') -> Any:
+def read_checkpoint(address: AnyPath, map_location: Any = 'cpu') -> Any:
     """The content of a checkpoint, read as data; see :func:`mmlth.core.checkpoint_file.load`.
 
     Args:
@@ -31,7 +33,7 @@ def read_checkpoint(address, map_location: Any = 'cpu') -> Any:
         return _load_checkpoint(str(address), map_location)
 
 
-def read_with_digest(address) -> Tuple[Any, str]:
+def read_with_digest(address: AnyPath) -> Tuple[Any, str]:
     """The content of a checkpoint, as :func:`read_checkpoint`, and the SHA-256 of its bytes."""
     if '://' not in str(address):
         path = Path(address).expanduser()
@@ -41,7 +43,7 @@ def read_with_digest(address) -> Tuple[Any, str]:
         return _load_checkpoint(str(address), 'cpu'), digests[-1]
 
 
-def file_digest(path) -> str:
+def file_digest(path: AnyPath) -> str:
     """SHA-256 of a file's bytes."""
     sha = hashlib.sha256()
     with open(path, 'rb') as file:
@@ -50,7 +52,7 @@ def file_digest(path) -> str:
     return sha.hexdigest()
 
 
-def check_written(path, name: str, logger) -> None:
+def check_written(path: AnyPath, name: str, logger: Logger) -> None:
     """Read a checkpoint that was just written, without its values; warn of what is lost.
 
     Raises:
@@ -93,7 +95,7 @@ def _as_data(look: Callable[[str], Any] = lambda path: None) -> Iterator[None]:
 
     ``look`` is called with the path of each file that is loaded.
     """
-    def load(file, map_location=None, *args, **kwargs):
+    def load(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
         if isinstance(file, (str, Path)):
             look(str(file))
             return checkpoint_file.load(file, map_location)

@@ -3,6 +3,8 @@ from typing import List
 
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.model import MMSeparateDistributedDataParallel, is_model_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -11,17 +13,17 @@ from mmlth.core.errors import UserError
 from .masked_optim_wrapper import MaskAware
 
 
-def bare_model(model) -> nn.Module:
+def bare_model(model: nn.Module) -> nn.Module:
     """The model inside its (DDP) wrapper."""
     return model.module if is_model_wrapper(model) else model
 
 
-def ema_copies(runner) -> List[nn.Module]:
+def ema_copies(runner: Runner) -> List[nn.Module]:
     """The averaged copies of the model that its EMA hooks keep."""
     return [hook.ema_model.module for hook in runner.hooks if hasattr(hook, 'ema_model')]
 
 
-def check_mask_aware(optim_wrapper) -> None:
+def check_mask_aware(optim_wrapper: OptimWrapper) -> None:
     """Raise a UserError unless the wrapper keeps pruned weights at zero."""
     if not isinstance(optim_wrapper, MaskAware):
         raise UserError(
@@ -31,7 +33,7 @@ def check_mask_aware(optim_wrapper) -> None:
             '(mmdet\'s own tools/train.py --amp overwrites it; use ours).')
 
 
-def check_model_wrapper(model) -> None:
+def check_model_wrapper(model: nn.Module) -> None:
     """Raise a UserError unless the model is bare or in DistributedDataParallel."""
     if is_model_wrapper(model) and (not isinstance(model, DistributedDataParallel)
                                     or isinstance(model, MMSeparateDistributedDataParallel)):

@@ -4,6 +4,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core import state as states
@@ -104,7 +105,7 @@ def rewound_average(average: nn.Module, model: nn.Module,
             for name, start in ticket.state.items()}
 
 
-def set_learning_rates(optimizer, meta: dict, source: str) -> None:
+def set_learning_rates(optimizer: Optimizer, meta: dict, source: str) -> None:
     """Give each parameter group the rate that the ticket's meta says."""
     rates, groups = meta.get('learning_rates'), optimizer.param_groups
     if not isinstance(rates, list) or len(rates) != len(groups):

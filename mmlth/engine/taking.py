@@ -1,10 +1,11 @@
 """Take given checkpoints into a Runner that trains nothing: what hooks do with them in round 0."""
 import warnings
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.dist import is_main_process
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
 
 from mmlth.core.errors import UserError
 
@@ -14,7 +15,7 @@ from .ranks import together
 from .runners import bare_model, ema_copies
 
 
-def take_dense(address: str, runner) -> Dict[str, Any]:
+def take_dense(address: str, runner: Runner) -> Dict[str, Any]:
     """Make a checkpoint the trained model of a Runner, as at the end of its training.
 
     On every rank. The model gets the trained weights, EMA copies the average, which is evaluated.
@@ -42,7 +43,7 @@ def take_dense(address: str, runner) -> Dict[str, Any]:
     return dict(given.note(), learning_rates=rates)
 
 
-def take_point(address: str, runner, name: str, resumes: bool) -> Optional[int]:
+def take_point(address: str, runner: Runner, name: str, resumes: bool) -> Optional[int]:
     """Write a checkpoint as the rewind point; return its iteration, None if it is not told.
 
     On every rank; rank 0 writes.
@@ -73,7 +74,7 @@ def check_average(given: Given, averages: bool) -> None:
             "MMDetection's tools/model_converters/publish_model.py makes one.")
 
 
-def copies_text(given: Given, averages) -> str:
+def copies_text(given: Given, averages: Sequence[nn.Module]) -> str:
     """Which copy of the weights is taken for what."""
     if given.average is not None:
         return ('It holds the trained weights and their moving average: masks are drawn of the '
@@ -84,7 +85,7 @@ def copies_text(given: Given, averages) -> str:
     return 'It holds one copy of the weights.'
 
 
-def warn_of_classes(given: Given, runner) -> None:
+def warn_of_classes(given: Given, runner: Runner) -> None:
     """Of another order of classes the metrics would be those of a model that mixes them up."""
     told = given.meta.get('dataset_meta')
     told = (told if isinstance(told, dict) else {}).get('classes') or given.meta.get('CLASSES')
@@ -95,7 +96,7 @@ def warn_of_classes(given: Given, runner) -> None:
             f'{_listed(own)}: does the model know what it is to find?')
 
 
-def last_learning_rates(runner) -> Optional[List[float]]:
+def last_learning_rates(runner: Runner) -> Optional[List[float]]:
     """Those at which the config's schedule ends; None where one follows a metric.
 
     The optimizer is left with them.
@@ -114,5 +115,5 @@ def last_learning_rates(runner) -> Optional[List[float]]:
     return [group['lr'] for group in runner.optim_wrapper.optimizer.param_groups]
 
 
-def _listed(classes) -> str:
+def _listed(classes: Sequence[str]) -> str:
     return f'{", ".join(map(str, list(classes)[:5]))}{", ..." if len(classes) > 5 else ""}'

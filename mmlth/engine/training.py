@@ -6,6 +6,7 @@ from typing import Callable, Dict, Optional
 
 from mmengine.dist import get_rank
 from mmengine.logging import MMLogger
+from mmengine.runner import Runner
 from torch import nn
 
 from mmlth.core import Probe, Ticket
@@ -42,7 +43,7 @@ class Training:
     costs: Callable[[], Dict[str, float]]
 
     @classmethod
-    def of(cls, runner, round: int = 0) -> 'Training':
+    def of(cls, runner: Runner, round: int = 0) -> 'Training':
         """The Runner's training as it stands.
 
         Args:
@@ -63,7 +64,7 @@ class Training:
             costs=lambda: noted or costs_in_training(runner))
 
 
-def trained_ticket(runner) -> Optional[Ticket]:
+def trained_ticket(runner: Runner) -> Optional[Ticket]:
     """What a hook of the training trains, if one trains a ticket."""
     for hook in runner.hooks:
         ticket = getattr(hook, 'ticket', None)

@@ -3,6 +3,7 @@ from bisect import bisect_right
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
+from mmengine.runner import Runner
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
@@ -30,7 +31,7 @@ class Updater:
         target: See :meth:`MaskUpdate.target`; None, too, where nothing is done yet. Default: None.
     """
 
-    def __init__(self, update: MaskUpdate, runner, ticket: str, done: int,
+    def __init__(self, update: MaskUpdate, runner: Runner, ticket: str, done: int,
                  target: Optional[Dict[str, Any]] = None):
         self.update, self.runner, self.ticket = update, runner, ticket
         self.done, self.target = done, target

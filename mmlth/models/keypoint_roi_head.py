@@ -1,5 +1,5 @@
 """Boxes and keypoints of proposals."""
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
@@ -30,7 +30,8 @@ class KeypointRoIHead(StandardRoIHead):
         *args, **kwargs: Those of :class:`mmdet.models.StandardRoIHead`.
     """
 
-    def __init__(self, *args, keypoint_roi_extractor: dict, keypoint_head: dict, **kwargs):
+    def __init__(self, *args: Any, keypoint_roi_extractor: dict, keypoint_head: dict,
+                 **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.keypoint_roi_extractor = MMDET_MODELS.build(keypoint_roi_extractor)
         self.keypoint_head = MMDET_MODELS.build(keypoint_head)

@@ -1,5 +1,5 @@
 """From a pruned model to a fast one."""
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from .fold import fold, replace
 from .layers import SparseConv2d, SparseLinear, conv_geometry, linear_geometry
 from .measure import measure, measure_whole
 from .others import FastMaxPool2d, FastRoIAlign, other_form
-from .pack import plans
+from .pack import Geometry, Plan, plans
 from .report import LayerReport, SparseReport
 
 DENSEST = 0.6       # a layer that keeps a larger share of its weights is not tried
@@ -43,7 +43,8 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
     folded = fold(model, uses)
     unavailable = ops.unavailable()
     names = {module: name for name, module in model.named_modules()}
-    rows, options = {}, {}
+    rows: Dict[nn.Module, LayerReport] = {}
+    options: Dict[nn.Module, List[nn.Module]] = {}
     for layer, use in uses.items():
         rows[layer] = LayerReport(names[layer], _density(layer), len(use.shapes))
         rows[layer].why = 'there are no kernels' if unavailable else _untried(layer, use)
@@ -54,9 +55,9 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
     chosen = _faster(model, example, options, rows)
     whole = measure_whole(model, example, chosen) if chosen else ()
     if whole and whole[1] > GAIN * whole[0]:    # what is saved in the layers is lost between them
-        replace(model, {form: layer for layer, form in chosen.items()})
-        for layer in chosen.keys() & rows.keys():
-            rows[layer].chosen, rows[layer].why = 'dense', 'the whole model is no faster'
+        replace(model, {form: module for module, form in chosen.items()})
+        for module in chosen.keys() & rows.keys():
+            rows[module].chosen, rows[module].why = 'dense', 'the whole model is no faster'
         chosen = {}
     pools, aligns = (sum(isinstance(form, kind) for form in chosen.values())
                      for kind in (FastMaxPool2d, FastRoIAlign))
@@ -85,7 +86,7 @@ def fold_batch_norms(model: nn.Module, example: Any) -> int:
     return fold(model, trace.uses(model, example))
 
 
-def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
+def _untried(layer: trace.Layer, use: trace.Use) -> Optional[str]:
     """Why a layer stays dense without a measurement; None if it does not."""
     if not use.shapes:
         return 'the example does not reach it'
@@ -98,18 +99,19 @@ def _untried(layer: nn.Module, use: trace.Use) -> Optional[str]:
     return None
 
 
-def _density(layer: nn.Module) -> float:
+def _density(layer: trace.Layer) -> float:
     weight = layer.weight.detach()
     return (weight != 0).sum().item() / max(1, weight.numel())
 
 
-def _options(layer: nn.Module, use: trace.Use) -> List[nn.Module]:
+def _options(layer: trace.Layer, use: trace.Use) -> List[nn.Module]:
     """The sparse forms of a layer that should be fastest on the inputs it has had."""
+    def found(geometry: Geometry, sizes: Sequence[Tuple[int, ...]]) -> List[Plan]:
+        return plans(geometry, sizes, _density(layer), ops.use_kernels(), CANDIDATES)
+
     if isinstance(layer, nn.Linear):
-        geometry, kind = linear_geometry(layer), SparseLinear
-        sizes = [(torch.Size(shape[:-1]).numel(), 1, 1) for shape in use.shapes]
-    else:
-        geometry, kind = conv_geometry(layer), SparseConv2d
-        sizes = [(torch.Size(shape[:-3]).numel(), *shape[-2:]) for shape in use.shapes]
-    found = plans(geometry, sizes, _density(layer), ops.use_kernels(), CANDIDATES)
-    return [kind(layer, plan).eval() for plan in found]
+        vectors = [(torch.Size(shape[:-1]).numel(), 1, 1) for shape in use.shapes]
+        return [SparseLinear(layer, plan).eval()
+                for plan in found(linear_geometry(layer), vectors)]
+    maps = [(torch.Size(shape[:-3]).numel(), *shape[-2:]) for shape in use.shapes]
+    return [SparseConv2d(layer, plan).eval() for plan in found(conv_geometry(layer), maps)]

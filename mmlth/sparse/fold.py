@@ -1,13 +1,14 @@
 """Batch norms folded into the convolutions before them."""
 from collections import Counter
-from typing import Dict
+from typing import Mapping
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from .trace import Use, altered
+from .trace import Layer, Use, altered
 
 
-def fold(model: nn.Module, uses: Dict[nn.Module, Use]) -> int:
+def fold(model: nn.Module, uses: Mapping[Layer, Use]) -> int:
     """Fold every batch norm that alone reads the output of one convolution; how many.
 
     The convolution scales and shifts in its weight and bias, and an identity takes the
@@ -25,21 +26,22 @@ def fold(model: nn.Module, uses: Dict[nn.Module, Use]) -> int:
     return len(pairs)
 
 
-def replace(model: nn.Module, others: Dict[nn.Module, nn.Module]) -> None:
+def replace(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> None:
     """Put other modules in the places of some, everywhere that the model holds them."""
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):
-            if child in others:
+            if child is not None and child in others:
                 parent._modules[name] = others[child].train(child.training)
 
 
-def _plain(norm: nn.Module) -> bool:
+def _plain(norm: _BatchNorm) -> bool:
     return (type(norm).forward in (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
             and norm.running_mean is not None and not altered(norm))
 
 
-def _scale(conv: nn.Conv2d, norm: nn.Module) -> None:
+def _scale(conv: nn.Conv2d, norm: _BatchNorm) -> None:
     """In float64: the result is one rounding away."""
+    assert norm.running_mean is not None and norm.running_var is not None   # _plain
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     if norm.weight is not None:
         scale = scale * norm.weight.detach().double()

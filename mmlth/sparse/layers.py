@@ -1,5 +1,5 @@
 """Layers that hold their surviving weights alone."""
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,10 @@ from .pack import Geometry, Packed, Plan, pack, unpack
 
 class SparseLayer(nn.Module):
     """What both layers share: the packed weights, as buffers, and the dense one on demand."""
+    values: Tensor
+    offsets: Tensor
+    starts: Tensor
+    bias: Optional[Tensor]
 
     def __init__(self, weight: Tensor, bias: Optional[Tensor], geometry: Geometry,
                  plan: Plan) -> None:
@@ -18,7 +22,7 @@ class SparseLayer(nn.Module):
             self.register_buffer(name, tensor)
         self.register_buffer('bias', None if bias is None else bias.detach().float().clone())
 
-    def arguments(self) -> Tuple[Optional[Tensor], ...]:
+    def arguments(self) -> Tuple[Tensor, Tensor, Tensor, Optional[Tensor]]:
         """Values, offsets, starts and bias."""
         return self.values, self.offsets, self.starts, self.bias
 
@@ -77,9 +81,14 @@ class SparseLinear(SparseLayer):
 
 def conv_geometry(conv: nn.Conv2d) -> Geometry:
     """Of a convolution whose padding is numbers or 'valid'."""
-    padding = (0, 0) if conv.padding == 'valid' else tuple(conv.padding)
-    return Geometry(tuple(conv.weight.shape), tuple(conv.stride), padding, tuple(conv.dilation),
-                    conv.groups)
+    out, channels, high, wide = conv.weight.shape
+    padding = (0, 0) if isinstance(conv.padding, str) else _pair(conv.padding)
+    return Geometry((out, channels, high, wide), _pair(conv.stride), padding,
+                    _pair(conv.dilation), conv.groups)
+
+
+def _pair(values: Sequence[int]) -> Tuple[int, int]:
+    return values[0], values[1]
 
 
 def linear_geometry(linear: nn.Linear) -> Geometry:

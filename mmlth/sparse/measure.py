@@ -1,6 +1,6 @@
 """Layers timed on the inputs that they have inside the model, and the model itself."""
 from time import perf_counter
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from torch import nn
 
@@ -13,7 +13,7 @@ WHOLE_SECONDS, WHOLE_ROUNDS = 1.0, (2, 10)      # of whole models
 
 
 def measure(model: nn.Module, example: Any,
-            options: Dict[nn.Module, Sequence[nn.Module]]) -> Dict[nn.Module, List[float]]:
+            options: Mapping[nn.Module, Sequence[nn.Module]]) -> Dict[nn.Module, List[float]]:
     """Seconds of every layer and of each of its options, summed over the layer's calls.
 
     The calls of one layer take turns, so that whatever else the machine does touches all.
@@ -22,7 +22,7 @@ def measure(model: nn.Module, example: Any,
     seconds = {layer: [0.] * (1 + len(forms)) for layer, forms in options.items() if forms}
     measuring: List[nn.Module] = []
 
-    def time(layer, args, output):
+    def time(layer: nn.Module, args: Tuple[Any, ...], output: Any) -> None:
         if measuring:       # this call is one of those below
             return
         measuring.append(layer)
@@ -39,7 +39,7 @@ def measure(model: nn.Module, example: Any,
 
 
 def measure_whole(model: nn.Module, example: Any,
-                  forms: Dict[nn.Module, nn.Module]) -> Tuple[float, float]:
+                  forms: Mapping[nn.Module, nn.Module]) -> Tuple[float, float]:
     """Seconds of the model on the example, with its own modules and with the other forms.
 
     It has the other forms afterwards.
@@ -55,10 +55,10 @@ def measure_whole(model: nn.Module, example: Any,
             start = perf_counter()
             trace.run(model, example)
             seconds[i] = min(seconds[i], perf_counter() - start)
-    return tuple(seconds)
+    return seconds[0], seconds[1]
 
 
-def _best(forms: Sequence[nn.Module], args) -> List[float]:
+def _best(forms: Sequence[nn.Module], args: Tuple[Any, ...]) -> List[float]:
     """The shortest time of each form on the same arguments."""
     best, began = [float('inf')] * len(forms), perf_counter()
     for count in range(ROUNDS[1]):

@@ -1,8 +1,9 @@
 """The operators ``torch.ops.mmlth``, their shapes for torch.compile and torch.export."""
 from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 import torch
+from torch import Tensor
 
 from . import build, trace
 
@@ -40,22 +41,28 @@ def use_kernels(name: str = '') -> Vectors:
     return Vectors(*torch.ops.mmlth.use_kernels(name))
 
 
-def _conv2d_shape(input, values, offsets, starts, bias, weight, stride, padding, dilation,
-                  groups, tile, block):
+def _conv2d_shape(input: Tensor, values: Tensor, offsets: Tensor, starts: Tensor,
+                  bias: Optional[Tensor], weight: Sequence[int], stride: Sequence[int],
+                  padding: Sequence[int], dilation: Sequence[int], groups: int,
+                  tile: Sequence[int], block: int) -> Tensor:
     size = [(input.shape[2 + i] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) - 1)
             // stride[i] + 1 for i in (0, 1)]
     return input.new_empty(input.shape[0], weight[0], *size)
 
 
-def _linear_shape(input, values, offsets, starts, bias, in_features, out_features, tile, block):
+def _linear_shape(input: Tensor, values: Tensor, offsets: Tensor, starts: Tensor,
+                  bias: Optional[Tensor], in_features: int, out_features: int, tile: int,
+                  block: int) -> Tensor:
     return input.new_empty(*input.shape[:-1], out_features)
 
 
-def _align_shape(input, boxes, size, scale, samples, aligned):
+def _align_shape(input: Tensor, boxes: Tensor, size: Sequence[int], scale: float,
+                 samples: int, aligned: bool) -> Tensor:
     return input.new_empty(boxes.shape[0], input.shape[1], *size)
 
 
-def _pool_shape(input, kernel, stride, padding, dilation, ceil):
+def _pool_shape(input: Tensor, kernel: Sequence[int], stride: Sequence[int],
+                padding: Sequence[int], dilation: Sequence[int], ceil: bool) -> Tensor:
     size = []
     for i in (0, 1):
         room = input.shape[2 + i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1

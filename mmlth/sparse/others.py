@@ -1,5 +1,5 @@
 """Faster forms of what is neither convolution nor linear: its time counts once these are fast."""
-from typing import Optional
+from typing import Optional, Protocol, Tuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -7,6 +7,16 @@ from torch import Tensor, nn
 from .trace import altered
 
 MAX_BINS = 64       # the kernels'
+
+
+class RoIAlign(Protocol):
+    """mmcv's, which need not be there."""
+    output_size: Tuple[int, int]
+    spatial_scale: float
+    sampling_ratio: int
+    aligned: bool
+    pool_mode: str
+    use_torchvision: bool
 
 
 class FastMaxPool2d(nn.Module):
@@ -33,7 +43,7 @@ class FastMaxPool2d(nn.Module):
 class FastRoIAlign(nn.Module):
     """mmcv's ``RoIAlign`` of averages, with vectors and threads; mmcv's has neither."""
 
-    def __init__(self, align: nn.Module) -> None:
+    def __init__(self, align: RoIAlign) -> None:
         super().__init__()
         self.output_size, self.spatial_scale = tuple(align.output_size), align.spatial_scale
         self.sampling_ratio, self.aligned = align.sampling_ratio, align.aligned
@@ -53,9 +63,9 @@ def other_form(module: nn.Module) -> Optional[nn.Module]:
         return None
     if type(module) is nn.MaxPool2d and not module.return_indices:
         return FastMaxPool2d(module).eval()
-    # By name: the class is mmcv's, which need not be there.
-    if (f'{type(module).__module__}.{type(module).__name__}' == 'mmcv.ops.roi_align.RoIAlign'
-            and module.pool_mode == 'avg' and not module.use_torchvision
-            and max(module.output_size) <= MAX_BINS):
-        return FastRoIAlign(module).eval()
+    if f'{type(module).__module__}.{type(module).__name__}' == 'mmcv.ops.roi_align.RoIAlign':
+        align = cast(RoIAlign, module)
+        if (align.pool_mode == 'avg' and not align.use_torchvision
+                and max(align.output_size) <= MAX_BINS):
+            return FastRoIAlign(align).eval()
     return None

@@ -28,14 +28,17 @@ class Geometry:
 
     def output(self, size: Sequence[int]) -> Tuple[int, int]:
         """Height and width of the output for an input of ``size``."""
-        return tuple((size[i] + 2 * self.padding[i] - self.dilation[i] * (self.weight[2 + i] - 1)
-                      - 1) // self.stride[i] + 1 for i in (0, 1))
+        high, wide = (
+            (size[i] + 2 * self.padding[i] - self.dilation[i] * (self.weight[2 + i] - 1) - 1)
+            // self.stride[i] + 1 for i in (0, 1))
+        return high, wide
 
     def packed(self, tile: Tuple[int, int]) -> Tuple[int, int]:
         """Height and width of the input of a tile."""
         stride = (1, 1) if self.sampled else self.stride
-        return tuple((tile[i] - 1) * stride[i] + (self.weight[2 + i] - 1) * self.dilation[i] + 1
-                     for i in (0, 1))
+        high, wide = ((tile[i] - 1) * stride[i] + (self.weight[2 + i] - 1) * self.dilation[i] + 1
+                      for i in (0, 1))
+        return high, wide
 
 
 class Plan(NamedTuple):
@@ -83,7 +86,7 @@ def plans(geometry: Geometry, sizes: Sequence[Sequence[int]], density: float, ve
         if block:
             plan = Plan(tile, block)
             found[plan] = sum(_cycles(geometry, plan, size, density, vectors) for size in sizes)
-    return sorted(found, key=found.get)[:count]
+    return sorted(found, key=found.__getitem__)[:count]
 
 
 def _tiles(geometry: Geometry, accumulators: int) -> Iterator[Tuple[int, int]]:

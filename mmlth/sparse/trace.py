@@ -1,11 +1,13 @@
 """What happens to each layer of a model while it works on an example."""
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence,
+                    Tuple, Union)
 from weakref import ref
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -14,20 +16,24 @@ from mmlth.core.errors import UserError
 from mmlth.core.flops import WATCHES
 
 
+Layer = Union[nn.Conv2d, nn.Linear]
+
+
 @dataclass
 class Use:
     """One layer on the example."""
     shapes: List[Tuple[int, ...]] = field(default_factory=list)    # of the input of each call
     elsewhere: bool = False     # its weight or bias is read outside its own forward
     reads: int = 0              # operations that read its outputs, in all calls
-    norms: List[Optional[nn.Module]] = field(default_factory=list)  # batch norms among them
+    norms: List[_BatchNorm] = field(default_factory=list)  # batch norms among them
 
 
 def run(model: nn.Module, example: Any) -> Any:
     """The model on the example: a dict goes to ``test_step``, a tuple is several arguments."""
     with torch.no_grad():
-        if isinstance(example, dict) and hasattr(model, 'test_step'):
-            return model.test_step(example)
+        step = getattr(model, 'test_step', None)
+        if isinstance(example, dict) and step is not None:
+            return step(example)
         return model(*example) if isinstance(example, tuple) else model(example)
 
 
@@ -42,7 +48,7 @@ def plain(module: nn.Module) -> bool:
     weight = module._parameters.get('weight')
     if weight is None or weight.dtype != torch.float32 or weight.device.type != 'cpu':
         return False
-    return type(module) is nn.Linear or (
+    return not isinstance(module, nn.Conv2d) or (
         module.padding_mode == 'zeros' and module.padding != 'same')
 
 
@@ -52,7 +58,7 @@ def altered(module: nn.Module) -> bool:
                 or {'forward', '_conv_forward'} & set(vars(module)))
 
 
-def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
+def uses(model: nn.Module, example: Any) -> Dict[Layer, Use]:
     """Run the example and tell, of each plain layer, how it is used.
 
     Before PyTorch 2.0 that cannot be seen: each may be used elsewhere, too.
@@ -64,7 +70,8 @@ def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
         raise UserError('sparse inference needs a model in eval mode: call model.eval() first')
     if any(p.device.type != 'cpu' for p in model.parameters()):
         raise UserError('sparse inference is for the CPU: call model.cpu() first')
-    trace = _Trace([m for m in model.modules() if plain(m)])
+    trace = _Trace([m for m in model.modules()
+                    if isinstance(m, (nn.Conv2d, nn.Linear)) and plain(m)])
     if not WATCHES:
         for use in trace.uses.values():
             use.elsewhere = True
@@ -77,7 +84,8 @@ def uses(model: nn.Module, example: Any) -> Dict[nn.Module, Use]:
 
 
 @contextmanager
-def hooked(modules, before: Optional[Callable] = None, after: Optional[Callable] = None):
+def hooked(modules: Iterable[nn.Module], before: Optional[Callable] = None,
+           after: Optional[Callable] = None) -> Iterator[None]:
     """Forward hooks on all of the modules while the block runs."""
     handles = []
     for module in modules:
@@ -95,12 +103,12 @@ def hooked(modules, before: Optional[Callable] = None, after: Optional[Callable]
 class _Trace(TorchDispatchMode):
     """Sees every operation: who reads a layer's weight, who reads its output."""
 
-    def __init__(self, layers: List[nn.Module]) -> None:
+    def __init__(self, layers: List[Layer]) -> None:
         super().__init__()
         self.uses = {layer: Use() for layer in layers}
-        self.inside: Optional[nn.Module] = None
-        self.owners: Dict[int, List[nn.Module]] = {}
-        self.outputs: Dict[int, Tuple[Any, nn.Module]] = {}
+        self.inside: Optional[Layer] = None
+        self.owners: Dict[int, List[Layer]] = {}
+        self.outputs: Dict[int, Tuple[ref, Layer]] = {}
         for layer in layers:
             for param in layer.parameters(recurse=False):
                 self.owners.setdefault(_storage(param), []).append(layer)
@@ -108,7 +116,9 @@ class _Trace(TorchDispatchMode):
             for layer in owners if len(owners) > 1 else ():
                 self.uses[layer].elsewhere = True   # one weight, several layers
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: OpOverload, types: Sequence[type],
+                           args: Sequence[Any] = (),
+                           kwargs: Optional[Mapping[str, Any]] = None) -> Any:
         kwargs = kwargs or {}
         for value in tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
@@ -119,20 +129,20 @@ class _Trace(TorchDispatchMode):
                     self.uses[source].reads += 1
         return func(*args, **kwargs)
 
-    def source(self, tensor: Tensor) -> Optional[nn.Module]:
+    def source(self, tensor: Tensor) -> Optional[Layer]:
         """The layer that has made this tensor."""
         found, layer = self.outputs.get(id(tensor), (None, None))
         return layer if found is not None and found() is tensor else None
 
-    def enter(self, layer, args):
+    def enter(self, layer: Layer, args: Tuple[Tensor, ...]) -> None:
         self.inside = layer
         self.uses[layer].shapes.append(tuple(args[0].shape))
 
-    def leave(self, layer, args, output):
+    def leave(self, layer: Layer, args: Tuple[Tensor, ...], output: Tensor) -> None:
         self.inside = None
         self.outputs[id(output)] = (ref(output), layer)
 
-    def norm(self, norm, args):
+    def norm(self, norm: _BatchNorm, args: Tuple[Tensor, ...]) -> None:
         source = self.source(args[0])
         if source is not None:
             self.uses[source].norms.append(norm)

@@ -1,37 +1,119 @@
-"""How long trainings take, from those that are finished."""
+"""How long jobs take, from those that have ended."""
 from pathlib import Path
 from statistics import median
-from typing import Dict, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
 
+from .jobs import Job
+from .steps import trained_steps
 from .study import Study
 
+_RECENT = 5     # a machine is not equally fast at all times
 
-def training_seconds(study: Study, root: Path) -> Dict[str, float]:
-    """Base -> seconds of one whole training of it, the median of all finished ones.
 
-    Those of other studies in the same root count too. Bases without any are left out.
+class Taken(NamedTuple):
+    """What some trainings of one base took: their steps, their number, seconds of wall time."""
+    base: str
+    steps: float
+    trainings: float
+    seconds: float
+
+
+class Estimate:
+    """What jobs will take.
+
+    The median over the trainings of the same base that ended last, by their steps; of a base of
+    which none has ended, the median over all trainings, whole ones. A median, for one training that
+    a busy machine has held up says nothing of the next.
+
+    Args:
+        taken: Of earlier trainings, the latest last.
     """
-    found = {}
-    for base in {run.base for run in study.all_runs}:
-        known = [entry['seconds'] for path in (Path(root) / 'runs').glob(f'{base}_*')
-                 for entry in _rounds(path / paths.LOTTERY)]
-        if known:
-            found[base] = median(known)
+
+    def __init__(self, taken: Iterable[Taken] = ()):
+        self.rates: Dict[str, List[float]] = {}     # seconds per step
+        self.whole: List[float] = []                # seconds per training
+        for entry in taken:
+            self._add(entry)
+
+    def learn(self, job: Job, seconds: float) -> None:
+        """Take into account what a job took."""
+        self._add(Taken(job.run.base, job.steps, job.trainings, seconds))
+
+    def seconds(self, job: Job) -> Optional[float]:
+        """Of one job; None while nothing is known."""
+        rates = self.rates.get(job.run.base)
+        if rates:
+            return median(rates[-_RECENT:]) * job.steps
+        return median(self.whole[-_RECENT:]) * job.trainings if self.whole else None
+
+    def knows(self, job: Job) -> bool:
+        """Whether trainings of its base have ended."""
+        return job.run.base in self.rates
+
+    def left(self, jobs: Sequence[Job], places: Optional[int], now: float) -> Optional[float]:
+        """Seconds until all have ended, each as soon as what it needs is done and a place is free.
+
+        Args:
+            jobs: All of them; those that are done or have failed take no time.
+            places: How many run side by side; None if as many as there are.
+            now: Seconds since 1970, for those that run.
+        """
+        open_ = [job for job in jobs if job.status in ('waiting', 'running')]
+        seconds = {job.name: self.seconds(job) for job in open_}
+        if None in seconds.values():
+            return None
+        ends = {job.name: max(0.0, seconds[job.name] - (now - job.began))
+                for job in open_ if job.status == 'running'}
+        waiting, time = [job for job in open_ if job.status == 'waiting'], 0.0
+        while waiting or ends:
+            held = {job.name for job in waiting} | set(ends)
+            ready = [job for job in waiting if not held & {need.name for need in job.needs}]
+            for job in ready[:max(0, (places or len(jobs)) - len(ends))]:
+                ends[job.name] = time + seconds[job.name]
+                waiting.remove(job)
+            if not ends:
+                break
+            time = min(ends.values())
+            ends = {name: end for name, end in ends.items() if end > time}
+        return time
+
+    def _add(self, taken: Taken) -> None:
+        if taken.steps > 0:
+            self.rates.setdefault(taken.base, []).append(taken.seconds / taken.steps)
+        if taken.trainings > 0:
+            self.whole.append(taken.seconds / taken.trainings)
+
+
+def earlier(study: Study, root: Path, overhead: float = 1.0) -> List[Taken]:
+    """The finished trainings of the study's bases, those of other studies in the root too.
+
+    Args:
+        study: The study.
+        root: Where runs are.
+        overhead: What a job takes beyond the trainings in it, as a factor. Default: 1, nothing.
+    """
+    found = []
+    for base in sorted({run.base for run in study.all_runs}):
+        files = [path / paths.LOTTERY for path in (Path(root) / 'runs').glob(f'{base}_*')]
+        for file in sorted(filter(Path.is_file, files), key=lambda file: file.stat().st_mtime):
+            found += _taken(base, file, overhead)
     return found
 
 
-def _rounds(lottery: Path):
-    """The finished rounds of a lottery that were trained to their end."""
+def _taken(base: str, lottery: Path, overhead: float) -> List[Taken]:
+    """Of the rounds of a lottery that were trained here and to their end."""
     try:
-        rounds = read_lottery(lottery)['rounds']
+        content = read_lottery(lottery)
     except UserError:
         return []
-    return [entry for entry in rounds if entry['status'] == 'done' and entry['seconds'] > 0
-            and entry['iterations'] == entry['planned_iterations'] > 0 and not entry.get('given')]
+    return [Taken(base, steps, 1, overhead * entry['seconds'])
+            for entry, steps in zip(content['rounds'], trained_steps(content))
+            if entry['status'] == 'done' and entry['seconds'] > 0 and not entry.get('given')
+            and entry['iterations'] == entry['planned_iterations'] > 0]
 
 
 def text_of(seconds: Optional[float]) -> str:

@@ -4,11 +4,12 @@ import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.errors import UserError
 
 from .jobs import Job
+from .reason import failure
 
 _LOGGED = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
 NAMES = ('local', 'slurm', 'submitit-local', 'debug')
@@ -48,6 +49,14 @@ class LocalExecutor:
         """None while it runs, then whether it succeeded."""
         code = job.handle.poll()
         return None if code is None else code == 0
+
+    def why_failed(self, job: Job) -> str:
+        """What it ended with; a process that was killed cannot say it itself."""
+        code = job.handle.poll()
+        if code >= 0:
+            return failure(job.log, job.log_start)
+        name = signal.Signals(-code).name
+        return f'killed by {name}' + (', maybe for want of memory' if name == 'SIGKILL' else '')
 
     def cancel(self, job: Job) -> None:
         """Nothing is started before what it needs is done: there is nothing to take back."""
@@ -122,6 +131,10 @@ class SubmititExecutor:
             return None
         return job.handle.exception() is None
 
+    def why_failed(self, job: Job) -> str:
+        """What it ended with."""
+        return failure(job.log, job.log_start)
+
     def cancel(self, job: Job) -> None:
         """Take a submitted job back."""
         job.handle.cancel(check=False)
@@ -152,6 +165,9 @@ class SubmititExecutor:
         self.executor.update_parameters(job_name=name, additional_parameters=other, **given)
 
 
+Executor = Union[LocalExecutor, SubmititExecutor]
+
+
 def minutes(time: Any) -> int:
     """Of a time limit in minutes, or as sbatch takes it: ``'2-12:00:00'``, ``'12:00:00'``."""
     match = re.fullmatch(r'(?:(\d+)-)?(\d+):(\d+):(\d+)', str(time))
@@ -161,15 +177,6 @@ def minutes(time: Any) -> int:
     if not str(time).isdecimal():
         raise UserError(f"--slurm time: expected minutes or '12:00:00', got {time!r}")
     return int(time)
-
-
-def last_line(log) -> str:
-    """What a job said last."""
-    try:
-        lines = Path(log).read_text(errors='replace').strip().splitlines()
-    except OSError:
-        return 'it left no output'
-    return lines[-1] if lines else 'it left no output'
 
 
 def available_cores() -> int:

@@ -10,6 +10,7 @@ from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .one import dense_points, is_finished
+from .steps import planned_steps
 from .study import Run, Study, run_dir
 
 
@@ -22,10 +23,16 @@ class Job:
         folder: Where it works, and keeps its ``output.log``.
         run: The lottery, or one of those that begin with the dense training.
         needs: Jobs that must be done before it.
-        trainings: How many trainings it runs, to estimate its time.
+        trainings: How many trainings it runs.
+        steps: How long they are together, in epochs or iterations, as its config counts. Default:
+            1.
+        begun: Whether some of it was there before. Default: False.
         status: ``'waiting'``, ``'running'`` (on a cluster: submitted), ``'done'``, ``'failed'``.
         tries: How often it was started.
         began: When it was started last, in seconds since 1970.
+        log_start: How long its output was then, in bytes.
+        took: Seconds of wall time, once it is done.
+        reason: Why it has failed, on one line.
         handle: The executor's.
     """
     name: str
@@ -33,9 +40,14 @@ class Job:
     run: Run
     needs: List['Job'] = field(default_factory=list)
     trainings: float = 1
+    steps: float = 1
+    begun: bool = False
     status: str = 'waiting'
     tries: int = 0
     began: float = 0.0
+    log_start: int = 0
+    took: float = 0.0
+    reason: str = ''
     handle: Any = field(default=None, repr=False)
 
     @property
@@ -74,24 +86,25 @@ def plan(study: Study, root: Path) -> List[Job]:
             continue
         needs = [jobs[s.name] for s in run.sources.values() if s.name in jobs]
         shared = _dense_job(study, run, root, jobs)
+        left, steps = rounds_left(run, root), planned_steps(run)
         jobs[run.name] = Job(
             run.name, run_dir(root, run), run, needs + ([shared] if shared else []),
-            trainings_left(run, root))
+            len(left), sum(steps[round] for round in left),
+            (run_dir(root, run) / paths.LOTTERY).exists())
     return list(jobs.values())
 
 
-def trainings_left(run: Run, root: Path) -> float:
-    """How many trainings an unfinished lottery has to run.
+def rounds_left(run: Run, root: Path) -> List[int]:
+    """Which rounds an unfinished lottery has to train.
 
     A dense one that is shared, given or left out is none of them.
     """
     lottery, own_dense = run_dir(root, run) / paths.LOTTERY, (
         run.spec.prune.dense is True and not run.spec.shares_dense)
-    if lottery.exists():
-        rounds = read_lottery(lottery)['rounds']
-        left = sum(entry['status'] != 'done' for entry in rounds)
-        return left - (rounds[0]['status'] != 'done' and not own_dense)
-    return run.spec.rounds + own_dense
+    done = {entry['round'] for entry in read_lottery(lottery)['rounds']
+            if entry['status'] == 'done'} if lottery.exists() else set()
+    return [round for round in range(run.spec.rounds + 1)
+            if round not in done and (round > 0 or own_dense)]
 
 
 def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Optional[Job]:
@@ -104,4 +117,5 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())
     needs = [jobs[source.name] for source in run.sources.values()
              if source.name in jobs and f'{{{source.name}}}' in text]
-    return jobs.setdefault(name, Job(name, folder, run, needs))
+    return jobs.setdefault(name, Job(name, folder, run, needs, 1, planned_steps(run)[0],
+                                     folder.exists()))

@@ -2,10 +2,11 @@
 import fcntl
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 
 @contextmanager
-def folder_lock(folder: Path):
+def folder_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process holds the folder, then hold it.
 
     The lock ends with the process, however that ends. On a file system without locks nothing is

@@ -5,10 +5,12 @@ from typing import List
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core import paths
 
-from .estimate import text_of, training_seconds
+from .disk import Disk
+from .estimate import Estimate, earlier, text_of
 from .jobs import Job, plan
 from .one import is_finished
 from .study import Run, Study, run_dir
+from .times import known_overhead
 
 
 def dry_run(study: Study, root: Path, jobs: int = 1) -> str:
@@ -19,14 +21,12 @@ def dry_run(study: Study, root: Path, jobs: int = 1) -> str:
         root: Where its runs are or would be.
         jobs: How many at a time, for the time. Default: 1.
     """
-    todo, seconds = plan(study, root), training_seconds(study, root)
-    lines = [_line(job.run, root, job.name, _job_seconds(job, seconds)) for job in todo
-             if job.is_dense]
-    by_name = {job.name: job for job in todo}
-    for run in study.all_runs:
-        job = by_name.get(run.name)
-        lines.append(_line(run, root, run.name, _job_seconds(job, seconds) if job else 0.0))
-    return '\n'.join([*lines, '', _sums(study, root, todo, seconds, jobs)])
+    todo, disk = plan(study, root), Disk(study, root)
+    known = Estimate(earlier(study, root, known_overhead(root)))
+    seconds = {job.name: known.seconds(job) if known.knows(job) else None for job in todo}
+    lines = [_line(job.run, root, job.name, seconds[job.name]) for job in todo if job.is_dense]
+    lines += [_line(run, root, run.name, seconds.get(run.name, 0.0)) for run in study.all_runs]
+    return '\n'.join([*lines, '', _sums(study, root, todo, known, jobs), disk.text(todo)])
 
 
 def _line(run: Run, root: Path, name: str, seconds) -> str:
@@ -40,19 +40,10 @@ def _line(run: Run, root: Path, name: str, seconds) -> str:
     return f'{status:<12}{time:>8}  {name}\n{"":>22}{where}'
 
 
-def _sums(study: Study, root: Path, todo: List[Job], seconds, jobs: int) -> str:
+def _sums(study: Study, root: Path, todo: List[Job], known: Estimate, jobs: int) -> str:
     done = sum(is_finished(root, run) for run in study.all_runs)
-    known = [_job_seconds(job, seconds) for job in todo]
-    trainings = sum(job.trainings for job in todo)
-    if None in known:
-        unknown = sorted({job.run.base for job in todo} - set(seconds))
-        time = f'time unknown until a first run is finished of {", ".join(unknown)}'
-    else:
-        time = f'about {text_of(sum(known) / jobs)} with {jobs} at a time'
+    unknown = sorted({job.run.base for job in todo if not known.knows(job)})
+    time = (f'time unknown until a first run is finished of {", ".join(unknown)}' if unknown else
+            f'about {text_of(known.left(todo, jobs, 0.0))} with {jobs} at a time')
     return (f'{done} of {len(study.all_runs)} runs are finished; to do: {len(todo)} jobs, '
-            f'{trainings:g} trainings, {time}')
-
-
-def _job_seconds(job: Job, seconds):
-    known = seconds.get(job.run.base)
-    return None if known is None else known * job.trainings
+            f'{sum(job.trainings for job in todo):g} trainings, {time}')

@@ -1,10 +1,11 @@
 """What a running study shows: a line per event, and a live count on a terminal."""
 import sys
 import time
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
-from .estimate import text_of
+from .estimate import Estimate, text_of
 from .jobs import Job
+from .times import overhead_of
 
 
 class Progress:
@@ -12,16 +13,17 @@ class Progress:
 
     Args:
         jobs: All jobs.
-        seconds: Base -> seconds of one training, as far as known; kept up to date here.
+        estimate: What jobs take, as far as known; kept up to date here.
         at_once: How many jobs run side by side; None if as many as there are.
         live: Whether to show the display. Default: None, on a terminal.
     """
 
-    def __init__(self, jobs: Sequence[Job], seconds: Dict[str, float],
+    def __init__(self, jobs: Sequence[Job], estimate: Estimate,
                  at_once: Optional[int] = 1, live: Optional[bool] = None):
-        self.jobs, self.at_once = jobs, at_once
-        self.seconds: Dict[str, List[float]] = {base: [s] for base, s in seconds.items()}
+        self.jobs, self.at_once, self.estimate = jobs, at_once, estimate
         self.began = time.time()
+        self.first: Dict[str, Any] = dict(estimated=None, estimated_after=None)
+        self._note_first()
         self.live = None
         if sys.stdout.isatty() if live is None else live:
             from rich.live import Live
@@ -32,7 +34,7 @@ class Progress:
             self.live.start()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self.live:
             self.live.stop()
 
@@ -46,10 +48,18 @@ class Progress:
 
     def ended(self, job: Job) -> None:
         """Learn what a job took, and tell where the study stands."""
-        if job.status == 'done' and job.trainings > 0:
-            self.seconds.setdefault(job.run.base, []).append(
-                (time.time() - job.began) / job.trainings)
+        if job.status == 'done':
+            job.took = time.time() - job.began
+            self.estimate.learn(job, job.took)
+        self._note_first()
         self.say(self.counts())
+
+    def session(self) -> Dict[str, Any]:
+        """What :mod:`mmlth.studies.times` notes of it."""
+        done = sum(job.status == 'done' for job in self.jobs)
+        return dict(began=self.began, jobs=done, at_once=self.at_once, **self.first,
+                    seconds=time.time() - self.began, complete=done == len(self.jobs),
+                    overhead=overhead_of(self.jobs))
 
     def counts(self) -> str:
         """Done, running, failed and waiting jobs, the time so far and the time left."""
@@ -62,22 +72,15 @@ class Progress:
                 + ('' if left is None else f', about {text_of(left)} left'))
 
     def left(self) -> Optional[float]:
-        """Seconds until all jobs have ended; None while nothing is known.
+        """Seconds until all jobs have ended; None while nothing is known."""
+        return self.estimate.left(self.jobs, self.at_once, time.time())
 
-        A base of which no training is known is taken to be as quick as the others.
-        """
-        seconds, now = 0.0, time.time()
-        everything = [s for known in self.seconds.values() for s in known]
-        if not everything:
-            return None
-        for job in self.jobs:
-            if job.status in ('waiting', 'running'):
-                known = self.seconds.get(job.run.base) or everything
-                seconds += sum(known) / len(known) * job.trainings
-                if job.status == 'running':
-                    seconds -= min(now - job.began, sum(known) / len(known) * job.trainings)
-        waiting = sum(job.status in ('waiting', 'running') for job in self.jobs)
-        return seconds / max(1, min(self.at_once or waiting, waiting))
+    def _note_first(self) -> None:
+        """Keep the first estimate that there is: it is held against what the session took."""
+        left = self.left()
+        if self.first['estimated'] is None and left is not None:
+            self.first.update(estimated=time.time() - self.began + left,
+                              estimated_after=sum(job.status == 'done' for job in self.jobs))
 
     def _panel(self):
         from rich.table import Table

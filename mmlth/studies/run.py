@@ -2,7 +2,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -10,12 +10,14 @@ from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.chain.state import LotteryState
 
 from .description import DESCRIPTION, write_description
-from .estimate import training_seconds
-from .executors import LocalExecutor, SubmititExecutor, available_cores, last_line
+from .disk import Disk
+from .estimate import Estimate, earlier
+from .executors import Executor, LocalExecutor, SubmititExecutor, available_cores
 from .jobs import Job, plan
 from .one import is_finished
 from .progress import Progress
 from .study import Study, run_dir
+from .times import add_session, known_overhead
 
 
 def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
@@ -40,7 +42,7 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
         UserError: Something is wrong that can be told before the first training.
     """
     check(study, root)
-    todo = plan(study, root)
+    todo, disk = plan(study, root), Disk(study, root)
     begun = (Path(root) / study.name / DESCRIPTION).exists()
     if begun and todo and not resume:
         done = sum(is_finished(root, run) for run in study.runs)
@@ -53,16 +55,20 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
         where = LocalExecutor(jobs, memory)
     else:
         where = SubmititExecutor(executor, Path(root) / study.name / 'submitit', jobs, slurm)
+    disk.check(todo)
     write_description(study, root)
     cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
              else available_cores() // jobs)
     threads = thread_limit(cores, nproc)
-    with Progress(todo, training_seconds(study, root), jobs) as progress:
+    known = Estimate(earlier(study, root, known_overhead(root)))
+    with Progress(todo, known, jobs) as progress:
         try:
             Loop(todo, where, progress, retries,
-                  lambda job: job.command(path, root, nproc, threads)).run()
+                 lambda job: job.command(path, root, nproc, threads), disk).run()
         finally:
             where.close()
+            if todo:
+                add_session(Path(root) / study.name, progress.session())
     return sum(not is_finished(root, run) for run in study.runs)
 
 
@@ -88,9 +94,10 @@ def thread_limit(cores: int, nproc: int) -> int:
 class Loop:
     """Starts jobs when they may start, looks after them, and starts failed ones again."""
 
-    def __init__(self, jobs: List[Job], executor, progress: Progress, retries: int, command):
+    def __init__(self, jobs: List[Job], executor: Executor, progress: Progress, retries: int,
+                 command: Callable[[Job], List[str]], disk: Optional[Disk] = None):
         self.jobs, self.executor, self.progress = jobs, executor, progress
-        self.retries, self.command = retries, command
+        self.retries, self.command, self.disk = retries, command, disk
         self.held = None
 
     def run(self) -> None:
@@ -104,6 +111,9 @@ class Loop:
             time.sleep(self.executor.interval)
         if self.jobs:
             self.progress.say(self.progress.counts())
+        for job in self.jobs:
+            if job.status == 'failed':
+                self.progress.say(f'{job.name}: {job.reason}')
 
     def _look(self, job: Job) -> None:
         succeeded = self.executor.poll(job)
@@ -112,11 +122,14 @@ class Loop:
         if not succeeded:
             again = job.tries <= self.retries
             job.status = 'waiting' if again else 'failed'
-            self.progress.say(f'{job.name}: failed{", is tried again" if again else ""}: '
-                              f'{last_line(job.log)} ({job.log})')
+            why = f'{self.executor.why_failed(job)} ({job.log})'
+            self.progress.say(f'{job.name}: failed{", is tried again" if again else ""}: {why}')
+            job.reason = f'failed: {why}'
             self._recall(job)
         else:
             job.status = 'done'
+            if self.disk:
+                self.disk.learn(job)
         self.progress.ended(job)
 
     def _recall(self, failed: Job) -> None:
@@ -130,14 +143,14 @@ class Loop:
     def _try_to_start(self, job: Job) -> None:
         failed = next((need for need in job.needs if need.status == 'failed'), None)
         if failed:
-            job.status = 'failed'
-            self.progress.say(f'{job.name}: not started, {failed.name} failed')
+            job.status, job.reason = 'failed', f'not started, {failed.name} failed'
+            self.progress.say(f'{job.name}: {job.reason}')
             return
         ready = ('done', 'running') if self.executor.submits_ahead else ('done',)
         if any(need.status not in ready for need in job.needs):
             return
         running = sum(other.status == 'running' for other in self.jobs)
-        reason = self.executor.why_not(running)
+        reason = self.executor.why_not(running) or (self.disk and self.disk.why_not(job))
         if reason is None:
             self._start(job)
         elif not running and reason != self.held:
@@ -147,5 +160,6 @@ class Loop:
     def _start(self, job: Job) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
         job.status, job.began, job.tries, self.held = 'running', time.time(), job.tries + 1, None
+        job.log_start = job.log.stat().st_size if job.log.exists() else 0
         self.executor.start(job, self.command(job))
         self.progress.say(f'{job.name}: started')

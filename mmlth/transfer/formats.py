@@ -2,7 +2,7 @@
 import copy
 import re
 from types import MappingProxyType
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Container, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from mmlth.core import mask as masks
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.core.state import trained_weights
 from mmlth.core.unpickler import Unknown
 
@@ -35,7 +36,7 @@ class Content(NamedTuple):
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
-def unpack(loaded: Any, source) -> Content:
+def unpack(loaded: Any, source: AnyPath) -> Content:
     """The weights and masks of a loaded file.
 
     Weights are found on the top level or under one of the usual keys. Masks are those of mmlth, of
@@ -77,14 +78,14 @@ def forms(name: str) -> List[str]:
     return found
 
 
-def unwrapped(names: Sequence[str], own) -> Dict[str, str]:
+def unwrapped(names: Sequence[str], own: Container[str]) -> Dict[str, str]:
     """Each name without as many wrappers as let most of them be names of ``own``."""
     by_depth = [{name: (forms(name) + [forms(name)[-1]] * depth)[depth] for name in names}
                 for depth in range(max((len(forms(name)) for name in names), default=1))]
     return max(by_depth, key=lambda found: sum(n in own for n in found.values()))
 
 
-def _find_state(loaded: Any):
+def _find_state(loaded: Any) -> Optional[Dict[str, Any]]:
     """The state dict in nested dicts; None if there is none."""
     if not isinstance(loaded, dict):
         return None

@@ -1,6 +1,6 @@
 """Which tensor of the source goes where: rules on names that one can read."""
 import re
-from typing import Dict, Mapping, Sequence, Tuple, Union
+from typing import Container, Dict, List, Mapping, Optional, Pattern, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
 from mmlth.core.parts import BACKBONE, BEHIND_BACKBONE, TILL_HEADS, any_of
@@ -10,6 +10,7 @@ from .formats import forms
 # (regex on the source's name, replacements): the first rule that matches decides, and of its
 # replacements the first that the target has.
 Rule = Tuple[str, Sequence[str]]
+_Compiled = Tuple[Pattern[str], List[str]]
 
 MAPPINGS: Dict[str, Sequence[Rule]] = {
     # A classifier (torchvision, timm: layer1...; mmpretrain: backbone.layer1...) or a detector
@@ -53,7 +54,7 @@ def match_names(source: Sequence[str], target: Sequence[str],
     return found
 
 
-def _place(name: str, rules, known):
+def _place(name: str, rules: Sequence[_Compiled], known: Container[str]) -> Optional[str]:
     for pattern, replacements in rules:
         match = pattern.match(name)
         if match:
@@ -62,7 +63,7 @@ def _place(name: str, rules, known):
     return None
 
 
-def _rules(mapping: Union[str, Sequence[Rule], Mapping]):
+def _rules(mapping: Union[str, Sequence[Rule], Mapping]) -> List[_Compiled]:
     if isinstance(mapping, str):
         if mapping not in MAPPINGS:
             raise UserError(f'there is no mapping {mapping!r}, expected one of: '

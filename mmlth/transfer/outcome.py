@@ -1,16 +1,19 @@
 """What became of each tensor of a source, and the paper's number beside ours."""
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Sequence, Union
 
 from torch import Tensor, nn
 
 from mmlth.core import mask as masks
 from mmlth.paper import Row, find
 
+from .mapping import Rule
+
 # The paper's models, told from their class and their number of classes: (task, data set).
 _MODELS = {('MaskRCNN', 80, False): ('detection', 'coco'),
            ('KeypointRCNN', 1, False): ('keypoint', 'coco'),
            ('FasterRCNN', 20, True): ('detection', 'voc')}     # C4: with a shared head
+_TABLES = {'backbone': (1, 2), 'till_heads': (4,)}     # of the paper, by mapping
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Outcome:
         return '\n'.join(lines)
 
 
-def paper_row(model: nn.Module, mapping, names: List[str],
+def paper_row(model: nn.Module, mapping: Union[str, Sequence[Rule]], names: List[str],
               mask: Mapping[str, Tensor]) -> Optional[Row]:
     """The paper's row for this transfer, None if it has none.
 
@@ -75,8 +78,7 @@ def paper_row(model: nn.Module, mapping, names: List[str],
            getattr(getattr(roi_head, 'bbox_head', None), 'num_classes', None),
            bool(getattr(roi_head, 'with_shared_head', False)))
     source = _task_of(names)
-    tables = {'backbone': (1, 2), 'till_heads': (4,)}.get(mapping if isinstance(mapping, str)
-                                                          else None, ())
+    tables = _TABLES.get(mapping, ()) if isinstance(mapping, str) else ()
     if key not in _MODELS or not masks.size(mask):
         return None
     task, dataset = _MODELS[key]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.core.schedule import check_sparsity
 
 from .formats import Content, unpack
@@ -32,7 +33,7 @@ class Source:
 LEAST = 0.1     # of a layer's weights are scattered zeros, or the checkpoint is no ticket
 
 
-def read_source(path, sparsity: Optional[float] = None, zeros: bool = False) -> Source:
+def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = False) -> Source:
     """Read a ticket, or a checkpoint of torchvision, timm, mmpretrain or MMDetection.
 
     The masks of a checkpoint are those that it holds (:func:`~mmlth.transfer.formats.unpack`);
@@ -80,7 +81,7 @@ def read_source(path, sparsity: Optional[float] = None, zeros: bool = False) -> 
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
 
-def is_ticket(path) -> bool:
+def is_ticket(path: AnyPath) -> bool:
     """Whether the file is one of ours, whole or not."""
     try:
         with safetensors.safe_open(str(path), 'pt') as file:

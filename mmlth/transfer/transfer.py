@@ -1,5 +1,5 @@
 """Carry masks, and weights, over to another model; nothing is dropped silently."""
-from typing import Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Container, Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 
 from torch import Tensor, nn
 
@@ -42,7 +42,8 @@ def transfer(source: Source, model: nn.Module, mapping: Union[str, Sequence[Rule
     own = states.unique(model)
     names = list(dict.fromkeys([*source.weights, *source.mask]))
     pairs = match_names(names, list(own), mapping)
-    shapes = {n: tuple((source.weights.get(n, source.mask.get(n))).shape) for n in pairs}
+    tensors = {**source.mask, **source.weights}
+    shapes = {n: tuple(tensors[n].shape) for n in pairs}
     mismatched = {pairs[n]: (shape, tuple(own[pairs[n]].shape)) for n, shape in shapes.items()
                   if shape != tuple(own[pairs[n]].shape)}
     _check_shapes(mismatched, len(pairs), strict)
@@ -98,7 +99,8 @@ def _check_missing(missing: List[str]) -> None:
             'of one? strict=False leaves such tensors as they are initialised.')
 
 
-def _nothing_matched(mapping, names: List[str], own: List[str], mismatched) -> str:
+def _nothing_matched(mapping: Union[str, Sequence[Rule]], names: List[str], own: List[str],
+                     mismatched: Mapping[str, tuple]) -> str:
     if mismatched:
         name, (theirs, ours) = next(iter(mismatched.items()))
         return (f'no mask of the source fits the target: {len(mismatched)} tensors have another '
@@ -109,7 +111,7 @@ def _nothing_matched(mapping, names: List[str], own: List[str], mismatched) -> s
             r"give rules: mapping=[(r'^PREFIX\.(.+)$', r'backbone.\1')]")
 
 
-def _missing(own, places, mismatched) -> List[str]:
+def _missing(own: Iterable[str], places: Iterable[str], mismatched: Container[str]) -> List[str]:
     """Names that got nothing, in the parts of the target that received something."""
     places = set(places)
     parts = {part_of(place) for place in places}

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import warnings
 from collections import Counter, defaultdict
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
@@ -88,7 +88,7 @@ def in_turn(groups: Sequence[List[Result]]) -> List[List[Result]]:
     return [group for *_, group in sorted(turns, key=lambda turn: turn[:2])]
 
 
-def outline(library: str, name: str, override: str):
+def outline(library: str, name: str, override: str) -> Tuple[Result, str]:
     """The result of a config so far, and what its model and optimizer are known by."""
     try:
         stock = Config.fromfile(f'configs/{name}')

@@ -2,6 +2,7 @@
 import os
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any, Iterator
 from unittest.mock import patch
 
 import torch
@@ -9,11 +10,13 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import checkpoint
 from torch import nn
 
+from mmlth.core.files import AnyPath
+
 _NOISE = 1 << 20
 
 
 @contextmanager
-def light_building():
+def light_building() -> Iterator[None]:
     """Within, models are built with weights left as memory has them, and load no files.
 
     Teachers of distillation load theirs while they are built; ``init_cfg`` acts only in
@@ -28,12 +31,12 @@ def light_building():
         yield
 
 
-def _leave(tensor, *args, **kwargs):
+def _leave(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     return tensor
 
 
 @contextmanager
-def amp_on_cpu():
+def amp_on_cpu() -> Iterator[None]:
     """Within, mmengine's AMP wrapper is content with a CPU; the scaler is PyTorch's own.
 
     Before PyTorch 2.3 there is none for a CPU: it scales by 1 then.
@@ -46,7 +49,7 @@ def amp_on_cpu():
 
 
 @contextmanager
-def working_in(folder):
+def working_in(folder: AnyPath) -> Iterator[None]:
     """Within, relative paths start at ``folder``."""
     before = os.getcwd()
     os.chdir(folder)

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from mmlth.core import select
 from mmlth.core import mask as masks
+from mmlth.core.files import AnyPath
 from mmlth.engine import PruneHook, TicketHook
 from mmlth.engine.hook_configs import build_hook, class_of, find_hook
 from mmlth.engine.model import build_model
@@ -116,7 +117,7 @@ def check_lottery(runner: Runner, rounds: Sequence[Config]) -> None:
     check_update(runner, noise, mask)
 
 
-def make_runner(model: nn.Module, cfg: Config, work_dir) -> Runner:
+def make_runner(model: nn.Module, cfg: Config, work_dir: AnyPath) -> Runner:
     """A Runner of the built model that has no data, with the config's EMA hooks."""
     runner = _Bare(model=model, work_dir=str(work_dir), log_level='ERROR',
                    default_scope=cfg.get('default_scope', 'mmengine'),

@@ -4,6 +4,7 @@ from typing import List, Tuple
 from mmengine.config import Config
 
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 from mmlth.engine import PruneHook, RewindHook, TicketHook
 from mmlth.engine.chain.preflight import check_settings, wrappers_of
 from mmlth.engine.chain.rounds import round_config
@@ -48,7 +49,8 @@ def expected_refusal(stock: Config) -> str:
     return REFUSED if wrappers_of(stock.optim_wrapper) else ''
 
 
-def derive_rounds(library: str, name: str, override: str, work_dir='work_dir') -> List[Config]:
+def derive_rounds(library: str, name: str, override: str,
+                  work_dir: AnyPath = 'work_dir') -> List[Config]:
     """The configs of all rounds, as a LotteryRunner derives them, with no file written."""
     cfg = load_config(f'{library}::{name}', override)
     spec = check_settings(cfg)

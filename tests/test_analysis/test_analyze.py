@@ -68,7 +68,7 @@ def test_the_tables_hold_what_the_lotteries_hold(study, report):
     runs = [r for r in found.runs if r.settings['control'] == 'random_mask']
     mean = sum(r.ticket.metrics['toy/AP'] for r in runs) / 2
     assert float(control['ticket_mean']) == pytest.approx(mean)
-    assert control['n'] == '2' and control['verdict'] in ('yes', 'no')
+    assert control['n'] == '2' and control['rule'] in ('yes', 'no')
     overview = list(csv.DictReader((report / 'tables' / 'overview.csv').open()))
     assert sum(int(row['runs']) for row in overview) == len(found.runs) == 11
 

@@ -165,6 +165,21 @@ def test_allocations(study):
         'sparsity.')
 
 
+def banded(scores, sparsity, floor, low, high):
+    """An allocation with arguments, which nobody calls here."""
+
+
+def test_allocations_with_commas_in_their_names(study):
+    """One with two arguments, among tickets of two families."""
+    for rounds in (1, 2):
+        for allocation, ap in (('global', .6), (dict(type=banded, low=1, high=2), .5)):
+            study.add((.70, ap), allocation=allocation, rounds=rounds)
+            study.add((.70, ap), allocation=allocation, rounds=rounds, sparsity=.5, scope=.5)
+    text = one(allocation_sections, study.runs).text
+    assert text.startswith('Faster R-CNN R18, VOC, detection, banded(high=2, low=1), direct')
+    assert text.count(' less global: -10.00 at 50 %, -10.00 at 80 % sparsity.') == 2
+
+
 def test_trainings_that_differ_in_much_are_numbered(study):
     study.add((.70, .71))
     study.add((.70, .71), iters=10, data={**VOC, 'ann_file': 'a/long/name/of/another/file.txt',

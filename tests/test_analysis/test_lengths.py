@@ -13,6 +13,7 @@ from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
+from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
 
 
@@ -70,6 +71,20 @@ def test_tickets_that_were_trained_longer_are_marked(tmp_path):
     row = row_of(*cell_of(runs, 'restart'))
     assert (row['from_start'], row['chain']) == (first['from_start'], first['chain'])
     assert {'from_start', 'chain'} <= set(columns())
+
+
+@pytest.mark.parametrize('schedule, own, chain', [('restart', 100, 200), ('resume', None, None)])
+def test_of_a_start_that_is_not_here_no_length_is_made_up(tmp_path, schedule, own, chain):
+    """It may rewind, or go on; and its training may begin at the rewind point, or not."""
+    folder = write_lottery(tmp_path / 'a', {MAP: .7}, {MAP: .6},
+                           rewind=dict(to='90%', schedule=schedule))
+    lottery = read_json(folder / paths.LOTTERY)
+    lottery['spec']['mode'] = 'gone_package.starts.Mine'
+    write_json(folder / paths.LOTTERY, lottery)
+    run = read_run(folder)
+    assert run.ticket.length == Length(own, None, chain)
+    assert one(verdict_sections, [run]).rows[0]['from_start'] is None
+    assert one(training_cost_sections, [run]).rows[0]['iterations'] == chain
 
 
 def cell_of(runs, schedule):

@@ -159,15 +159,16 @@ def test_rows_of_tickets_and_controls(tmp_path):
     write(runs, [(.70, .60), (.71, .62), (.72, .61)], sparsity=0.9, scope=0.9, network=0.8)
     write(runs, [(.70, .50), (.71, .52), (.72, .51)], control='random_mask')
     section = one(verdict_sections, find_runs([tmp_path]).runs)
-    assert [(r['method'], r['verdict']) for r in section.rows] == [
-        ('direct', 'yes'), ('direct', 'no'), ('control: random mask', 'no')]
+    assert [(r['method'], r['verdict'], r['rule']) for r in section.rows] == [
+        ('direct', 'no difference shown', 'yes'), ('direct', 'worse', 'no'),
+        ('control: random mask', 'worse', 'no')]
     assert section.rows[0]['difference'] == pytest.approx(0.567, abs=1e-3)     # in points
     assert section.rows[0]['test'] == 'paired' and section.rows[0]['n'] == 3
     assert section.text.startswith(
-        "Of 2 tickets with a verdict 1 are winning tickets by the paper's rule, and of 1 controls "
-        '0 would be. The 95 % confidence interval of the difference lies wholly on the worse side '
-        'of 0 for 1 of the tickets; of these 0 win by the rule. The sparsest direct winning '
-        'ticket: 70.0 %')
+        'Against the dense model, of 2 tickets with several seeds 0 shown to be better, 1 worse, '
+        '1 neither; of 1 control with several seeds 0 shown to be better, 1 worse, 0 neither. The '
+        "paper's rule, which asks for no proof, 1 of the tickets meet and 0 of the controls. The "
+        'sparsest direct ticket that meets it and is not shown to be worse: 70.0 %')
 
 
 def test_one_seed_is_said(tmp_path):
@@ -213,6 +214,6 @@ def test_of_an_error_the_smaller_wins(tmp_path):
             write_lottery(tmp_path / f'{sparsity}_{seed}', {'NME': dense}, {'NME': value},
                           seed=seed, sparsity=sparsity, scope=sparsity)
     section = one(verdict_sections, find_runs(sorted(tmp_path.iterdir())).runs)
-    assert [(row['verdict'], row['worse']) for row in section.rows] == [
-        ('no', True), ('yes', False)]
-    assert 'lies wholly on the worse side of 0 for 1 of the tickets; of these 0' in section.text
+    assert [(row['verdict'], row['rule'], row['worse']) for row in section.rows] == [
+        ('worse', 'no', True), ('better', 'yes', False)]
+    assert 'of 2 tickets with several seeds 1 shown to be better, 1 worse' in section.text

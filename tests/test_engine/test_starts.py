@@ -11,7 +11,7 @@ from toy import lottery_config, run_lottery
 from mmlth.analysis.found.runs import read_run
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
-from mmlth.engine.starts import Signs, Start, kind_of, start_of
+from mmlth.engine.starts import Signs, kind_of, start_of
 from mmlth.engine.verify import Violation, verify
 from mmlth.registry import STARTS
 
@@ -149,4 +149,4 @@ def test_arguments_that_no_ticket_can_note(outside):
 def test_a_class_and_files_that_name_one():
     assert isinstance(start_of(Signs), Signs)
     assert kind_of('mmlth.signs') is kind_of(dict(type='signs')) is kind_of(str(Signs)) is Signs
-    assert kind_of('of_a_package_that_is_gone') is Start
+    assert kind_of('of_a_package_that_is_gone') is None

@@ -9,6 +9,7 @@ import pytest
 
 from mmlth.core.errors import UserError
 from mmlth.studies import executors
+from mmlth.studies.estimate import Estimate, Taken
 from mmlth.studies.executors import LocalExecutor, SubmititExecutor, minutes
 from mmlth.studies.jobs import Job
 from mmlth.studies.progress import Progress
@@ -27,13 +28,14 @@ def make_jobs(folder, **needs):
 
 def run(jobs, executor, script, retries=0, at_once=1):
     """Run them all; ``script`` is a shell script, its argument a job's name."""
-    with Progress(jobs, {}, at_once, live=False) as progress:
+    with Progress(jobs, Estimate(), at_once, live=False) as progress:
         Loop(jobs, executor, progress, retries,
              lambda job: ['sh', '-ec', script, 'sh', str(job.folder)]).run()
     executor.close()
     return {job.name: job.status for job in jobs}
 
 
+TOY = Taken('toy', 1, 1, 60.0)
 APPEND = 'echo $(basename $1) >> $1/../order; '
 
 
@@ -59,7 +61,11 @@ def test_order_failures_and_what_needs_them(tmp_path, executor, capsys):
     assert order.index('a') < order.index('b') < order.index('e')
     text = capsys.readouterr().out
     assert 'bad: failed' in text and 'c: not started, bad failed' in text
-    assert '3/6 jobs done, 0 running, 3 failed, 0 waiting' in text.splitlines()[-1]
+    *_, counts, bad, c, d = text.splitlines()
+    assert '3/6 jobs done, 0 running, 3 failed, 0 waiting' in counts
+    # The reasons once more, where a reader looks last.
+    assert f'bad: failed: it left no output ({jobs[2].log})' in bad
+    assert 'c: not started, bad failed' in c and 'd: not started, c failed' in d
 
 
 def test_a_failed_job_is_tried_again(tmp_path, executor, capsys):
@@ -208,19 +214,20 @@ def test_what_a_process_runs(tmp_path):
 
 def test_time_left(tmp_path, monkeypatch):
     jobs = make_jobs(tmp_path, a=[], b=[], c=[])
-    jobs[2].trainings = 3
-    progress = Progress(jobs, {'toy': 60.0}, at_once=2, live=False)
-    assert progress.left() == pytest.approx((1 + 1 + 3) * 60 / 2)
+    jobs[2].steps = 3
+    progress = Progress(jobs, Estimate([TOY]), at_once=2, live=False)
+    # The long one begins when a place is free, and has the end for itself.
+    assert progress.left() == pytest.approx((1 + 3) * 60)
     jobs[0].status = 'done'
-    assert progress.left() == pytest.approx((1 + 3) * 60 / 2)
-    assert Progress(jobs, {}, live=False).left() is None
-    assert '1/3 jobs done, 0 running, 0 failed, 2 waiting; 0 s so far, about 2 min left' == (
+    assert progress.left() == pytest.approx(3 * 60)
+    assert Progress(jobs, Estimate(), live=False).left() is None
+    assert '1/3 jobs done, 0 running, 0 failed, 2 waiting; 0 s so far, about 3 min left' == (
         progress.counts())
 
 
 def test_the_live_display(tmp_path, capsys):
     jobs = make_jobs(tmp_path, a=[], b=[])
-    with Progress(jobs, {'toy': 60.0}, live=True) as progress:
+    with Progress(jobs, Estimate([TOY]), live=True) as progress:
         jobs[0].status = 'running'
         progress.say('a: started')
         progress.live.refresh()

@@ -1,6 +1,7 @@
 """Studies from end to end: kills, failures, several processes."""
 import csv
 import json
+import re
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from toy_study import run_tool, start_tool, write_base, write_study
 
 from mmlth.core.files import write_json
 from mmlth.studies import load_study
+from mmlth.studies.times import read_sessions
 
 
 def test_a_killed_study_goes_on(tmp_path, monkeypatch, capsys):
@@ -71,7 +73,14 @@ def test_a_failed_run_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch, ca
                     '--jobs', '2') == 1
     text = capsys.readouterr().out
     assert '1 of 2 runs are finished' in text
-    assert 'failed: Error: backbone.0.weight has' in text
+    # When it fails, and at the end.
+    assert text.count('failed: Error: backbone.0.weight has') == 2
+    assert re.search(r'Disk: [\d.]+ [kM]B in .*/out, [\d.]+ GB free\.', text.splitlines()[-1])
+    session, = read_sessions(tmp_path / 'out/study')
+    assert session['jobs'] == 2 and session['complete'] is False and session['at_once'] == 2
+    assert session['estimated_after'] == 1 and 0 < session['estimated']
+    assert 0 < session['seconds'] and session['overhead'] >= 1
+    assert 'Wall time: 2 jobs in ' in (tmp_path / 'out/study/results.md').read_text()
     assert text.count('| a | ') == 1
 
 
@@ -103,14 +112,17 @@ def test_what_a_dry_run_tells(tmp_path, monkeypatch, capsys):
     assert run_tool(monkeypatch, path, '--work-dir', tmp_path, '--dry-run') == 0
     text = capsys.readouterr().out
     assert '0 of 4 runs are finished; to do: 5 jobs, 9 trainings, time unknown' in text
+    assert 'to come: unknown until a first run is finished, ' in text and text.endswith('free.\n')
     assert not (tmp_path / 'runs').exists()
     run = next(r for r in load_study(str(path)).runs if r.parts['a']['rounds'] == 1)
     entry = dict(status='done', scope_sparsity=0.5, network_sparsity=0.4, metrics={},
                  checkpoint='x', iterations=12, planned_iterations=12, seconds=60.0)
     write_json(tmp_path / 'runs' / run.name / 'lottery.json', dict(
-        version=1, config={}, rounds=[dict(entry, round=0), dict(entry, round=1)]))
+        version=1, config=dict(train_cfg=dict(max_iters=12)),
+        rounds=[dict(entry, round=0), dict(entry, round=1)]))
     run_tool(monkeypatch, path, '--work-dir', tmp_path, '--dry-run', '--jobs', '2')
     text = capsys.readouterr().out
     assert f'finished              {run.name}\n' in text
-    assert '1 of 4 runs are finished; to do: 4 jobs, 8 trainings, about 4 min with 2' in text
+    assert '1 of 4 runs are finished; to do: 4 jobs, 8 trainings, about 5 min with 2' in text
     assert 'a: sparsity 0.5, rounds 3, seed 0' in text
+    assert re.search(r'Disk: [\d.]+ kB in .*, about [\d.]+ kB to come, [\d.]+ GB free\.', text)

@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from scipy import stats
 from toy_study import write_base, write_study
 
 from mmlth.analysis.compare.wording import settings_text
@@ -10,7 +11,7 @@ from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find
 from mmlth.studies.description import write_description
 from mmlth.studies.one import dense_points
-from mmlth.studies.results import summarise
+from mmlth.studies.results import summarise, to_markdown
 
 
 def load(*args, **kwargs):
@@ -183,5 +184,20 @@ def test_means_over_seeds():
     assert group['seeds'] == [0, 1, 2]
     assert group['change_mean'] == pytest.approx(0.2) and group['change_std'] == pytest.approx(0.1)
     assert summarise(rows[:1])[0]['change_std'] is None
+    # The paired t test; the same runs in another part are no other comparison.
+    p = stats.ttest_1samp([0.1, 0.2, 0.3], 0).pvalue
+    assert group['p'] == group['p_corrected'] == pytest.approx(p)
+    assert group['interval'] == pytest.approx((0.2 - 0.2484, 0.2 + 0.2484), abs=1e-4)
+    worse = [{**row, 'settings': dict(sparsity=0.9), 'ticket': 0.2 + row['seed'] / 20,
+              'change': row['seed'] / 20 - 0.3} for row in rows]
+    groups = summarise([*rows, *worse, *({**row, 'part': 'b'} for row in rows)])
+    assert [g['p_corrected'] for g in groups] == pytest.approx([p, 2 * groups[1]['p'], p])
+    text = to_markdown(groups, 'Wall time: 1 s.', '')
+    assert 'corrected by Holm for the 2 comparisons of this table' in text
+    assert '| +0.2000 ± 0.1000 | -0.0484 to +0.4484 | 0.074 | 10 | 14 | 22 |' in text
+    assert text.endswith(' min |\n\nWall time: 1 s.\n')
+    alone, = summarise(rows[:1])
+    assert (alone['interval'], alone['p'], alone['p_corrected']) == (None, None, None)
+    assert 'No p value: a test needs two seeds' in to_markdown([alone])
     assert len(summarise([*rows, {**rows[0], 'metric': 'toy/loss'}])) == 2
     assert settings_text(dict(scope=['base', 'top'], rounds=3)) == 'scope base+top, rounds 3'

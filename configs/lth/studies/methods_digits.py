@@ -5,7 +5,7 @@ dense model trained on. What is sparse, or gets so, within one training from the
 needs no dense model: it costs one training, and the others' dense model is what all are compared
 with.
 """
-_base_ = './_base_/digits.py'
+_base_ = './_base_/digits_small.py'
 cfg_options = {
     'default_hooks.prune.floor': 0.02,  # the base's 10 % leaves nothing to choose at 90 %
     'default_hooks.rewind.to': '0it'}

@@ -1,10 +1,10 @@
 """Change of an average precision from the dense model, in percent of it, over seeds."""
-from statistics import fmean
+from dataclasses import replace
 from typing import Any, Callable, Dict, Hashable, List, Optional
 
 from ..measure.evaluate import TASKS, Evaluation, Evaluations
 from .groups import Cell, Group
-from .statistics import Spread, spread
+from .statistics import Comparison, compare
 from .wording import first_text
 
 BySeed = Dict[Hashable, Evaluation]
@@ -35,17 +35,18 @@ def values(evaluations: BySeed, kind: str, pick: Pick) -> Values:
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def change(dense: Values, ticket: Values) -> Optional[Spread]:
-    """Ticket less dense in percent of the dense mean.
+def change(dense: Values, ticket: Values) -> Optional[Comparison]:
+    """Ticket less dense in percent of the dense mean, paired as :func:`compare` does it.
 
-    The dense model of the same seed where there is one, else the dense mean. None where
-    nothing was measured or the dense mean is 0.
+    None where nothing was measured or the dense mean is 0.
     """
-    mean = fmean(dense.values()) if dense else 0
-    if not ticket or not mean:
+    found = compare(dense, ticket)
+    if found is None or not found.dense.mean:
         return None
-    return spread([100 * (value - dense.get(seed, mean)) / mean
-                   for seed, value in ticket.items()])
+    scale = 100 / found.dense.mean
+    return replace(
+        found, difference=scale * found.difference, std=found.std and scale * found.std,
+        interval=found.interval and (scale * found.interval[0], scale * found.interval[1]))
 
 
 def kinds_of(evaluations: BySeed) -> List[str]:

@@ -3,6 +3,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+from mmlth.core import CONTROLS
 from mmlth.metrics import Metric, chosen_metrics, main_metrics
 
 from ..found.labels import DIRECT
@@ -27,6 +28,12 @@ class Cell:
     def method(self) -> str:
         """See :func:`mmlth.analysis.found.labels.method_label`."""
         return self.runs[0].method
+
+    @property
+    def prunes_nothing(self) -> bool:
+        """Whether it is the dense model, trained on as a control."""
+        control = CONTROLS.get(self.settings.get('control'))
+        return control is not None and control.every_round
 
     @property
     def scope_sparsity(self) -> float:

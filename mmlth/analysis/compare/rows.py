@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
 
+from .correction import NO_SPREAD, ONE_SEED
 from .groups import Cell, Group
 from .statistics import Comparison, Spread, spread
 
@@ -18,10 +19,13 @@ COLUMNS = {
     'compute_sparsity': 'compute sparsity (%)',
     'from_start': 'iterations from start', 'chain': 'iterations, whole chain',
     'seeds': 'seeds', 'mean': 'mean', 'std': 'σ', 'dense_mean': 'dense', 'dense_std': 'dense σ',
-    'change': 'change'}
+    'change': 'change', 'interval': '95 % interval', 'p_corrected': 'p (Holm)'}
+# Headings of a table whose rows have a change beside what was measured.
+CHANGE = {key: COLUMNS[key] for key in ('change', 'interval', 'p_corrected')}
 COMPARISON = {
     'dense': 'dense', 'ticket': 'ticket', 'difference': 'difference',
-    'interval': '95 % confidence interval', 'p': 'p', 'test': 'test', 'n': 'n'}
+    'interval': '95 % confidence interval', 'p': 'p', 'p_corrected': 'p (Holm)', 'test': 'test',
+    'n': 'n'}
 
 
 def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
@@ -33,7 +37,6 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
     values = list(cell.values(metric).values())
     ticket = spread(values) if values else None
     dense = spread(group.dense(metric).values()) if group.dense(metric) else None
-    comparison = group.compare(cell, metric)
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         method=method or cell.method, **more,
@@ -42,25 +45,41 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
         from_start=cell.length('from_start'), chain=cell.length('chain'),
         seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
         dense_mean=dense and dense.mean, dense_std=dense and dense.std,
-        change=comparison and comparison.difference)
+        **change_cells(group.compare(cell, metric)))
+
+
+def change_cells(found: Optional[Comparison]) -> Dict[str, Any]:
+    """The change from the dense model with its test as cells; None in all where there is none."""
+    keys = ('interval', 'low', 'high', 'worse', 'p', 'test', 'n')
+    cells = dict.fromkeys(keys) if found is None else difference_cells(found)
+    return dict(change=found and found.difference, **{key: cells[key] for key in keys})
+
+
+def difference_cells(found: Comparison) -> Dict[str, Any]:
+    """A difference as cells, with its interval and its test; ``p`` is not corrected."""
+    low, high = found.interval or (None, None)
+    return dict(
+        difference=found.difference, interval=interval_text(found), low=low, high=high,
+        worse=found.worse, p=found.p, test=_test(found), n=found.n)
+
+
+def interval_text(found: Comparison) -> str:
+    """E.g. ``'-0.20 to +0.41'``; empty where there is none."""
+    return '' if found.interval is None else ' to '.join(f'{end:+.2f}' for end in found.interval)
 
 
 def comparison_cells(found: Comparison) -> Dict[str, Any]:
     """A comparison with the dense model as cells: means and spreads, difference, interval, test."""
-    low, high = found.interval or (None, None)
     return dict(
         dense=_value(found.dense), ticket=_value(found.ticket),
         dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
         ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
-        ticket_seeds=found.ticket.n, difference=found.difference,
-        interval='' if low is None else f'{low:+.2f} to {high:+.2f}', low=low, high=high,
-        worse=found.worse, p=None if found.p is None else float(f'{found.p:.2g}'),
-        test=_test(found), n=found.n)
+        ticket_seeds=found.ticket.n, **difference_cells(found))
 
 
 def _test(found: Comparison) -> str:
     if found.interval is None:
-        return 'none' if found.winning is None else 'none (no spread)'
+        return ONE_SEED if found.winning is None else NO_SPREAD
     return 'paired' if found.paired else 'Welch'
 
 
@@ -110,27 +129,3 @@ def slug(*parts: Any) -> str:
     """A key of a figure: lower case letters, digits and dashes."""
     text = '-'.join(map(str, parts)).lower()
     return '-'.join(filter(None, ''.join(c if c.isalnum() else '-' for c in text).split('-')))
-
-
-def best_and_worst(rows: Sequence[Dict[str, Any]], key: str, title: str) -> str:
-    """Where the mean is highest and lowest, per model, task and method: a sentence each.
-
-    Args:
-        rows: Of :func:`row`, with a setting under ``key``.
-        key: What differs.
-        title: What it is called.
-    """
-    sentences = []
-    lines = dict.fromkeys((r['group'], r['task'], r['method']) for r in rows)
-    for line_of in lines:
-        own = [r for r in rows if (r['group'], r['task'], r['method']) == line_of
-               and r['mean'] is not None]
-        if len(own) < 2:
-            continue
-        best, worst = (pick(own, key=lambda r: r['mean']) for pick in (max, min))
-        dense = best['dense_mean']
-        sentences.append(
-            f'{", ".join(line_of)}: highest with {title} {best[key]} ({best["mean"]:.2f}), lowest '
-            f'with {worst[key]} ({worst["mean"]:.2f})'
-            + ('.' if dense is None else f', dense {dense:.2f}.'))
-    return ' '.join(sentences)

@@ -16,6 +16,7 @@ from .categories import difficulty_sections, frequency_sections
 from .cost import network_cost_sections, training_cost_sections
 from .curves import backbone_sections, sparsity_sections
 from .early_bird import early_bird_sections
+from .endings import endings_sections
 from .equal_cost import equal_cost_sections
 from .latency import latency_sections
 from .layers import layers_sections
@@ -30,9 +31,10 @@ Analysis = Callable[[Sequence[Run], Evaluations], List[Section]]
 
 # In the order of the report; those of users come behind them.
 BUILT_IN: Dict[str, Analysis] = {
-    'verdict': verdict_sections, 'sparsity': sparsity_sections, 'models': backbone_sections,
-    'latency': latency_sections, 'rewinding point': rewinding_sections,
-    'layers': layers_sections, 'rounds': rounds_sections, 'allocation': allocation_sections,
+    'trained to the end': endings_sections, 'verdict': verdict_sections,
+    'sparsity': sparsity_sections, 'models': backbone_sections, 'latency': latency_sections,
+    'rewinding point': rewinding_sections, 'layers': layers_sections,
+    'rounds': rounds_sections, 'allocation': allocation_sections,
     'early-bird': early_bird_sections, 'modules': modules_sections,
     'ImageNet tickets': imagenet_sections, 'tickets of other tasks': task_sections,
     'object sizes': sizes_sections, 'frequency of categories': frequency_sections,

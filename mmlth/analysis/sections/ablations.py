@@ -1,14 +1,17 @@
 """One setting at a time: rewinding point, rounds, allocation (Figs. 2b, 2d and 2e)."""
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
+from ..compare.between import Choice, Differences, extremes_text
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import family_labels, varied
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import (BAND_TEXT, best_and_worst, columns, dense_line, line, row, slug,
-                            ticket_spread)
+from ..compare.rows import (BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread)
+from ..compare.statistics import spread
 from ..found.labels import USUAL
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -51,8 +54,9 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
     Raises:
         UserError: No lotteries differ in it.
     """
-    figures, rows, vary = [], [], ('allocation', 'sparsity')
-    for group in group_runs(runs):
+    figures, rows, vary, groups = [], [], ('allocation', 'sparsity'), group_runs(runs)
+    against = Differences(str(USUAL['allocation']))
+    for group in groups:
         members = varied(group, *vary)
         labels = family_labels(members, vary)
         for metric in group.metrics:
@@ -64,6 +68,8 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     series.append(line(name, cells, lambda c: c.scope_sparsity,
                                        ticket_spread(metric)))
                     rows += [row(group, c, metric, name) for c in cells]
+                    against.add(f'{group.label}, {metric.task}, {name}', cells, [
+                        c for c in family if c.settings['allocation'] == against.usual], metric)
             if any(s.x for s in series):
                 figures.append(Figure(
                     slug('allocation', group.label, metric.task), 'lines',
@@ -72,39 +78,22 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     dense_line(group, metric)))
     if not figures:
         raise UserError('no two lotteries differ in the allocation of sparsity')
+    rows = correct(rows)
     return [Section(
         'allocation', 'Layerwise against global pruning',
         '\n\n'.join(filter(None, [
-            _allocations(rows), 'The same sparsity in every layer (layerwise) against one '
-            f'threshold for all weights (global), all else equal. {BAND_TEXT}'])), rows,
+            against.text(), 'The same sparsity in every layer (layerwise) against one '
+            f'threshold for all weights (global), all else equal. {BAND_TEXT}',
+            evidence_text(rows, groups)])), rows,
         {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')]
-
-
-def _allocations(rows: Sequence[dict]) -> str:
-    """Each allocation less the usual one of the same sparsity, where both were measured."""
-    reference = {_place(r): r['mean'] for r in rows
-                 if r['method'].split(',')[0] == USUAL['allocation'] and r['mean'] is not None}
-    found: Dict[tuple, List[str]] = {}
-    for r in sorted(rows, key=lambda r: r['scope_sparsity']):
-        if r['method'].split(',')[0] != USUAL['allocation'] and None not in (
-                r['mean'], reference.get(_place(r))):
-            found.setdefault((r['group'], r['task'], r['method']), []).append(
-                f'{r["mean"] - reference[_place(r)]:+.2f} at {r["scope_sparsity"]:.0f} %')
-    return ' '.join(
-        f'{group}, {task}, {method} less {USUAL["allocation"]}: {", ".join(differences)} sparsity.'
-        for (group, task, method), differences in found.items())
-
-
-def _place(r: dict) -> tuple:
-    """What two rows share that differ in their allocation alone."""
-    return (r['group'], r['task'], r['method'].partition(',')[2], round(r['scope_sparsity'], 1))
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
              x: Callable[[Cell], Optional[float]], text: str) -> Section:
     """A figure per model, data set and task with ``x`` of the setting ``key``."""
-    figures, rows = [], []
-    for group in group_runs(runs):
+    figures, rows, choices = [], [], []
+    groups = group_runs(runs)
+    for group in groups:
         members = [sorted((c for c in family if x(c) is not None), key=x)
                    for family in varied(group, key)]
         labels = family_labels(members, [key])
@@ -112,6 +101,8 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
             series = [line(label, cells, x, ticket_spread(metric))
                       for label, cells in zip(labels, members)]
             rows += _rows(group, metric, members, labels, key, x)
+            choices += [_choice(group, metric, label, cells, key)
+                        for label, cells in zip(labels, members)]
             if any(s.x for s in series):
                 figures.append(Figure(
                     slug(name, group.label, metric.task), 'lines',
@@ -120,12 +111,20 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
                     dense_line(group, metric)))
     if not figures:
         raise UserError(f'no two lotteries differ in their {title.lower()} alone')
-    found = best_and_worst(rows, 'setting', title.lower())
-    return Section(name, title, '\n\n'.join(filter(None, [found, f'{text} {BAND_TEXT}'])), rows,
-                   columns(at=xlabel), figures)
+    rows = correct(rows)
+    return Section(name, title, '\n\n'.join(filter(None, [
+        extremes_text(choices, title.lower()), f'{text} {BAND_TEXT}',
+        evidence_text(rows, groups)])), rows, columns(at=xlabel), figures)
 
 
 def _rows(group: Group, metric: Metric, members: Sequence[List[Cell]], labels: Sequence[str],
           key: str, x: Callable[[Cell], Optional[float]]) -> List[dict]:
     return [row(group, cell, metric, label, setting=str(cell.settings[key]), at=x(cell))
             for label, cells in zip(labels, members) for cell in cells]
+
+
+def _choice(group: Group, metric: Metric, label: str, cells: Sequence[Cell], key: str) -> Choice:
+    dense = group.dense(metric)
+    return Choice(f'{group.label}, {metric.task}, {label}',
+                  {str(cell.settings[key]): cell.values(metric) for cell in cells},
+                  spread(dense.values()).mean if dense else None)

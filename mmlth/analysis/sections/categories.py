@@ -10,9 +10,11 @@ from mmlth.report import Figure, Section, Series
 
 from ..compare.changes import (BySeed, Values, change, dense_of, kinds_of, missing_text,
                                protocol_of, tickets_of, values)
+from ..compare.correction import WORSE, correct, holm
+from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import slug
+from ..compare.rows import change_cells, slug
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 
@@ -74,8 +76,8 @@ def difficulty_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
 
 
 def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Section:
-    figures, rows, notes = [], [], []
-    for group in group_runs(runs):
+    figures, rows, groups, shown = [], [], group_runs(runs), {}
+    for group in groups:
         dense = dense_of(group, evaluations)
         cells = [(cell, tickets_of(cell, evaluations)) for cell in _cells(main_direct(group))]
         for kind in kinds_of(dense)[:order.kinds]:
@@ -89,19 +91,20 @@ def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Se
                 slug(order.key, group.label, TASKS[kind]), 'bars',
                 f'{name}: change of AP per category, mean over seeds. {order.text}', 'category',
                 f'change of {TASKS[kind]} AP (% of dense)', _series(own)))
-            notes.append(f'{name} ({protocol_of(dense, kind)}): '
-                         f'{_correlations(own, order)}{left_out}')
+            shown[group.label, TASKS[kind]] = (f'{name} ({protocol_of(dense, kind)})', left_out)
             rows += [dict(group=group.label, task=TASKS[kind], **row) for row in own]
     if not figures:
         raise UserError('no model with two categories that the dense model finds was evaluated'
                         + (', or its training data are not there to be counted'
                            if order is _FREQUENCY else '')
                         + f'. {missing_text(evaluations)}'.rstrip())
+    rows = correct(rows)
     return Section(
         order.key, order.title, '\n\n'.join([
             f'{order.text} A bar is the AP of the ticket less that of the dense model of the same '
             'seed, in percent of the dense mean, mean over seeds; categories with few objects '
-            f'in the evaluation data move by chance.{order.caution}', *notes]),
+            f'in the evaluation data move by chance.{order.caution}',
+            *_notes(shown, rows, order), evidence_text(rows, groups)]),
         rows, figures=figures, paper=order.paper)
 
 
@@ -143,7 +146,7 @@ def _row(name: str, count: Optional[int], before: Values, after: Values, cell: C
     moved = change(before, after)
     return dict(
         category=name, training_annotations=count, dense=100 * fmean(before.values()),
-        ticket=100 * fmean(after.values()), change=moved.mean, std=moved.std,
+        ticket=100 * fmean(after.values()), **change_cells(moved), std=moved.std,
         seeds=len(after), scope_sparsity=cell.scope_sparsity,
         network_sparsity=cell.network_sparsity)
 
@@ -154,21 +157,48 @@ def _series(rows: List[Row]) -> List[Series]:
             for own in [[r for r in rows if r['scope_sparsity'] == sparsity]]]
 
 
-def _correlations(rows: List[Row], order: _Order) -> str:
-    """How the change goes with the order of the categories."""
-    parts = []
-    for sparsity in sorted({r['scope_sparsity'] for r in rows}):
-        own = [r for r in rows if r['scope_sparsity'] == sparsity]
-        test = spearmanr([order.of(r) for r in own], [r['change'] for r in own]) if (
-            len(own) > 2 and len({order.of(r) for r in own}) > 1
-            and len({r['change'] for r in own}) > 1) else None
-        worst, losing = min(own, key=lambda r: r['change']), sum(r['change'] < 0 for r in own)
-        most = f', most {worst["category"]} ({worst["change"]:+.1f} %)' if losing else ''
-        parts.append(
-            f'at {_label(sparsity)}, {losing} of {len(own)} categories lose{most}' + (
-                '' if test is None else '; rank correlation of the change with the '
-                f'{order.measure} {test.statistic:+.2f} (p = {test.pvalue:.2g})'))
-    return '; '.join(parts) + '.'
+def _notes(shown: Dict[Tuple[str, str], Tuple[str, str]], rows: Sequence[Row],
+           order: _Order) -> List[str]:
+    """A paragraph per model and task, on its categories at each sparsity.
+
+    Args:
+        shown: Model and task -> how they are called, and which categories are left out.
+        rows: Of all of them.
+        order: How they are sorted.
+    """
+    found: Dict[tuple, List[Row]] = {}
+    for row in rows:
+        found.setdefault((row['group'], row['task'], row['scope_sparsity']), []).append(row)
+    tests = {key: _correlation(own, order) for key, own in found.items()}
+    tested = [key for key, test in tests.items() if test is not None]
+    corrected = dict(zip(tested, holm([tests[key].pvalue for key in tested])))
+    notes = []
+    for place, (name, left_out) in shown.items():
+        parts = [_losing(found[key]) + (
+            f'; rank correlation of the change with the {order.measure} '
+            f'{tests[key].statistic:+.2f} (p = {corrected[key]:.2g})' if key in corrected else '')
+            for key in sorted(found) if key[:2] == place]
+        notes.append(f'{name}: {"; ".join(parts)}.{left_out}')
+    return notes + ([f'p of rank correlations is corrected by Holm for these {len(tested)}.']
+                    if len(tested) > 1 else [])
+
+
+def _correlation(rows: Sequence[Row], order: _Order) -> Any:
+    """How the change goes with the order of the categories; None for fewer than three."""
+    orders, changes = [order.of(r) for r in rows], [r['change'] for r in rows]
+    if len(rows) < 3 or len(set(orders)) < 2 or len(set(changes)) < 2:
+        return None
+    return spearmanr(orders, changes)
+
+
+def _losing(rows: Sequence[Row]) -> str:
+    """How many categories lose, how many are shown to, and which loses most."""
+    losing, clear = sum(r['change'] < 0 for r in rows), sum(r['verdict'] == WORSE for r in rows)
+    text = f'at {_label(rows[0]["scope_sparsity"])}, {losing} of {len(rows)} categories lose'
+    if losing:
+        worst = min(rows, key=lambda r: r['change'])
+        text += f' ({clear} by the test), most {worst["category"]} ({worst["change"]:+.1f} %)'
+    return text
 
 
 def _label(sparsity: float) -> str:

@@ -5,6 +5,8 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import curves_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
@@ -18,8 +20,8 @@ def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
     Raises:
         UserError: No model has tickets of two sparsities, or of two origins.
     """
-    figures, rows = [], []
-    for group in group_runs(runs):
+    figures, rows, groups = [], [], group_runs(runs)
+    for group in groups:
         labelled = curves_of(group)
         for metric in group.metrics:
             series = [line(label, cells, _network_sparsity, ticket_spread(metric))
@@ -35,12 +37,14 @@ def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
                      for cell in cells]
     if not figures:
         raise UserError('no model has tickets of two sparsities or of two origins')
+    rows = correct(rows)
     return [Section(
-        'sparsity', 'Performance against sparsity',
-        'What tickets reach at each sparsity, those drawn of the task itself (direct) and, '
-        'where there are any, those transferred from another. Network sparsity counts all '
-        f'parameters. {BAND_TEXT} The horizontal line is the dense mean, its band one standard '
-        'deviation. Change: ticket less dense, over shared seeds where there are any.',
+        'sparsity', 'Performance against sparsity', '\n\n'.join([
+            'What tickets reach at each sparsity, those drawn of the task itself (direct) and, '
+            'where there are any, those transferred from another. Network sparsity counts all '
+            f'parameters. {BAND_TEXT} The horizontal line is the dense mean, its band one standard '
+            'deviation. Change: ticket less dense, over shared seeds where there are any.',
+            evidence_text(rows, groups)]),
         rows, columns(), figures, paper='Figs. 1 and 2a')]
 
 
@@ -50,8 +54,8 @@ def backbone_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
     Raises:
         UserError: No data set has two models with direct tickets.
     """
-    figures, rows = [], []
-    for (data, _), members in _by_data(group_runs(runs)).items():
+    figures, rows, groups = [], [], group_runs(runs)
+    for (data, _), members in _by_data(groups).items():
         series = []
         for group, metric, cells in members:
             series.append(_change_line(group, metric, cells))
@@ -63,10 +67,12 @@ def backbone_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
             'network sparsity (%)', metric.change_axis, series))
     if not figures:
         raise UserError('no data set has direct tickets of two models')
+    rows = correct(rows)
     return [Section(
-        'backbones', 'Tickets of different models',
-        'Change from the dense model against sparsity, direct tickets, one line per model. '
-        f'{BAND_TEXT} Where dense model and ticket share seeds, the change is that of each seed.',
+        'backbones', 'Tickets of different models', '\n\n'.join([
+            'Change from the dense model against sparsity, direct tickets, one line per model. '
+            f'{BAND_TEXT} Where dense model and ticket share seeds, the change is that of each '
+            'seed.', evidence_text(rows, groups)]),
         rows, columns(), figures, paper='Fig. 3')]
 
 

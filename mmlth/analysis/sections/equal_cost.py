@@ -1,11 +1,12 @@
 """What methods reach at which training cost, dense models and controls beside them."""
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from mmlth.core import CONTROLS
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line, slug,
@@ -35,8 +36,8 @@ def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
     Raises:
         UserError: No tickets of one sparsity differ in what their training costs.
     """
-    figures, rows, sentences = [], [], []
-    for group in group_runs(runs):
+    figures, rows, sentences, groups = [], [], [], group_runs(runs)
+    for group in groups:
         # What the source of a transferred ticket has cost is not known here.
         cells = [cell for cell in group.cells if not cell.settings.get('transfer')]
         for metric in group.metrics:
@@ -46,9 +47,11 @@ def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                 rows += [_row(group, metric, point) for point in points]
     if not figures:
         raise UserError('no tickets of one sparsity differ in what their training costs')
+    rows = correct(rows)
     return [Section(
-        'equal-cost', 'At equal cost', '\n\n'.join([' '.join(sentences), _TEXT]), rows, _COLUMNS,
-        figures)]
+        'equal-cost', 'At equal cost',
+        '\n\n'.join([' '.join(sentences), _TEXT, evidence_text(rows, groups)]),
+        rows, _COLUMNS, figures)]
 
 
 _TEXT = (
@@ -69,7 +72,7 @@ def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[Li
     points = [_Point(cell, label, group.cost(cell), group.compare(cell, metric))
               for cell, label in zip(cells, labels_of(cells))]
     points = [point for point in points if None not in (point.cost, point.found)]
-    dense = [point for point in points if _prunes_nothing(point.cell)]
+    dense = [point for point in points if point.cell.prunes_nothing]
     found: Dict[int, List[_Point]] = {}
     for point in points:
         if point not in dense:
@@ -95,13 +98,7 @@ def _figure(group: Group, metric: Metric, points: Sequence[_Point]) -> Figure:
 
 
 def _sparsity(points: Sequence[_Point]) -> float:
-    return next(point.cell.scope_sparsity for point in points if not _prunes_nothing(point.cell))
-
-
-def _prunes_nothing(cell: Cell) -> bool:
-    """Whether it is the dense model, trained on as a control."""
-    control = CONTROLS.get(cell.settings.get('control'))
-    return control is not None and control.every_round
+    return next(point.cell.scope_sparsity for point in points if not point.cell.prunes_nothing)
 
 
 def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:

@@ -4,6 +4,8 @@ from typing import List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section
 
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import families, family_labels
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
@@ -17,8 +19,8 @@ def latency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     Raises:
         UserError: No lottery has measured latency.
     """
-    figures, rows = [], []
-    for group in group_runs(runs):
+    figures, rows, groups = [], [], group_runs(runs)
+    for group in groups:
         known = families([c for c in group.cells if _latency(c, 'sparse_ms') is not None],
                          'sparsity')
         labels = family_labels(known, ['sparsity'])
@@ -38,12 +40,13 @@ def latency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
                 for label, cells in zip(labels, known) for cell in cells]
     if not figures:
         raise UserError('no lottery has measured the latency of its tickets')
+    rows = correct(rows)
     return [Section(
-        'latency', 'Performance against latency',
-        'Latency is what each lottery has measured at its end: one image of its validation data, '
-        'with one thread of the CPU of the machine that it ran on, the ticket computing with its '
-        'surviving weights alone; means over seeds. Tickets of different machines cannot be '
-        f'compared. {BAND_TEXT}',
+        'latency', 'Performance against latency', '\n\n'.join([
+            'Latency is what each lottery has measured at its end: one image of its validation '
+            'data, with one thread of the CPU of the machine that it ran on, the ticket computing '
+            'with its surviving weights alone; means over seeds. Tickets of different machines '
+            f'cannot be compared. {BAND_TEXT}', evidence_text(rows, groups)]),
         rows, columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)', speedup='speed-up'), figures)]
 
 

@@ -6,9 +6,12 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Section
 
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import varied
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import NOTE, is_plain, paper_cells, paper_columns, same_as_paper
+from ..compare.rows import CHANGE, change_cells
 from ..compare.statistics import spread
 from ..compare.wording import value_text
 from ..found.run import Run, sparsity_report
@@ -23,18 +26,20 @@ def modules_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     Raises:
         UserError: No lotteries differ in their scope alone.
     """
-    rows = []
-    for group in group_runs(runs):
+    rows, groups = [], group_runs(runs)
+    for group in groups:
         for family in varied(group, 'scope'):
             for metric in group.metrics:
                 rows.append(_row(group, None, metric))
                 rows += [_row(group, cell, metric) for cell in _in_order(family)]
     if not rows:
         raise UserError('no two lotteries differ in their scope alone')
+    rows = correct(rows)
     return [Section(
-        'modules', 'Pruning different modules',
-        'The same sparsity within different modules, all else equal; the row without a module is '
-        f'the dense model. Parameters in scope: of all parameters of the network. {NOTE}', rows,
+        'modules', 'Pruning different modules', '\n\n'.join([
+            'The same sparsity within different modules, all else equal; the row without a module '
+            'is the dense model. Parameters in scope: of all parameters of the network. '
+            f'{NOTE}', evidence_text(rows, groups)]), rows,
         _columns(rows), paper='Table 3')]
 
 
@@ -47,7 +52,7 @@ def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
         columns['other'] = 'other scope'
     return {**columns, 'param_percent': 'parameters in scope (%)',
             'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)',
-            'std': 'σ', 'from_start': 'iterations from start',
+            'std': 'σ', **CHANGE, 'from_start': 'iterations from start',
             'chain': 'iterations, whole chain', **paper_columns(rows)}
 
 
@@ -64,6 +69,7 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
         param_percent=_share(cell) if cell else 0.0,
         network_sparsity=cell.network_sparsity if cell else 0.0, seeds=len(values),
         mean=value and value.mean, std=value and value.std,
+        **change_cells(group.compare(cell, metric) if cell else None),
         from_start=cell.length('from_start') if cell else group.dense_iterations,
         chain=cell.length('chain') if cell else group.dense_iterations,
         **paper_cells(printed))

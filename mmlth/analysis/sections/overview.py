@@ -3,7 +3,9 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mmlth.report import Section
 
+from ..compare.endings import endings_text
 from ..compare.families import labels_of
+from ..compare.gaps import unmeasured, unpaired
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.wording import first_text
 from ..found.runs import Found
@@ -30,9 +32,12 @@ def overview_section(found: Found, sections: Sequence[Section],
     """
     groups = group_runs(found.runs)
     rows = [row for group in groups for row in _rows(group)]
-    paragraphs = [_counts(found, groups)]
+    paragraphs = [_counts(found, groups), endings_text(groups)]
     paragraphs += _ended_early(groups)
     paragraphs += [_first_paragraph(s) for s in sections if s.key in _FINDINGS]
+    paragraphs += [f'{words}: {_listed(reasons)}.' for words, reasons in {
+        'Not in any mean': unmeasured(groups),
+        'Without a dense model of their seed': unpaired(groups)}.items() if reasons]
     if found.left_out:
         paragraphs.append(f'Left out: {_listed(found.left_out)}.')
     if skipped:

@@ -6,9 +6,11 @@ from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 
 from ..compare.changes import BySeed, change, dense_of, kinds_of, missing_text, tickets_of, values
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import group_runs
-from ..compare.rows import BAND, BAND_TEXT, slug
+from ..compare.rows import BAND, BAND_TEXT, change_cells, slug
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 from ..measure.precision import SIZES
@@ -17,7 +19,8 @@ _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'size': 'size', 'objects': 'objects',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
     'seeds': 'seeds', 'dense': 'dense AP (%)', 'ticket': 'ticket AP (%)',
-    'change': 'change (% of dense)', 'std': 'σ'}
+    'change': 'change (% of dense)', 'std': 'σ', 'interval': '95 % interval',
+    'p_corrected': 'p (Holm)'}
 
 
 def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
@@ -26,8 +29,8 @@ def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sectio
     Raises:
         UserError: No direct ticket and its dense model were evaluated.
     """
-    figures, rows = [], []
-    for group in group_runs(runs):
+    figures, rows, groups = [], [], group_runs(runs)
+    for group in groups:
         dense = dense_of(group, evaluations)
         cells = [(cell, tickets_of(cell, evaluations)) for cell in main_direct(group)]
         for kind in kinds_of(dense):
@@ -45,8 +48,9 @@ def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sectio
     if not figures:
         raise UserError('no direct ticket was evaluated by object size together with its dense '
                         f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
-    return [Section('sizes', 'Object sizes', _text(rows), rows, _COLUMNS, figures,
-                    paper='Fig. 4')]
+    rows = correct(rows)
+    return [Section('sizes', 'Object sizes', f'{_text(rows)}\n\n{evidence_text(rows, groups)}',
+                    rows, _COLUMNS, figures, paper='Fig. 4')]
 
 
 def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
@@ -65,7 +69,7 @@ def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
             scope_sparsity=shared['scope_sparsity'],
             network_sparsity=shared['network_sparsity'], seeds=len(after),
             dense=100 * fmean(before.values()), ticket=100 * fmean(after.values()),
-            change=moved and moved.mean, std=moved and moved.std))
+            **change_cells(moved), std=moved and moved.std))
     return rows
 
 

@@ -6,10 +6,13 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Section
 
+from ..compare.correction import correct
+from ..compare.endings import evidence_text
 from ..compare.families import labels_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
                                   source_of)
+from ..compare.rows import CHANGE, change_cells
 from ..compare.statistics import BySeed, spread
 from ..found.labels import CLASSIFIER, DIRECT, IMAGENET
 from ..found.run import Run
@@ -18,7 +21,7 @@ from ..measure.evaluate import Evaluations
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
     'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ',
-    'ap50': 'AP50 (%)', 'from_start': 'iterations from start',
+    'ap50': 'AP50 (%)', **CHANGE, 'from_start': 'iterations from start',
     'chain': 'iterations, whole chain'}
 # Whether tickets are a classifier's -> the paper's tables that ask for such tickets.
 _TABLES = {frozenset([True]): 'Tables 1 and 2', frozenset([False]): 'Table 4',
@@ -31,18 +34,19 @@ def imagenet_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
     Raises:
         UserError: No ImageNet ticket was trained.
     """
-    rows = []
-    for group in group_runs(runs):
+    rows, groups = [], group_runs(runs)
+    for group in groups:
         cells = [c for c in group.cells if c.method == IMAGENET]
         cells.sort(key=lambda c: -c.network_sparsity)
         for metric in group.metrics if cells else ():
             rows += _rows(group, cells, metric, (1, 2))
     if not rows:
         raise UserError('no ImageNet ticket was transferred')
+    rows = correct(rows)
     return [Section(
-        'imagenet-tickets', 'ImageNet tickets in other tasks',
-        'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: of '
-        f'the weights that have a mask. {NOTE}', rows,
+        'imagenet-tickets', 'ImageNet tickets in other tasks', '\n\n'.join([
+            'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: '
+            f'of the weights that have a mask. {NOTE}', evidence_text(rows, groups)]), rows,
         {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')]
 
 
@@ -52,8 +56,8 @@ def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section
     Raises:
         UserError: No ticket of another task was trained.
     """
-    rows, of_classifiers = [], set()
-    for group in group_runs(runs):
+    rows, of_classifiers, groups = [], set(), group_runs(runs)
+    for group in groups:
         cells = [c for c in group.cells if c.settings.get('transfer')
                  and not c.settings.get('control') and c.method != IMAGENET]
         if not cells:
@@ -64,10 +68,11 @@ def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section
             rows += _rows(group, cells, metric, (4,))
     if not rows:
         raise UserError('no ticket of another task was transferred')
+    rows = correct(rows)
     return [Section(
-        'task-tickets', 'Tickets of other tasks',
-        'The ticket of one task trained for another; beside it the ticket drawn of the task '
-        f'itself (direct), and the dense model. {NOTE}', rows,
+        'task-tickets', 'Tickets of other tasks', '\n\n'.join([
+            'The ticket of one task trained for another; beside it the ticket drawn of the task '
+            f'itself (direct), and the dense model. {NOTE}', evidence_text(rows, groups)]), rows,
         {**_COLUMNS, **paper_columns(rows)}, paper=_TABLES[frozenset(of_classifiers)])]
 
 
@@ -104,6 +109,7 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables: Sequence[in
         network_sparsity=cell.network_sparsity if cell else 0.0,
         seeds=len(values), mean=value and value.mean, std=value and value.std,
         ap50=spread(at_50.values()).mean if at_50 else None,
+        **change_cells(group.compare(cell, metric) if cell else None),
         from_start=cell.length('from_start') if cell else group.dense_iterations,
         chain=cell.length('chain') if cell else group.dense_iterations,
         **paper_cells(printed))

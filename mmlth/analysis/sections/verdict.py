@@ -1,4 +1,4 @@
-"""Winning tickets by the paper's rule, and a proper test beside it (the paper, 4.3)."""
+"""Tickets against their dense models: a corrected test, the paper's rule beside it (4.3)."""
 from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -6,6 +6,8 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 
+from ..compare.correction import BETTER, LEVEL, WORSE, correct
+from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import COMPARISON, comparison_cells, slug
@@ -18,7 +20,8 @@ COLUMNS = {
     'group': 'model, data', 'task': 'task', 'method': 'ticket',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
     'from_start': 'iterations from start', 'dense_iterations': 'dense: iterations',
-    'chain': 'iterations, whole chain', **COMPARISON, 'verdict': 'winning ticket?'}
+    'chain': 'iterations, whole chain', **COMPARISON,
+    'verdict': 'verdict', 'rule': 'within one σ (the paper\'s rule)'}
 
 
 def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
@@ -27,8 +30,8 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     Raises:
         UserError: No ticket can be compared with a dense model.
     """
-    rows, figures = [], []
-    for group in group_runs(runs):
+    rows, figures, groups = [], [], group_runs(runs)
+    for group in groups:
         labels = labels_of(group.cells)
         for metric in group.metrics:
             compared = [(cell, label, group.compare(cell, metric))
@@ -40,19 +43,20 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
                 figures.append(_figure(group, metric, compared))
     if not rows:
         raise UserError('no ticket and its dense model were both evaluated')
-    return [Section('verdict', 'Which tickets win', f'{_text(rows)}\n\n{_RULE}', rows, COLUMNS,
-                    figures, paper='Section 4.3')]
+    rows = correct(rows)
+    return [Section('verdict', 'Which tickets win', '\n\n'.join([
+        _text(rows), _RULE, evidence_text(rows, groups)]), rows, COLUMNS, figures,
+        paper='Section 4.3')]
 
 
 _RULE = (
-    'The paper\'s rule: a winning ticket is within one standard deviation of the dense model or '
-    'better: its mean over seeds is not worse than the dense mean by more than one sample standard '
-    'deviation of the dense model. That rule asks for no proof: with a wide spread it is easily '
-    'passed. So a two-sided t test of the difference stands beside it, paired where ticket and '
-    'dense model share seeds, else Welch\'s, with the 95 % confidence interval of the '
-    'difference. p values are not corrected for the number of rows. No difference found does not '
-    'mean that there is none; the interval says how large it may be. With one seed there is no '
-    'standard deviation, so no verdict is possible.')
+    'Verdict: what a two-sided t test of the difference shows, paired where ticket and dense model '
+    'share seeds, else Welch\'s, with p corrected for the number of rows: better or worse below '
+    f'{LEVEL}. No difference shown does not mean that there is none; the interval says how large '
+    'it may be. The paper\'s rule asks for no proof: a winning ticket\'s mean over seeds is not '
+    'worse than the dense mean by more than one sample standard deviation of the dense model; with '
+    'a wide spread it is easily passed. With one seed there is no standard deviation, so no '
+    'verdict is possible by either.')
 
 
 def _figure(group: Group, metric: Metric,
@@ -69,9 +73,8 @@ def _figure(group: Group, metric: Metric,
     return Figure(
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
-        'deviation of the difference; band: one of the dense model; a ticket wins within it '
-        'or on its better side (none with one seed).', '', metric.change_axis,
-        list(series.values()), [Reference('dense', 0, dense.std)])
+        'deviation of the difference; band: one of the dense model (none with one seed).', '',
+        metric.change_axis, list(series.values()), [Reference('dense', 0, dense.std)])
 
 
 def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
@@ -90,58 +93,67 @@ def _row(group: Group, cell: Cell, metric: Metric, label: str,
         group=group.label, task=metric.task, metric=metric.name, method=label,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
         from_start=cell.length('from_start'), dense_iterations=group.dense_iterations,
-        chain=cell.length('chain'), **comparison_cells(found), verdict=verdict(found))
+        chain=cell.length('chain'), **comparison_cells(found), rule=_rule(found))
 
 
-def verdict(found: Comparison) -> str:
-    """In words; ``'no verdict (one seed)'`` where there is no spread to judge by."""
-    if found.winning is None:
-        return 'no verdict (one seed)'
-    return 'yes' if found.winning else 'no'
+def _rule(found: Comparison) -> str:
+    """Whether the paper's rule is met; empty where there is no spread to judge by."""
+    return '' if found.winning is None else 'yes' if found.winning else 'no'
 
 
 def _text(rows: List[Dict[str, Any]]) -> str:
     """What the rows say, counted."""
-    judged = [row for row in rows if row['verdict'] in ('yes', 'no')]
+    judged = [row for row in rows if row['rule']]
     if not judged:
         return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
     tickets = [row for row in judged if not _is_control(row)]
-    text = (f'Of {len(tickets)} tickets with a verdict {_winning(tickets)} are winning tickets by '
-            'the paper\'s rule')
-    text += (f', and of {len(controls)} controls {_winning(controls)} would be.' if controls
-             else '.')
-    clear = [row for row in tickets if row['worse']]
-    text += (
-        ' The 95 % confidence interval of the difference lies wholly on the worse side of 0 for '
-        f'{len(clear)} of the tickets; of these {_winning(clear)} win by the rule.' if clear else
-        ' No ticket has a 95 % confidence interval of the difference wholly on the worse side of 0.'
-        )
+    text = f'Against the dense model, {_counted(tickets, "ticket")}'
+    text += f'; {_counted(controls, "control")}.' if controls else '.'
+    text += (f' The paper\'s rule, which asks for no proof, {_winning(tickets)} of the tickets meet'
+             + (f' and {_winning(controls)} of the controls.' if controls else '.'))
     best = best_direct(judged)
     if best:
-        text += (f' The sparsest direct winning ticket: {best["network_sparsity"]:.1f} % network '
-                 f'sparsity ({best["group"]}, {best["task"]}: {best["ticket"]} against '
-                 f'{best["dense"]} dense).')
-    longer = [row['from_start'] / row['dense_iterations'] for row in tickets
-              if row['from_start'] and row['dense_iterations']
-              and row['from_start'] > row['dense_iterations']]
-    if longer:
-        text += (f' {len(longer)} of the tickets were trained longer than the dense model, from '
-                 f'their start on, up to {max(longer):.2f} times as long: what they gain may be '
-                 'due to that.')
+        text += (f' The sparsest direct ticket that meets it and is not shown to be worse: '
+                 f'{best["network_sparsity"]:.1f} % network sparsity ({best["group"]}, '
+                 f'{best["task"]}: {best["ticket"]} against {best["dense"]} dense'
+                 + (f', 95 % interval of the difference {best["interval"]}' if best['interval']
+                    else '') + ').')
+    text += _longer(tickets)
     without = len(rows) - len(judged)
     return text + (f' {without} rows have one seed and no verdict.' if without else '')
 
 
+def _counted(rows: Sequence[Dict[str, Any]], what: str) -> str:
+    """How many rows have each verdict."""
+    counts = Counter(row['verdict'] for row in rows)
+    open_ = len(rows) - counts[BETTER] - counts[WORSE]
+    return (f'of {len(rows)} {what}{"" if len(rows) == 1 else "s"} with several seeds '
+            f'{counts[BETTER]} shown to be better, {counts[WORSE]} worse, {open_} neither')
+
+
+def _longer(tickets: Sequence[Dict[str, Any]]) -> str:
+    """Which tickets were trained longer than what they are compared with."""
+    longer = [row['from_start'] / row['dense_iterations'] for row in tickets
+              if row['from_start'] and row['dense_iterations']
+              and row['from_start'] > row['dense_iterations']]
+    return '' if not longer else (
+        f' {len(longer)} of the tickets were trained longer than the dense model, from their '
+        f'start on, up to {max(longer):.2f} times as long: what they gain may be due to that.')
+
+
 def best_direct(rows: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
-    """The row of the sparsest winning ticket that was drawn of its own task, no control."""
-    winning = [row for row in rows if row['verdict'] == 'yes'
+    """The row of the sparsest ticket, drawn of its own task and no control, that holds up.
+
+    It meets the paper's rule and is not shown to be worse.
+    """
+    winning = [row for row in rows if row['rule'] == 'yes' and row['verdict'] != WORSE
                and row['method'].startswith(DIRECT)]
     return max(winning, key=lambda row: row['network_sparsity'], default=None)
 
 
 def _winning(rows: Sequence[Dict[str, Any]]) -> int:
-    return sum(row['verdict'] == 'yes' for row in rows)
+    return sum(row['rule'] == 'yes' for row in rows)
 
 
 def _is_control(row: Dict[str, Any]) -> bool:

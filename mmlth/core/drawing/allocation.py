@@ -150,16 +150,19 @@ def as_allocation(method: Union[Allocation, Callable[..., Any]]) -> Allocation:
     return Allocation(method, getattr(method, '__name__', type(method).__name__))
 
 
-def _of_nothing(mask, sparsity: float, floor: float, costs) -> str:
+def _of_nothing(mask: Mapping[str, Tensor], sparsity: float, floor: float,
+                costs: Mapping[str, float]) -> str:
     return ''
 
 
-def _of_scope(mask: Mapping[str, Tensor], sparsity: float, floor: float, costs) -> str:
+def _of_scope(mask: Mapping[str, Tensor], sparsity: float, floor: float,
+              costs: Mapping[str, float]) -> str:
     _check_pruned(mask, round(sparsity * size(mask)), sparsity, '')
     return ''
 
 
-def _of_each_layer(mask: Mapping[str, Tensor], sparsity: float, floor: float, costs) -> str:
+def _of_each_layer(mask: Mapping[str, Tensor], sparsity: float, floor: float,
+                   costs: Mapping[str, float]) -> str:
     least = floor_counts(mask, floor)
     for name, keep in mask.items():
         wanted = min(round(sparsity * keep.numel()), keep.numel() - least[name])

@@ -118,7 +118,8 @@ def _sample(scores: Scores, generator: torch.Generator) -> np.ndarray:
     return np.sort(np.concatenate(parts))
 
 
-def _rank_inside(scores, rank, low: float, high: float) -> Optional[Tuple[float, int]]:
+def _rank_inside(scores: Scores, rank: int, low: float,
+                 high: float) -> Optional[Tuple[float, int]]:
     """The wanted score if it lies in [low, high], with the number of lower ones."""
     below = at_low = at_high = 0
     inside: List[np.ndarray] = []

@@ -1,5 +1,5 @@
 """Boxes that take their keypoints along through MMDetection's transforms."""
-from typing import Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -28,8 +28,9 @@ class KeypointBoxes(HorizontalBoxes):
         **kwargs: ``dtype``, ``device``, ``clone`` of HorizontalBoxes.
     """
 
-    def __init__(self, data, keypoints: Optional[Tensor] = None,
-                 flip_indices: Optional[Sequence[int]] = None, **kwargs):
+    def __init__(self, data: Union[Tensor, np.ndarray, Sequence[Sequence[float]]],
+                 keypoints: Optional[Tensor] = None,
+                 flip_indices: Optional[Sequence[int]] = None, **kwargs: Any):
         super().__init__(data, **kwargs)
         if keypoints is not None and len(keypoints) != len(self.tensor):
             raise ValueError(
@@ -40,7 +41,7 @@ class KeypointBoxes(HorizontalBoxes):
     def _with(self, boxes: HorizontalBoxes, keypoints: Optional[Tensor]) -> 'KeypointBoxes':
         return KeypointBoxes(boxes.tensor, keypoints, self.flip_indices, clone=False)
 
-    def __getitem__(self, index) -> 'KeypointBoxes':
+    def __getitem__(self, index: Any) -> 'KeypointBoxes':
         chosen = super().__getitem__(index)
         if self.keypoints is None:
             return chosen
@@ -52,7 +53,7 @@ class KeypointBoxes(HorizontalBoxes):
         keypoints = None if self.keypoints is None else self.keypoints.clone()
         return self._with(super().clone(), keypoints)
 
-    def __deepcopy__(self, memo) -> 'KeypointBoxes':
+    def __deepcopy__(self, memo: Dict[int, Any]) -> 'KeypointBoxes':
         other = self.clone()
         memo[id(self)] = other
         return other

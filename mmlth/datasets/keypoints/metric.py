@@ -1,6 +1,6 @@
 """Average precision of boxes and of poses."""
 from collections import OrderedDict
-from typing import Dict, List, Sequence, Union
+from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 from mmdet.datasets.api_wrappers import COCOeval
@@ -34,7 +34,7 @@ class CocoKeypointDetMetric(CocoMetric):
     """
 
     def __init__(self, ann_file: str, metric: Union[str, Sequence[str]] = ('bbox', 'keypoints'),
-                 score_mode: str = 'bbox', **kwargs):
+                 score_mode: str = 'bbox', **kwargs: Any):
         if not ann_file:
             raise ValueError('CocoKeypointDetMetric needs ann_file, a COCO keypoint file')
         if score_mode not in ('bbox', 'bbox_keypoint'):

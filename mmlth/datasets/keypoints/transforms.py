@@ -1,4 +1,6 @@
 """The first and the last step of a pipeline with keypoints; those between are stock."""
+from typing import Any
+
 import numpy as np
 import torch
 from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs
@@ -25,7 +27,7 @@ class LoadKeypointAnnotations(LoadAnnotations):
         ``mmlth.CocoKeypointDetDataset`` gives.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         if self.box_type != 'hbox' or not self.with_bbox:
             raise ValueError(

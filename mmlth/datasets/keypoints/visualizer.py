@@ -1,5 +1,5 @@
 """Pictures with skeletons."""
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 from mmdet.visualization import DetLocalVisualizer
@@ -26,7 +26,7 @@ class KeypointDetLocalVisualizer(DetLocalVisualizer):
         **kwargs: Those of :class:`mmdet.visualization.DetLocalVisualizer`.
     """
 
-    def __init__(self, name: str = 'visualizer', *, keypoint_thr: float = 0.05, **kwargs):
+    def __init__(self, name: str = 'visualizer', *, keypoint_thr: float = 0.05, **kwargs: Any):
         super().__init__(name, **kwargs)
         self.keypoint_thr = keypoint_thr
 

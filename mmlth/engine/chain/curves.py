@@ -25,7 +25,7 @@ class CurvesHook(Hook):
     The logs of mmengine do not say it: a loop that counts iterations logs epoch 0.
     """
 
-    def after_val_epoch(self, runner, metrics=None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
         hub = runner.message_hub
         noted = list(hub.runtime_info.get(_KEY, []))
         hub.update_info(_KEY, [*noted, [runner.iter, numbers(metrics or {})]])

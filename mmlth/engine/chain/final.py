@@ -13,7 +13,7 @@ from mmengine.runner.checkpoint import weights_to_cpu
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
 from mmlth.core import paths
-from mmlth.core.files import whole_file
+from mmlth.core.files import AnyPath, whole_file
 
 from ..checkpoints import checkpoint_entry, plain
 from ..runners import bare_model, check_mask_aware
@@ -49,32 +49,32 @@ class MetricsHook(Hook):
         self.validated: Optional[int] = 0           # the last; None if a checkpoint noted none
         self._on_checkpoint = on_checkpoint
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read which validation was the last."""
         if runner._resume:
             self.validated = checkpoint.get('mmlth', {}).get('validated')
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Tell in round 0 what would stop round 1; make up for a validation."""
         check_mask_aware(runner.optim_wrapper)      # a constructor may build any wrapper
         missed = self.validated not in (None, runner.iter)
         if missed and not self.known and is_validation_due(runner):
             runner.val_loop.run()
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """Note it now: a best checkpoint is saved within, behind the schedulers' step."""
         self.validated = runner.iter
 
-    def after_val_epoch(self, runner, metrics=None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Keep the metrics."""
         self.metrics, self.iteration = numbers(metrics or {}), runner.iter
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note the last validation."""
         checkpoint.setdefault('mmlth', {})['validated'] = self.validated
         self._on_checkpoint()
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Validate the trained weights if the loop did not, and if there are any."""
         validated = self.known or self.iteration == runner.iter
         trained = self.given or runner.iter > 0
@@ -104,7 +104,7 @@ def numbers(metrics: Mapping[str, Any]) -> Dict[str, float]:
     return found
 
 
-def trained_ticket(runner: Runner, ticket: Ticket, folder) -> Ticket:
+def trained_ticket(runner: Runner, ticket: Ticket, folder: AnyPath) -> Ticket:
     """The ticket with the masks that it has now; they are kept in ``folder`` if they have moved."""
     trained = replace(ticket, mask=runner.optim_wrapper.mask)
     if masks.digest(trained.mask) != masks.digest(ticket.mask):
@@ -113,7 +113,8 @@ def trained_ticket(runner: Runner, ticket: Ticket, folder) -> Ticket:
     return trained
 
 
-def save_final(runner: Runner, path, mask, given: Optional[Mapping[str, Any]] = None) -> None:
+def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
+               given: Optional[Mapping[str, Any]] = None) -> None:
     """Write weights, plain meta and masks: what any tool can load without mmlth.
 
     With an EMAHook the weights are the averaged ones, those that were evaluated. Masks that were

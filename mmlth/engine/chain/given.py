@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
+from torch import nn
 
 from mmlth.core import paths, select
 from mmlth.core.errors import UserError
@@ -152,7 +153,7 @@ def _are_here(*addresses: Optional[str]) -> bool:
                for address in addresses if address)
 
 
-def _check(address: str, model, averages: bool) -> Given:
+def _check(address: str, model: nn.Module, averages: bool) -> Given:
     """Read a checkpoint that must be of this model, and dense."""
     given = read_given(address)
     check_average(given, averages)

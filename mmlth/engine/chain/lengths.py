@@ -13,7 +13,10 @@ _EARLY_BIRD = 'EarlyBirdHook'
 
 @dataclass(frozen=True)
 class Length:
-    """Iterations of a round; None where those of the rewind point or a given model are not known.
+    """Iterations of a round; None where they are not known.
+
+    They are not where those of the rewind point or of a given model are not, or where the start
+    is a class of a package that is not here.
 
     Args:
         own: That the round itself has trained. One that resumes the schedule at the rewind
@@ -43,9 +46,10 @@ def lengths(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
         index, own = entry['round'], iterations_of(entry)
         if index > 0:
             kinds = start_kinds(settings['mode'], settings['control'], index, len(rounds) - 1)
-            start = kinds[-1].trained_before(point, found[-1].from_start)
-            if settings['schedule'] == 'resume' and all(kind.resumes for kind in kinds):
-                own = None if point is None else max(0, own - point)
+            start = kinds[-1] and kinds[-1].trained_before(point, found[-1].from_start)
+            if settings['schedule'] == 'resume' and all(
+                    kind is None or kind.resumes for kind in kinds):
+                own = None if point is None or None in kinds else max(0, own - point)
         found.append(Length(own, _sum(start, own), _sum(found[-1].chain if found else 0, own)))
     return found
 

@@ -55,7 +55,7 @@ class LotteryRunner:
         self.work_dir = Path(self.cfg.work_dir).absolute()
 
     @classmethod
-    def from_cfg(cls, cfg) -> 'LotteryRunner':
+    def from_cfg(cls, cfg: Config) -> 'LotteryRunner':
         """What mmengine's registry calls."""
         return cls(copy.deepcopy(cfg))
 
@@ -87,7 +87,8 @@ class LotteryRunner:
         """Evaluate ``cfg.load_from`` with the validation loop."""
         return RoundRunner.from_cfg(evaluation_config(self.cfg)).val()
 
-    def _run_round(self, state: LotteryState, entry: Dict[str, Any], spec: LotterySpec):
+    def _run_round(self, state: LotteryState, entry: Dict[str, Any],
+                   spec: LotterySpec) -> torch.nn.Module:
         index, began = entry['round'], time.time()
         before = entry['seconds']
         given = (entry['given'] or {}).get('dense')
@@ -121,7 +122,7 @@ class LotteryRunner:
                     f'{one_line(entry, cfg)}')
         return runner.model
 
-    def _save_time(self, state, entry, seconds: float) -> None:
+    def _save_time(self, state: LotteryState, entry: Dict[str, Any], seconds: float) -> None:
         """So that a resumed round still knows what it cost before the interruption."""
         entry['seconds'] = round(seconds, 1)
         if is_main_process():

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from typing import Any, Dict, Mapping, Optional
 
 from mmengine.config import Config, ConfigDict
+from mmengine.hooks import Hook
 
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
@@ -150,7 +151,7 @@ def hook_settings(lottery: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
     return {kind.__name__: found[kind.__name__] for kind in _HOOKS if kind.__name__ in found}
 
 
-def _needed(cfg: Config, kind: type):
+def _needed(cfg: Config, kind: type) -> Hook:
     hook = build_hook(cfg, kind)
     if hook is None:
         raise UserError(

@@ -1,7 +1,7 @@
 """What can be found wrong before anything is built or written."""
 import os
 from pathlib import Path
-from typing import List
+from typing import Any, List, Mapping
 
 from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
@@ -67,7 +67,7 @@ def check_training(cfg: Config) -> None:
             'config of that training.')
 
 
-def wrappers_of(optim_wrapper) -> List[str]:
+def wrappers_of(optim_wrapper: Mapping[str, Any]) -> List[str]:
     """The keys of an ``optim_wrapper`` that are optim wrappers themselves, if there are any."""
     return [key for key, value in optim_wrapper.items()
             if key not in ('optimizer', 'clip_grad', 'paramwise_cfg')

@@ -1,6 +1,6 @@
 """The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
@@ -31,7 +31,7 @@ class RoundRunner(Runner):
     ended_by: Optional[str] = None
     checked = False
 
-    def call_hook(self, fn_name: str, **kwargs) -> None:
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """As ``Runner.call_hook``."""
         if fn_name == 'before_train' and self.ended_by:
             self.train_loop.stop_training = True
@@ -87,7 +87,7 @@ class RoundRunner(Runner):
         return checkpoint
 
     @master_only
-    def save_checkpoint(self, out_dir, filename, *args, **kwargs) -> None:
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """As ``Runner.save_checkpoint``."""
         if '://' in str(out_dir):       # remote storage writes whole objects by itself
             super().save_checkpoint(out_dir, filename, *args, **kwargs)

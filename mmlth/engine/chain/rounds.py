@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional
 from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
+from mmlth.core.files import AnyPath
 
 from ..evaluation import drop_chain
 from ..hook_configs import arguments_of, drop_hooks, find_hook
@@ -13,7 +14,8 @@ from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from .lottery_spec import LotterySpec
 
 
-def round_config(cfg: Config, spec: LotterySpec, work_dir, round: int, seed: int) -> Config:
+def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
+                 seed: int) -> Config:
     """The config of one round.
 
     Round 0 trains dense and saves the rewind point; every round but the last draws
@@ -71,7 +73,7 @@ def take_given(cfg: Config, spec: LotterySpec) -> None:
         drop_hooks(cfg, RewindHook)
 
 
-def place_in_chain(spec: LotterySpec, work_dir, round: int) -> Dict[str, Any]:
+def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str, Any]:
     """The arguments of a PruneHook that say where it stands in the chain.
 
     Args:
@@ -102,6 +104,6 @@ def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
 
 
-def rewind_path(work_dir) -> Path:
+def rewind_path(work_dir: AnyPath) -> Path:
     """The rewind point of a lottery."""
     return paths.round_dir(work_dir, 0) / paths.REWIND

@@ -75,7 +75,7 @@ def _compare(old: Any, new: Any, where: str = '') -> List[str]:
     return [] if same else [f'{where} was {_short(old)}, is {_short(new)}']
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + '...'
 

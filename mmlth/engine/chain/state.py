@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.core.files import write_json
+from mmlth.core.files import AnyPath, write_json
 
 from .lottery_spec import LotterySpec
 from .same_training import differences, plain_config
@@ -40,7 +40,7 @@ class LotteryState:
     ``compute_sparsity`` and ``latency`` are None.
     """
 
-    def __init__(self, work_dir, cfg: Config, spec: LotterySpec):
+    def __init__(self, work_dir: AnyPath, cfg: Config, spec: LotterySpec):
         self.path = Path(work_dir) / paths.LOTTERY
         self.config = plain_config(cfg)
         self.spec, self.hooks = dict(spec.settings), dict(spec.classes)
@@ -89,7 +89,7 @@ class LotteryState:
         return harmless
 
 
-def read_lottery(path) -> Dict[str, Any]:
+def read_lottery(path: AnyPath) -> Dict[str, Any]:
     """The checked content of a ``lottery.json``: ``version``, ``config`` and ``rounds``.
 
     Raises:
@@ -106,7 +106,7 @@ def read_lottery(path) -> Dict[str, Any]:
     return lottery
 
 
-def read_json(path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """The JSON in a file of 8 MiB at most.
 
     Raises:

@@ -97,7 +97,7 @@ def _fraction(value: Optional[float]) -> str:
     return '-' if value is None else f'{value:.2%}'
 
 
-def _size(count) -> str:
+def _size(count: Optional[float]) -> str:
     if count is None:
         return '-'
     return f'{count / 1e6:.1f} MB' if count >= 1e5 else f'{count / 1e3:.1f} kB'

@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmlth.core.files import AnyPath
 from mmlth.sparse import ops
 
 from ..costs import first_validation_batch
@@ -15,7 +16,7 @@ from .data_paths import leaves
 THREADS, REPEATS = 1, 3
 
 
-def ticket_latency(cfg: Config, checkpoint) -> Optional[Dict[str, Any]]:
+def ticket_latency(cfg: Config, checkpoint: AnyPath) -> Optional[Dict[str, Any]]:
     """Milliseconds of a ticket on the first validation image, dense and sparse.
 
     Args:

@@ -4,7 +4,8 @@ from typing import Any, Dict, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmlth.core import Ticket, early_bird, paths
 from mmlth.core.errors import UserError
@@ -61,18 +62,18 @@ class EarlyBirdHook(Hook):
         self.found: Optional[int] = None        # the iteration whose mask is the ticket's
         self.previous = None
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on counting where the checkpoint was written."""
         state = checkpoint.get('mmlth', {}).get('early_bird')
         if runner._resume and state:
             self.streak, self.found = state['streak'], state['found']
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the count."""
         checkpoint.setdefault('mmlth', {})['early_bird'] = dict(
             streak=self.streak, found=self.found)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Drop candidates of a training that was cut off; end one that was ended."""
         prune = next((hook for hook in runner.hooks if isinstance(hook, PruneHook)), None)
         if prune is None or prune.spec.source(prune.round).at_start:
@@ -92,7 +93,8 @@ class EarlyBirdHook(Hook):
         if self.found is not None:
             runner.train_loop.stop_training = True
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
         """Draw a candidate every ``interval`` iterations, and where the training ends."""
         if self.found is None and (self.every_n_train_iters(runner, self.spec.interval)
                                    or runner.iter + 1 == self.stop_at):
@@ -100,23 +102,23 @@ class EarlyBirdHook(Hook):
             if self.found and not isinstance(runner.train_loop, EpochBasedTrainLoop):
                 end_training(self, runner, by_epoch=False)
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         """End an epoch-based training that has found its ticket."""
         if self.found and isinstance(runner.train_loop, EpochBasedTrainLoop):
             end_training(self, runner, by_epoch=True)
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Write the curve."""
         write_curve(runner)
 
-    def found_mask(self, runner) -> Optional[Ticket]:
+    def found_mask(self, runner: Runner) -> Optional[Ticket]:
         """The candidate that ended the training; None if it ran to its end."""
         if self.found is None:
             return None
         with together():
             return Ticket.load(early_bird.candidate_path(folder_of(runner), self.found))
 
-    def observe(self, runner) -> None:
+    def observe(self, runner: Runner) -> None:
         """Draw, keep and compare one candidate."""
         iteration, stop = runner.iter + 1, self.spec.stop
         mask = draw_candidate(runner, iteration)
@@ -132,7 +134,7 @@ class EarlyBirdHook(Hook):
         self.previous = mask
 
 
-def draw_candidate(runner, iteration: int) -> Mask:
+def draw_candidate(runner: Runner, iteration: int) -> Mask:
     """The mask that the PruneHook would draw now; rank 0 keeps it."""
     prune = next(hook for hook in runner.hooks if isinstance(hook, PruneHook))
     drawn = Drawn(prune.spec, prune.round).ticket(Training.of(runner, prune.round))
@@ -146,7 +148,8 @@ def draw_candidate(runner, iteration: int) -> Mask:
     return mask
 
 
-def report_agreement(runner, mask: Mask, previous: Mask, iteration: int) -> Dict[str, float]:
+def report_agreement(runner: Runner, mask: Mask, previous: Mask,
+                     iteration: int) -> Dict[str, float]:
     """Log and return the IoU with the candidate before, of the survivors and of the pruned."""
     runner.visualizer.add_scalars(scalars_of(mask, previous), step=iteration)
     agreement = {of: iou(mask, previous, of) for of in MEASURED}
@@ -157,7 +160,7 @@ def report_agreement(runner, mask: Mask, previous: Mask, iteration: int) -> Dict
     return agreement
 
 
-def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
+def end_training(hook: EarlyBirdHook, runner: Runner, by_epoch: bool) -> None:
     """Stop the loop. It writes no last checkpoint then, so write it here."""
     runner.train_loop.stop_training = True
     done = runner.iter if by_epoch else runner.iter + 1     # an epoch has counted its last
@@ -168,7 +171,7 @@ def end_training(hook: EarlyBirdHook, runner, by_epoch: bool) -> None:
 
 
 @on_rank_0
-def save_checkpoint(runner, by_epoch: bool) -> None:
+def save_checkpoint(runner: Runner, by_epoch: bool) -> None:
     """Write the checkpoint of the early end, where a resume finds it."""
     path = Path(runner.work_dir) / paths.EARLY_BIRD_CHECKPOINT
     with whole_file(path) as part:
@@ -177,7 +180,7 @@ def save_checkpoint(runner, by_epoch: bool) -> None:
 
 
 @on_rank_0
-def write_curve(runner) -> None:
+def write_curve(runner: Runner) -> None:
     """Compare all candidates with the ticket that the PruneHook has drawn."""
     prune = next(h for h in runner.hooks if isinstance(h, PruneHook))
     rows = early_bird.curve(folder_of(runner), Ticket.load(prune.path(runner)).mask)

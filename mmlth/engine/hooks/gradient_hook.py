@@ -4,6 +4,7 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from mmlth.registry import HOOKS
 
@@ -28,7 +29,7 @@ class GradientHook(Hook):
     def __init__(self):
         self.loaded: Optional[Dict[str, Any]] = None
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save them where the optimizer is saved, between two updates."""
         if 'optimizer' in checkpoint and get_world_size() == 1 and (
                 not runner.optim_wrapper.should_update()):
@@ -37,12 +38,12 @@ class GradientHook(Hook):
                 for name, param in bare_model(runner.model).named_parameters()
                 if param.grad is not None}
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read them."""
         if runner._resume and get_world_size() == 1:
             self.loaded = checkpoint.get('mmlth', {}).get('gradients')
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Put them back."""
         params = dict(bare_model(runner.model).named_parameters())
         for name, gradient in (self.loaded or {}).items():

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from mmlth.core import Drawing, paths
 from mmlth.core import state as states
@@ -123,11 +124,11 @@ class PruneHook(Hook):
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
         self.told: Optional[Dict[str, Any]] = None          # by a given dense model
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
         self.buffers = states.buffer_shapes(bare_model(runner.model))
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Find what is wrong before the training, not after it; keep a mask of its start."""
         check_model_wrapper(runner.model)
         if self.round == 0 and self.spec.given is not None:
@@ -138,7 +139,7 @@ class PruneHook(Hook):
         if self.round == 0 and self.spec.dense is not True:
             runner.train_loop.stop_training = True
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Draw the ticket and write it."""
         training = Training.of(runner, self.round)
         source = self.spec.source(self.round, found_early(runner))
@@ -150,11 +151,11 @@ class PruneHook(Hook):
                           self.round + 1, self.path(runner), self.told)
         warn_of_layers(self.spec, training, drawn.mask)
 
-    def path(self, runner) -> Path:
+    def path(self, runner: Runner) -> Path:
         """Where the ticket is written."""
         return Path(self.out or Path(runner.work_dir) / paths.NEXT_TICKET)
 
-    def start(self, runner) -> Start:
+    def start(self, runner: Runner) -> Start:
         """What the ticket starts from."""
         beside, ticket = rewind_hook(runner), self.own_start
         if ticket is None and beside is not None and (
@@ -164,7 +165,7 @@ class PruneHook(Hook):
             ticket = Trained() if self.rewind is None else Rewound()
         return self.spec.start(self.round + 1, ticket)
 
-    def point(self, runner) -> Path:
+    def point(self, runner: Runner) -> Path:
         """The rewind point's file, which must be there."""
         path = Path(self.rewind or Path(runner.work_dir) / paths.REWIND)
         beside = rewind_hook(runner)

@@ -4,7 +4,7 @@ from typing import Any, Dict, Optional
 import mmengine
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, set_random_seed
+from mmengine.runner import EpochBasedTrainLoop, Runner, set_random_seed
 from mmengine.utils import digit_version
 
 from mmlth.core.random_state import random_state, set_random_state
@@ -42,7 +42,7 @@ class RandomStateHook(Hook):
         self.loaded: Optional[Dict[str, Any]] = None
         self.before_validation: Optional[Dict[str, Any]] = None
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the state that the next iteration begins with.
 
         Within a validation (a best checkpoint) that is the one before it; in a resumed training
@@ -51,14 +51,14 @@ class RandomStateHook(Hook):
         checkpoint.setdefault('mmlth', {})['random_state'] = (
             self.loaded or self.before_validation or random_state())
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read it; it is put back once the data are where they were."""
         if not runner._resume or get_world_size() > 1:
             return
         if self.seed is None or not checkpoint.get('meta', {}).get('rewind_point'):
             self.loaded = checkpoint.get('mmlth', {}).get('random_state')
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Have an iteration-based loop put the state back after its replay of the data."""
         if self.seed is not None and self.loaded is None and runner.iter:
             set_random_seed(self.seed)      # resuming has set the rewind point's seed
@@ -74,18 +74,18 @@ class RandomStateHook(Hook):
                 loop.dataloader_iterator, needed, runner.iter if _LOOPS_REPLAY else 0,
                 self.loaded)
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train_epoch(self, runner: Runner) -> None:
         """Put the state back in an epoch-based loop, which resumes between epochs."""
         if self.loaded is not None and isinstance(runner.train_loop, EpochBasedTrainLoop):
             set_random_state(self.loaded)
         self.loaded = None
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """Note the state and start from the seed."""
         self.before_validation = random_state()
         set_random_seed(runner.seed)
 
-    def after_val(self, runner) -> None:
+    def after_val(self, runner: Runner) -> None:
         """Put it back."""
         set_random_state(self.before_validation)
         self.before_validation = None

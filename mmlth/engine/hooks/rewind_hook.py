@@ -3,7 +3,8 @@ from pathlib import Path
 from typing import Mapping, Optional, Union
 
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -69,7 +70,7 @@ class RewindHook(Hook):
         self.iteration: Optional[int] = None
         self.by_epoch = False
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Find the iteration; save at once if it is the initialisation, or there already."""
         if self.spec.point is not None:
             self.iteration = take_point(self.spec.point, runner, self.out, self.spec.resumes)
@@ -92,18 +93,19 @@ class RewindHook(Hook):
         if runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None,
+                         outputs: Optional[dict] = None) -> None:
         """Save the point inside an epoch, or of a training that has none."""
         ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
         if self.saves and runner.iter + 1 == self.iteration and not ends_epoch:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         """Save the point at the end of an epoch, which the loop has not counted yet."""
         if self.by_epoch and runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch + 1)
 
-    def after_val(self, runner) -> None:
+    def after_val(self, runner: Runner) -> None:
         """Save it again behind its validation: a metric may have moved a scheduler."""
         if self.saves and runner.iter == self.iteration:
             save_rewind_point(runner, self.out, self.iteration, runner.epoch)
@@ -114,13 +116,13 @@ class RewindHook(Hook):
         return self.spec.point is None
 
 
-def rewind_hook(runner) -> Optional[RewindHook]:
+def rewind_hook(runner: Runner) -> Optional[RewindHook]:
     """The training's RewindHook, if it has one."""
     return next((hook for hook in runner.hooks if isinstance(hook, RewindHook)), None)
 
 
 @on_rank_0
-def save_rewind_point(runner, name: str, iteration: int, epoch: int) -> None:
+def save_rewind_point(runner: Runner, name: str, iteration: int, epoch: int) -> None:
     """Write the rewind point as of ``iteration`` finished iterations, whole or not at all."""
     with whole_file(Path(runner.work_dir) / name) as part:
         runner.save_checkpoint(

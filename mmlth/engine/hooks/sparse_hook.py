@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.registry import HOOKS
@@ -15,7 +16,7 @@ class SparseHook(Hook):
     On the CPU and in one process. Note: the model cannot be trained or saved afterwards.
     """
 
-    def before_test(self, runner) -> None:
+    def before_test(self, runner: Runner) -> None:
         if is_model_wrapper(runner.model):
             raise UserError('SparseHook tests in one process, got a distributed test; use '
                             '--launcher none')

@@ -2,6 +2,8 @@
 from dataclasses import replace
 from typing import Any, Dict, Union
 
+from mmengine.runner import Runner
+
 from mmlth.core import Ticket
 from mmlth.core.errors import UserError
 
@@ -30,7 +32,7 @@ def drawing_of(draw: Dict[str, Any], update: Union[None, str, Dict[str, Any]]) -
     return PruneHook(**draw, update=update, at='end').spec
 
 
-def draw_now(prune: PruneSpec, runner) -> Ticket:
+def draw_now(prune: PruneSpec, runner: Runner) -> Ticket:
     """The mask of the weights as they are; in its meta what a ticket notes of it."""
     training, source = Training.of(runner), prune.source(0)
     source.before(training)

@@ -2,6 +2,7 @@
 from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from torch import nn
 
 from mmlth.core import Ticket
@@ -94,7 +95,7 @@ class TicketHook(Hook):
             return self._loaded
         return Ticket(self._wrapper.mask, {}, self._loaded.meta)
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Read the file before the data and the weights are."""
         with together():
             if self.drawing is not None:
@@ -104,7 +105,7 @@ class TicketHook(Hook):
             else:
                 self.source = read_source(self.path)
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note whether this is a resume, and with which masks."""
         # A rewind point has the masks of round 0, and with mode='lr' not the start weights.
         if checkpoint.get('meta', {}).get('rewind_point'):
@@ -119,7 +120,7 @@ class TicketHook(Hook):
             self.resumed = runner._resume
             self.entry = checkpoint.get('mmlth', {}) if self.resumed else {}
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Put the start weights and the masks in place."""
         check_mask_aware(runner.optim_wrapper)
         check_built(runner.optim_wrapper.optimizer, bool(self.update and self.update.grows))
@@ -153,7 +154,7 @@ class TicketHook(Hook):
         self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
         self.entry = {}
 
-    def _ticket(self, runner, bare: nn.Module) -> Ticket:
+    def _ticket(self, runner: Runner, bare: nn.Module) -> Ticket:
         """The ticket that was read, is transferred, or is drawn now."""
         if self.drawing is not None:
             if 'masks' in self.entry:
@@ -166,12 +167,12 @@ class TicketHook(Hook):
         self.source = None
         return ticket
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Warn of a mask that has not become what it was to be."""
         if self.updater is not None:
             self.updater.check_end()
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put the masks into the checkpoint, as plain types and tensors.
 
         Where it holds the optimizer, the names of the optimizer's parameters too, in its

@@ -4,6 +4,8 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 from mmengine.dist import master_only
 from mmengine.hooks import (CheckpointHook, EMAHook, Hook, IterTimerHook, LoggerHook,
                             ParamSchedulerHook, RuntimeInfoHook, SyncBuffersHook)
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
 
 from mmlth.registry import HOOKS
 
@@ -39,23 +41,24 @@ class UnsavedHook(Hook):
         self.initial: Attributes = {}
         self.loaded: Optional[Attributes] = None
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read what had changed by then."""
         if runner._resume:
             self.loaded = checkpoint.get('mmlth', {}).get('attributes')
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """Note the initial values."""
         self.initial = attributes(runner)
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save what has changed."""
         changed = {key: value for key, value in attributes(runner).items()
                    if key in self.initial and value != self.initial[key]}
         # A checkpoint saved before the first iteration is as the one that was loaded.
         checkpoint.setdefault('mmlth', {})['attributes'] = {**(self.loaded or {}), **changed}
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: DATA_BATCH = None) -> None:
         """Compare, once."""
         if self.loaded:
             warn(runner, self.loaded, self.initial)
@@ -63,7 +66,7 @@ class UnsavedHook(Hook):
 
 
 @master_only
-def warn(runner, loaded: Attributes, initial: Attributes) -> None:
+def warn(runner: Runner, loaded: Attributes, initial: Attributes) -> None:
     """Name what is at its initial value again."""
     now = attributes(runner)
     lost = [f'{key} was {value!r}, is {now[key]!r}' for key, value in loaded.items()
@@ -76,7 +79,7 @@ def warn(runner, loaded: Attributes, initial: Attributes) -> None:
             'or an earlier point.')
 
 
-def attributes(runner) -> Attributes:
+def attributes(runner: Runner) -> Attributes:
     """The plain attributes of hooks, modules and train data sets: dotted name -> value.
 
     Of others of a hook the class.
@@ -91,7 +94,7 @@ def attributes(runner) -> Attributes:
     return found
 
 
-def things(runner) -> Iterator[Tuple[str, Any]]:
+def things(runner: Runner) -> Iterator[Tuple[str, Any]]:
     """What may keep something from one iteration to the next, with a name."""
     for hook in runner.hooks:
         ours = type(hook).__module__.startswith('mmlth.')

@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from torch import nn
 
 from mmlth.core import Control, Ticket, paths
 from mmlth.core.errors import UserError
@@ -72,7 +73,7 @@ class TransferSpec:
                    'transfer.weights=False to compare masks alone'))
         return spec
 
-    def read(self, model) -> Tuple[Ticket, Outcome]:
+    def read(self, model: nn.Module) -> Tuple[Ticket, Outcome]:
         """The ticket that the source gives ``model``: its own mask, no control's."""
         source = read_source(self.source, self.sparsity, self.zeros)
         if self.weights and not source.weights:

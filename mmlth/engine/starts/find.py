@@ -1,11 +1,11 @@
 """Starts by what a RewindHook's ``mode`` says."""
 import inspect
 import json
-from typing import Any, List, Mapping, Optional, Type
+from typing import Any, Iterator, List, Mapping, Optional, Type
 
 from mmlth.core.drawing.control import CONTROLS
 from mmlth.core.errors import UserError
-from mmlth.registry import STARTS, find, noted, written
+from mmlth.registry import STARTS, find, noted, path_of, written
 
 from .controls import start_of_control
 from .start import Start
@@ -47,23 +47,34 @@ def noted_start(given: Mapping[str, Any]) -> Optional[Start]:
     Args:
         given: What the ticket notes: :attr:`Start.given`.
     """
-    kind = noted(STARTS, given)
+    kind = kind_of(given)
     try:
         return kind and kind(**{key: value for key, value in given.items() if key != 'type'})
     except (TypeError, UserError):      # another version's
         return None
 
 
-def kind_of(mode: Any) -> Type[Start]:
-    """The class that a ``mode`` named where it was trained. Nothing is imported for it.
+def kind_of(mode: Any) -> Optional[Type[Start]]:
+    """The class that a ``mode`` named where it was trained; None if it is not here.
 
-    :class:`Start` itself, which rewinds, for one that is not here.
+    Nothing is imported for it: it is registered, or named with its module, which is loaded.
     """
-    return noted(STARTS, mode) or Start
+    path = path_of(mode)
+    return noted(STARTS, mode) or next(
+        (kind for kind in _below(Start) if f'{kind.__module__}.{kind.__name__}' == path), None)
 
 
-def start_kinds(mode: Any, control: Optional[str], round: int, last: int) -> List[Type[Start]]:
+def _below(kind: Type[Start]) -> Iterator[Type[Start]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _below(inner)
+
+
+def start_kinds(mode: Any, control: Optional[str], round: int,
+                last: int) -> List[Optional[Type[Start]]]:
     """The classes of what a round starts from, by settings: a ticket's, and the control's if any.
+
+    None for one that is not here, of which nothing is known.
 
     Args:
         mode: Of the RewindHook.

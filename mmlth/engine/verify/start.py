@@ -123,7 +123,7 @@ def _origin(path: Path) -> Optional[Path]:
     return index and paths.round_dir(path.absolute().parent.parent, int(index[1]) - 1)
 
 
-def _last_checkpoint(folder: Optional[Path], iterations) -> Optional[Path]:
+def _last_checkpoint(folder: Optional[Path], iterations: Any) -> Optional[Path]:
     """A checkpoint with the weights as they were after the last iteration."""
     if folder is None or not folder.is_dir():
         return None

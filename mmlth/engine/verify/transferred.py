@@ -1,6 +1,6 @@
 """A transferred ticket: its mask, and what it overwrote of the rewind point, are the source's."""
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ def check_transferred(path: Path, ticket: Ticket,
         raise Violation(f'{path}: what it notes of its transfer is malformed: {error}') from None
 
 
-def _check_source(kept: Path, carried: Ticket, spec: Mapping, own) -> str:
+def _check_source(kept: Path, carried: Ticket, spec: Mapping, own: Sequence[str]) -> str:
     """Masks and weights are the source's, where it is still as it was."""
     source_path = Path(str(spec.get('source')))
     if not source_path.is_file() or file_digest(source_path) != spec.get('sha256'):

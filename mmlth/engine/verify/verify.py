@@ -4,6 +4,7 @@ from typing import List
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.core.files import AnyPath
 
 from .checkpoint import check_checkpoint
 from .folder import check_folder
@@ -12,7 +13,7 @@ from .ticket import check_ticket
 from .violation import Violation
 
 
-def verify(path) -> List[str]:
+def verify(path: AnyPath) -> List[str]:
     """Check every invariant on what is on disk at ``path``.
 
     Args:

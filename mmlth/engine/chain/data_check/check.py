@@ -53,7 +53,7 @@ def _look(name: str, dataset: Mapping[str, Any], every_image: bool) -> Look:
     return look
 
 
-def _add(look: Look, part, sample: Optional[int]) -> None:
+def _add(look: Look, part: Any, sample: Optional[int]) -> None:
     """Look at one data set."""
     classes, training = classes_of(part), look.name == LOADERS[0]
     look.classes = max(look.classes, len(classes))

@@ -96,7 +96,7 @@ def _coco_fault(annotation: Mapping[str, Any], known: Set, images: Mapping) -> s
         box[2] <= 0 or box[3] <= 0) else ''
 
 
-def _read_xml(dataset, root: str, listing: str) -> Annotations:
+def _read_xml(dataset: Mapping[str, Any], root: str, listing: str) -> Annotations:
     folder = os.path.join(root, (dataset.get('data_prefix') or {}).get('sub_data_root', ''),
                           dataset.get('ann_subdir', 'Annotations'))
     try:
@@ -134,7 +134,7 @@ def _why(error: Exception) -> str:
     return getattr(error, 'strerror', None) or str(error)
 
 
-def _kinds(kind) -> Dict[str, type]:
+def _kinds(kind: Any) -> Dict[str, type]:
     """The classes that a data set's class is derived from, by name."""
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
     return {base.__name__: base for base in getattr(found, '__mro__', ())}

@@ -2,6 +2,7 @@
 from typing import Any, List, Mapping, Set
 
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 
@@ -37,7 +38,7 @@ class FirstLookHook(Hook):
     """
     priority = 'VERY_HIGH'
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         loops = (('train_dataloader', runner.train_loop), ('val_dataloader', runner.val_loop))
         for name, loop in loops:
             dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
@@ -45,7 +46,7 @@ class FirstLookHook(Hook):
                 look_at(name, part)
 
 
-def look_at(loader: str, dataset) -> None:
+def look_at(loader: str, dataset: Any) -> None:
     """Raise a UserError for what would end the training.
 
     Args:

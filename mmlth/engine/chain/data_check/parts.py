@@ -23,7 +23,7 @@ class Entry:
     ignored: List[bool]
 
 
-def parts(dataset) -> Iterator[Any]:
+def parts(dataset: Any) -> Iterator[Any]:
     """The data sets that a repeated, balanced, mixed or concatenated one is made of."""
     if hasattr(dataset, 'datasets'):
         for part in dataset.datasets:
@@ -34,7 +34,7 @@ def parts(dataset) -> Iterator[Any]:
         yield dataset
 
 
-def entries(dataset, limit: Optional[int] = None) -> Iterator[Entry]:
+def entries(dataset: Any, limit: Optional[int] = None) -> Iterator[Entry]:
     """What is in a data set of mmengine's kind, spread evenly if there is a ``limit``.
 
     Nothing of one that has no ``img_path``: a user's own, or one of another library.
@@ -64,7 +64,7 @@ def _entry(info: Dict[str, Any]) -> Entry:
     return Entry(info['img_path'], size, np.asarray(boxes, float).reshape(-1, 4), labels, ignored)
 
 
-def settings_of(dataset) -> Dict[str, Any]:
+def settings_of(dataset: Any) -> Dict[str, Any]:
     """How its pipeline decodes images: the arguments of its ``LoadImageFromFile``."""
     for transform in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
         if hasattr(transform, 'imdecode_backend'):
@@ -74,7 +74,7 @@ def settings_of(dataset) -> Dict[str, Any]:
     return {}
 
 
-def classes_of(dataset) -> List[str]:
+def classes_of(dataset: Any) -> List[str]:
     """The names of the classes; none where the data set has no classes."""
     names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
     return [names] if isinstance(names, str) else list(names)

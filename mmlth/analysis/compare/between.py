@@ -1,0 +1,120 @@
+"""Differences between tickets: the values of one setting, and one method less another."""
+import itertools
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, Optional, Sequence
+
+from mmlth.metrics import Metric
+
+from .correction import LEVEL, holm
+from .groups import Cell
+from .rows import interval_text
+from .statistics import BySeed, Comparison, compare, spread
+
+
+@dataclass
+class Choice:
+    """What each value of one setting reaches, all else equal.
+
+    Args:
+        words: Model, task and method.
+        values: Value of the setting -> seed -> metric.
+        dense: Mean of the dense model; None where it was not measured.
+    """
+    words: str
+    values: Dict[str, BySeed]
+    dense: Optional[float]
+
+
+def extremes_text(choices: Sequence[Choice], title: str) -> str:
+    """Where the mean is highest and lowest, and what lies between them: two sentences each.
+
+    Every pair of values was looked at to find the two, so p is corrected for all pairs.
+
+    Args:
+        choices: Those with fewer than two measured values say nothing.
+        title: What the setting is called.
+    """
+    found = [_pairs(choice) for choice in choices]
+    words = _Words(pair for pairs in found for pair in pairs.values())
+    sentences = [_extremes(choice, pairs, words, title)
+                 for choice, pairs in zip(choices, found) if pairs]
+    return ' '.join([*sentences, *words.note('pair', 'pairs')])
+
+
+@dataclass
+class Differences:
+    """Tickets of several methods less those of one, at the same sparsity.
+
+    Args:
+        usual: What that one is called.
+        found: What is compared -> sparsity in words -> difference. Default: filled by ``add``.
+    """
+    usual: str
+    found: Dict[str, Dict[str, Comparison]] = field(default_factory=dict)
+
+    def add(self, name: str, cells: Sequence[Cell], usual: Sequence[Cell],
+            metric: Metric) -> None:
+        """Compare cells with the usual ones of the same scope sparsity, as far as there are any.
+
+        Args:
+            name: Model, task and method.
+            cells: Of the method.
+            usual: Of the usual one, which is not compared with itself.
+            metric: What is compared.
+        """
+        others = {round(cell.scope_sparsity, 1): cell for cell in usual}
+        for cell in sorted(cells, key=lambda cell: cell.scope_sparsity):
+            other = others.get(round(cell.scope_sparsity, 1), cell)
+            found = None if other is cell else compare(other.values(metric), cell.values(metric))
+            if found is not None:
+                self.found.setdefault(name, {})[f'{cell.scope_sparsity:.0f} %'] = found
+
+    def text(self) -> str:
+        """A sentence per model, task and method; p is corrected for all of them."""
+        words = _Words(found for of in self.found.values() for found in of.values())
+        sentences = [f'{name} less {self.usual}: ' + ', '.join(
+            f'{words.of(found)} at {at}' for at, found in of.items()) + ' sparsity.'
+            for name, of in self.found.items()]
+        return ' '.join([*sentences, *words.note('difference', 'differences')])
+
+
+class _Words:
+    """Differences of one family in words, each with its corrected p."""
+
+    def __init__(self, family: Iterable[Comparison]):
+        self.family = list(family)
+        tested = [found.p for found in self.family if found.p is not None]
+        self.count, self.corrected = len(tested), dict(zip(tested, holm(tested)))
+
+    def of(self, found: Comparison) -> str:
+        """E.g. ``'+1.20 (95 % interval +0.20 to +2.20, p = 0.03)'``."""
+        text = f'{found.difference:+.2f}'
+        if found.p is None:
+            return text
+        p = self.corrected[found.p]
+        unclear = '' if p < LEVEL else ', no difference shown'
+        return f'{text} (95 % interval {interval_text(found)}, p = {p:.2g}{unclear})'
+
+    def note(self, one: str, many: str) -> Sequence[str]:
+        """What p is corrected for; that there is none; nothing where nothing is compared."""
+        if not self.corrected:
+            return ['No test: one seed, or no spread.'] if self.family else []
+        return [f'p is corrected by Holm for {self.count} {one if self.count == 1 else many}.']
+
+
+def _pairs(choice: Choice) -> Dict[tuple, Comparison]:
+    """Two values of the setting, the one with the higher mean first -> what it has more."""
+    means = {value: spread(seeds.values()).mean for value, seeds in choice.values.items() if seeds}
+    order = sorted(means, key=means.__getitem__, reverse=True)
+    return {(high, low): compare(choice.values[low], choice.values[high])
+            for high, low in itertools.combinations(order, 2)}
+
+
+def _extremes(choice: Choice, pairs: Dict[tuple, Comparison], words: _Words, title: str) -> str:
+    """The first pair begins with the highest, the last ends with the lowest."""
+    (highest, _), (_, lowest) = next(iter(pairs)), list(pairs)[-1]
+    found = pairs[highest, lowest]
+    return (f'{choice.words}: highest with {title} {highest} ({found.ticket.mean:.2f}), lowest '
+            f'with {lowest} ({found.dense.mean:.2f})'
+            + ('.' if choice.dense is None else f', dense {choice.dense:.2f}.')
+            + f' Between the two: {words.of(found)}.')

@@ -1,0 +1,106 @@
+"""Whether dense models were trained to their end: what as many more iterations would add.
+
+A dense model was trained to its end if the control ``control='dense'``, the same model trained on
+for as many iterations more, gains less than one sample standard deviation of the dense model over
+seeds. A ticket that beats a dense model that was not may owe it to its longer training alone.
+"""
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence
+
+from mmlth.metrics import Metric
+
+from .correction import Row, correction_text
+from .groups import Cell, Group
+from .rows import interval_text
+from .statistics import Comparison
+
+# Of twice the dense training: a rewind point or an epoch may leave some of it out.
+_AS_MANY_MORE = 0.95
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One dense model and task.
+
+    Args:
+        group: Of the dense model.
+        metric: What is compared.
+        total: Iterations of the dense model and of its training on, mean over seeds; None if it
+            was not trained on.
+        found: The model trained on less the dense model; None likewise.
+    """
+    group: Group
+    metric: Metric
+    total: Optional[float]
+    found: Optional[Comparison]
+
+    @property
+    def gain(self) -> Optional[float]:
+        """What training on adds, in the metric's unit; positive if it makes the model better."""
+        if self.found is None:
+            return None
+        return self.found.difference if self.metric.greater else -self.found.difference
+
+    @property
+    def finished(self) -> Optional[bool]:
+        """Whether the gain is less than one standard deviation; None if that is not known."""
+        if self.found is None or self.found.dense.std is None:
+            return None
+        return self.gain < self.found.dense.std
+
+    @property
+    def words(self) -> str:
+        """Model, data, task and the numbers."""
+        name = f'{self.group.label}, {self.metric.task}'
+        if self.found is None:
+            return name
+        sigma = 'σ unknown: one seed' if self.found.dense.std is None else (
+            f'σ {self.found.dense.std:.2f}')
+        interval = interval_text(self.found)
+        return (f'{name} ({self.found.difference:+.2f}'
+                + (f', 95 % interval {interval}' if interval else '') + f'; {sigma})')
+
+
+def endings(groups: Sequence[Group]) -> List[Ending]:
+    """One per dense model and task, in the order of the groups."""
+    return [_ending(group, metric) for group in groups for metric in group.metrics]
+
+
+def endings_text(groups: Sequence[Group]) -> str:
+    """One short paragraph below a table that compares with dense models."""
+    kinds: Dict[str, List[str]] = {
+        'trained to their end': [], 'not trained to their end': [],
+        'not known with one seed': [], 'not measured': []}
+    yes, no, unknown, unmeasured = kinds.values()
+    for ending in endings(groups):
+        (unmeasured if ending.found is None else unknown if ending.finished is None
+         else yes if ending.finished else no).append(ending.words)
+    listed = '; '.join(f'{kind}: {", ".join(names)}' for kind, names in kinds.items() if names)
+    return f'Dense models, and what as many more iterations add to them: {listed}.'
+
+
+def evidence_text(rows: Sequence[Row], groups: Sequence[Group]) -> str:
+    """What stands below a table that compares with dense models: two paragraphs.
+
+    Args:
+        rows: Of the table.
+        groups: That it has rows of, or that might have given it some.
+    """
+    shown = [group for group in groups if group.label in {row['group'] for row in rows}]
+    return f'{correction_text(rows)}\n\n{endings_text(shown)}'
+
+
+def _ending(group: Group, metric: Metric) -> Ending:
+    for cell in sorted(filter(lambda cell: _is_long(group, cell), group.cells),
+                       key=lambda cell: cell.length('from_start')):
+        found = group.compare(cell, metric)
+        if found is not None:
+            return Ending(group, metric, cell.length('from_start'), found)
+    return Ending(group, metric, None, None)
+
+
+def _is_long(group: Group, cell: Cell) -> bool:
+    """Whether it is the dense model, trained on for as many iterations more."""
+    total = cell.length('from_start')
+    return cell.prunes_nothing and bool(group.dense_iterations) and total is not None and (
+        total >= 2 * _AS_MANY_MORE * group.dense_iterations)

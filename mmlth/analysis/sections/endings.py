@@ -1,0 +1,44 @@
+"""Were the dense models trained to their end? What they gain when they are trained on."""
+from typing import Any, Dict, List, Sequence
+
+from mmlth.core.errors import UserError
+from mmlth.report import Section
+
+from ..compare.correction import correct, correction_text
+from ..compare.endings import Ending, endings, endings_text
+from ..compare.groups import group_runs
+from ..compare.rows import COMPARISON, comparison_cells
+from ..found.run import Run
+from ..measure.evaluate import Evaluations
+
+_COLUMNS = {
+    'group': 'model, data', 'task': 'task', 'iterations': 'iterations',
+    'total': 'iterations, trained on',
+    **COMPARISON, 'ticket': 'trained on', 'difference': 'change', 'dense_std': 'σ',
+    'finished': 'trained to its end?'}
+
+
+def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
+    """One row per dense model and task.
+
+    Raises:
+        UserError: No dense model was trained on.
+    """
+    groups = group_runs(runs)
+    rows = correct([_row(ending) for ending in endings(groups) if ending.found is not None])
+    if not rows:
+        raise UserError('no dense model was trained on for as many iterations more: whether they '
+                        "were trained to their end is not measured. Add runs with control='dense'")
+    return [Section(
+        'endings', 'Were the dense models trained to their end?', '\n\n'.join([
+            endings_text(groups), 'A dense model was trained to its end if as many more '
+            'iterations (the control "dense, trained on") make it better by less than one sample '
+            'standard deviation over its seeds. What a ticket gains over a dense model that was '
+            'not may be due to its longer training.', correction_text(rows)]), rows, _COLUMNS)]
+
+
+def _row(ending: Ending) -> Dict[str, Any]:
+    return dict(
+        group=ending.group.label, task=ending.metric.task, metric=ending.metric.name,
+        iterations=ending.group.dense_iterations, total=ending.total,
+        **comparison_cells(ending.found), gain=ending.gain, finished=ending.finished)

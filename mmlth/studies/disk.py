@@ -1,0 +1,130 @@
+"""Disk: what a study has, what it will need, and what is free."""
+import os
+import shutil
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Sequence
+
+from mmlth.core import paths
+from mmlth.core.errors import UserError
+from mmlth.engine.chain.state import read_lottery
+
+from . import dense
+from .jobs import Job
+from .study import Study
+
+_MARGIN = 1.5       # a run that is being trained has files that it removes at its end
+
+
+class Disk:
+    """How much jobs will write, from those that are finished.
+
+    Args:
+        study: The study.
+        root: Where its runs are or will be.
+    """
+
+    def __init__(self, study: Study, root: Path):
+        self.root = Path(root)
+        self.per_training: Dict[str, float] = {}    # base -> bytes of a lottery's own
+        self.per_dense: Dict[str, float] = {}       # base -> bytes of a dense training
+        for run in study.all_runs:
+            folder = self.root / 'dense' / run.dense
+            if run.base not in self.per_dense and dense.finished(folder):
+                self.per_dense[run.base] = size_of(folder)
+        for base in {run.base for run in study.all_runs}:
+            sizes = [_per_training(folder) for folder in (self.root / 'runs').glob(f'{base}_*')]
+            known = [size for size in sizes if size is not None]
+            if known:
+                self.per_training[base] = max(known)
+
+    def learn(self, job: Job) -> None:
+        """Look at what a job has left."""
+        base = job.run.base
+        if job.is_dense:
+            self.per_dense.setdefault(base, size_of(job.folder))
+        elif base not in self.per_training:
+            size = _per_training(job.folder)
+            if size is not None:
+                self.per_training[base] = size
+
+    def needs(self, job: Job) -> float:
+        """Bytes that a job will write; 0 while nothing is known."""
+        if job.is_dense:
+            return self.per_dense.get(job.run.base, 0.0)
+        return self.per_training.get(job.run.base, 0.0) * job.trainings
+
+    def free(self) -> int:
+        """Bytes that are free where the runs are or will be."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Refuse what will clearly not fit.
+
+        Raises:
+            UserError: The jobs will write more than is free.
+        """
+        wanted, free = sum(map(self.needs, jobs)), self.free()
+        if wanted > free:
+            raise UserError(
+                f'{text_of_bytes(wanted)} of disk are wanted for {len(jobs)} jobs, as finished '
+                f'runs tell, but {text_of_bytes(free)} are free in {self.root}: make room, or '
+                'choose another --work-dir')
+
+    def why_not(self, job: Job) -> Optional[str]:
+        """Why a job may not start now; None if it may."""
+        wanted, free = _MARGIN * self.needs(job), self.free()
+        if free >= wanted:
+            return None
+        return (f'{text_of_bytes(free)} of disk are free in {self.root}, '
+                f'{text_of_bytes(wanted)} are wanted')
+
+    def text(self, jobs: Sequence[Job] = ()) -> str:
+        """What is there, what the jobs will write, what is free."""
+        parts = [f'{text_of_bytes(size_of(self.root))} in {self.root}'] if (
+            self.root.exists()) else []
+        if jobs:
+            wanted = sum(map(self.needs, jobs))
+            parts.append(f'about {text_of_bytes(wanted)} to come' if wanted else
+                         'to come: unknown until a first run is finished')
+        return f'Disk: {", ".join([*parts, f"{text_of_bytes(self.free())} free"])}.'
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; a file that has several names there counts once."""
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in _stats(folder)}.values())
+
+
+def text_of_bytes(size: float) -> str:
+    """E.g. ``'1.3 GB'``."""
+    for unit in ('kB', 'MB', 'GB'):
+        size /= 1000
+        if size < 1000 or unit == 'GB':
+            return f'{size:.3g} {unit}' if size < 1000 else f'{size:.0f} {unit}'
+    raise AssertionError('unreachable')
+
+
+def _per_training(folder: Path) -> Optional[float]:
+    """Bytes of a finished lottery by its tickets, less what it shares with others by hard links.
+
+    None if it is not finished.
+    """
+    try:
+        rounds = read_lottery(folder / paths.LOTTERY)['rounds']
+    except UserError:
+        return None
+    if any(entry['status'] != 'done' for entry in rounds):
+        return None
+    own: List[os.stat_result] = [stat for stat in _stats(folder) if stat.st_nlink == 1]
+    return sum(stat.st_size for stat in own) / max(1, len(rounds) - 1)
+
+
+def _stats(folder: Path) -> Iterable[os.stat_result]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                yield os.lstat(os.path.join(parent, name))
+            except OSError:     # removed meanwhile
+                continue

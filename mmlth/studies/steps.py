@@ -1,0 +1,55 @@
+"""How long the trainings of a run are, before they are run and after."""
+import copy
+from pathlib import Path
+from typing import Any, List, Mapping
+
+from mmengine.config import Config, ConfigDict
+
+from mmlth.analysis.found.trainings import read_config
+from mmlth.core.errors import UserError
+from mmlth.core.steps import rewind_iteration
+from mmlth.engine.chain.lengths import lengths
+from mmlth.engine.chain.lottery_spec import settings_of
+
+from .study import Run
+
+
+def schedule(cfg: Mapping[str, Any]) -> float:
+    """Steps of a config's training: epochs, or iterations where it counts them."""
+    loop = cfg.get('train_cfg') or {}
+    return float(loop.get('max_epochs') or loop.get('max_iters') or 1)
+
+
+def planned_steps(run: Run) -> List[float]:
+    """Steps of each round of a lottery, the dense one first, whoever trains it.
+
+    A ticket that resumes the schedule does not train what lies before its rewind point. Where
+    that is given in the other unit, iterations of epochs, it is taken to be at the start.
+    """
+    spec, whole, found = run.spec, schedule(run.cfg), [schedule(run.cfg)]
+    for round in range(1, spec.rounds + 1):
+        cfg, start = Config({'train_cfg': copy.deepcopy(run.cfg.train_cfg), 'default_hooks': {
+            'ticket': ConfigDict()}, 'param_scheduler': []}), spec.start(round)
+        start.adapt(cfg, spec.rewind, Path())
+        before = _before(str(spec.rewind.to), run.cfg.train_cfg, whole) if cfg.resume else 0
+        found.append(max(0.0, schedule(cfg) - before))
+    return found
+
+
+def trained_steps(lottery: Mapping[str, Any]) -> List[float]:
+    """The same of a ``lottery.json``, as they were trained; 0 of one that was not."""
+    cfg, rounds = read_config(lottery), lottery['rounds']
+    whole = max(entry['planned_iterations'] for entry in rounds)
+    found = lengths(rounds, settings_of(lottery), cfg)
+    return [schedule(cfg) * (length.own or 0) / whole if whole else 0.0 for length in found]
+
+
+def _before(to: str, loop: Mapping[str, Any], whole: float) -> float:
+    """Steps before the rewind point."""
+    unit = 'ep' if loop.get('max_epochs') else 'it'
+    if not to.endswith((unit, '%')):
+        return 0.0
+    try:
+        return float(rewind_iteration(to, int(whole), 1))
+    except UserError:       # told before anything runs
+        return 0.0

@@ -1,0 +1,78 @@
+"""Whether dense models were trained to their end, and where a reader is told."""
+import pytest
+from written import MAP, one, write_lottery
+
+from mmlth.analysis.compare.endings import endings
+from mmlth.analysis.compare.groups import group_runs
+from mmlth.analysis.found.runs import find_runs
+from mmlth.analysis.sections.curves import sparsity_sections
+from mmlth.analysis.sections.endings import endings_sections
+from mmlth.analysis.sections.overview import overview_section
+from mmlth.analysis.sections.verdict import verdict_sections
+from mmlth.core.errors import UserError
+
+DENSE = (.70, .72, .71)     # one sample standard deviation is 1 point
+
+
+def write(root, values, dense=DENSE, metric=MAP, **config):
+    for seed, (before, after) in enumerate(zip(dense, values)):
+        folder = root / 'runs' / f'{len(list((root / "runs").glob("*")))}'
+        write_lottery(folder, {metric: before}, {metric: after}, seed=seed, **config)
+
+
+def write_on(root, values, rounds=1, **config):
+    write(root, values, control='dense', scope=0.0, network=0.0, rounds=rounds, **config)
+
+
+@pytest.mark.parametrize('values, metric, finished', [
+    ((.705, .726, .716), MAP, True), ((.715, .74, .725), MAP, False),
+    ((.60, .61, .60), MAP, True), ((.60, .61, .60), 'NME', False),
+    ((.75, .76, .75), 'NME', True)])
+def test_finished_is_a_gain_below_one_deviation(tmp_path, values, metric, finished):
+    """Worse than before is no gain; of an error less is more."""
+    write_on(tmp_path, values, metric=metric)
+    row, = one(endings_sections, find_runs([tmp_path]).runs).rows
+    assert row['finished'] is finished and row['n'] == 3 and row['test'] == 'paired'
+    assert (row['iterations'], row['total']) == (100, 200)
+    better = 1 if metric == MAP else -1
+    assert row['gain'] == pytest.approx(better * 100 / 3 * (sum(values) - sum(DENSE)))
+
+
+def test_the_number_stands_in_the_overview_and_below_tables(tmp_path):
+    write_on(tmp_path, (.715, .74, .725))
+    for sparsity in (0.5, 0.8):
+        write(tmp_path, (.69, .70, .72), sparsity=sparsity, scope=sparsity)
+    found = find_runs([tmp_path])
+    line = ('Dense models, and what as many more iterations add to them: not trained to their '
+            'end: Faster R-CNN R18, VOC, detection (+1.67, 95 % interval +0.95 to +2.38; '
+            'σ 1.00).')
+    for text in (overview_section(found, [], {}, []).text, *(
+            one(sections, found.runs).text for sections in (
+                endings_sections, verdict_sections, sparsity_sections))):
+        assert line in text
+
+
+def test_the_shortest_training_that_is_long_enough_counts(tmp_path):
+    """Resumed at a late rewinding point it is none; three rounds are more than asked for."""
+    write_on(tmp_path, (.80, .81, .80), rounds=3)
+    write_on(tmp_path, (.70, .72, .71), rewind=dict(to='50%', schedule='resume'))
+    ending, = endings(group_runs(find_runs([tmp_path]).runs))
+    assert ending.total == 400 and ending.finished is False
+    write_on(tmp_path, (.702, .721, .711), rewind=dict(to='5%', schedule='resume'))
+    ending, = endings(group_runs(find_runs([tmp_path]).runs))
+    assert ending.total == 195 and ending.finished is True
+
+
+def test_without_such_a_run_or_with_one_seed_it_is_not_known(tmp_path):
+    write(tmp_path, (.69, .70, .72))
+    found = find_runs([tmp_path])
+    with pytest.raises(UserError, match='is not measured. Add runs with control='):
+        endings_sections(found.runs, None)
+    assert 'add to them: not measured: Faster R-CNN R18, VOC, detection.' in overview_section(
+        found, [], {}, []).text
+    single = tmp_path / 'single'
+    write_on(single, (.75,))
+    row, = one(endings_sections, find_runs([single]).runs).rows
+    assert row['finished'] is None and row['gain'] == pytest.approx(5)
+    assert ('not known with one seed: Faster R-CNN R18, VOC, detection (+5.00; σ unknown: one '
+            'seed)') in overview_section(find_runs([single]), [], {}, []).text
