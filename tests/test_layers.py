@@ -37,7 +37,8 @@ TABLE = [
     # What one training needs: specs, starts, sources and updates of masks know no hook.
     layers('mmlth.engine', '*', 'hooks', 'evaluation from_checkpoint preview',
            'packed pruned_model', 'chain', 'verify'),
-    layers('mmlth.analysis', 'found', 'measure', 'compare', 'sections', 'imports', 'analyze'),
+    layers('mmlth.analysis', 'found', 'measure', 'compare', 'sections', 'imports',
+           'analyze connectivity'),
     # No section imports another: what two of them need lies below.
     layers('mmlth.analysis.sections', ' '.join(
         path.stem for path in (ROOT / 'mmlth/analysis/sections').glob('[!_]*.py')))]

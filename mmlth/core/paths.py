@@ -21,6 +21,7 @@ EARLY_BIRD_CHECKPOINT = 'early_bird.pth'
 STALE = 'stale'                     # folder of what rounds have left of tickets replaced since
 STALE_ENTRY = 'round.json'          # there, what lottery.json said of the round
 EVALUATION = 'evaluation.json'      # of final.pth, by object size and by category
+CONNECTIVITY = 'connectivity.json'  # lines from this round's networks to others
 FINAL = 'final.pth'                 # a finished round: weights, plain meta, masks
 FINAL_MASK = 'final_mask.safetensors'   # its masks, where they are not the ticket's any more
 

@@ -39,6 +39,21 @@ def set_random_state(state: Dict[str, Any]) -> None:
             torch.cuda.set_rng_state(saved.cpu(), device)
 
 
+def noise_seed(seed: int, noise: int) -> int:
+    """The seed of one of the SGD noises (order of data, augmentation, dropout) of a training.
+
+    Mixed, so that no noise of one seed is that of another seed.
+
+    Args:
+        seed: Of the training, not negative.
+        noise: Which one, not negative.
+
+    Returns:
+        int: Of 31 bits: each worker of a loader adds its number, and numpy takes 32.
+    """
+    return int(np.random.SeedSequence([seed, noise]).generate_state(1)[0]) >> 1
+
+
 @contextmanager
 def kept_random_state(seed: Optional[int] = None) -> Iterator[None]:
     """Whatever draws random numbers inside, the ones after it are as without it.

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from mmlth.core.random_state import random_state, set_random_state
+from mmlth.core.random_state import noise_seed, random_state, set_random_state
 
 
 @pytest.mark.parametrize('visible', [0, 1, 2, 3])
@@ -23,3 +23,10 @@ def test_states_of_more_or_fewer_gpus(monkeypatch, visible):
     state = dict(random_state(), cuda=[torch.tensor([7]), torch.tensor([8])])
     set_random_state(state)
     assert put == {0: {}, 1: {0: 7}}.get(visible, {0: 7, 1: 8})
+
+
+def test_noises_are_far_apart():
+    """Each is its own, also among seeds; and stays what it was: finished runs were made with it."""
+    seeds = [noise_seed(seed, noise) for seed in range(20) for noise in range(20)]
+    assert len({*seeds, *range(40)}) == 400 + 40 and all(0 <= seed < 2**31 for seed in seeds)
+    assert (noise_seed(0, 1), noise_seed(3, 2)) == (1982462498, 480164916)

@@ -28,7 +28,7 @@ def shipped(name):
 
 @pytest.mark.parametrize('name', [
     *(f'{item}{twin}' for twin in ('', '_digits') for item in ITEMS), 'methods_digits',
-    *PHOTOGRAPHS])
+    'connectivity_digits', *PHOTOGRAPHS])
 def test_every_run_passes_the_preflight(name, tmp_path):
     """All that may be missing is the data."""
     study, item = shipped(name), name.removesuffix('_digits')
@@ -47,7 +47,8 @@ def test_every_run_passes_the_preflight(name, tmp_path):
 
 def test_nothing_else_is_shipped():
     found = {path.stem.removesuffix('_digits') for path in STUDIES.glob('*.py')}
-    assert found == {*ITEMS, *PHOTOGRAPHS, 'tickets', 'allocation_compute', 'methods'}
+    assert found == {*ITEMS, *PHOTOGRAPHS, 'tickets', 'allocation_compute', 'methods',
+                     'connectivity'}
 
 
 def test_sixteen_combinations_of_modules():
@@ -85,6 +86,21 @@ def test_a_transferred_ticket_replaces_what_draws_masks():
     assert run.sources['crops80'].base == 'resnet18_digit_crops_prune80'
     direct = next(run for run in study.runs if not run.sources)
     assert dense_name(direct.cfg) == dense_name(run.cfg)
+
+
+def test_siblings_at_each_rewind_point():
+    """Two children of each point, of the same mask, dense and pruned; no dense training more."""
+    study = shipped('connectivity_digits')
+    assert len(study.runs) == 48 and {run.dense for run in study.runs} == {
+        run.dense for run in shipped('fig2b_digits').runs}
+    children = {}
+    for run in study.runs:
+        spec = run.spec
+        children.setdefault((run.seed, spec.rewind.to, spec.prune.sparsities), []).append(
+            spec.rewind.noise)
+        assert spec.rewind.resumes and dense_points(study, run) == dense_points(
+            shipped('fig2b_digits'), shipped('fig2b_digits').runs[0])
+    assert len(children) == 24 and all(noises == [1, 2] for noises in children.values())
 
 
 def test_methods_at_equal_cost():

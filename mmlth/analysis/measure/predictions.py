@@ -1,6 +1,5 @@
 """Predict the evaluation data once, with the config's own loop, and keep what was predicted."""
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
@@ -15,11 +14,10 @@ from pycocotools.cocoeval import COCOeval
 
 from mmlth.core.errors import UserError
 from mmlth.core.flops import WATCHES, count_flops
-from mmlth.engine.chain.round_runner import RoundRunner
 from mmlth.engine.chain.samples import skeleton_of
-from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.runners import bare_model
 
+from .evaluator import evaluator
 from .precision import measure, measure_voc, with_results
 from .quiet import quiet
 from .truth import to_coco
@@ -62,21 +60,10 @@ def predict(cfg: Config, checkpoint: Union[str, Path]) -> Predictions:
         UserError: The data are not where the config says, or no metric of the loop has
             ground truth by category (``CocoMetric``, ``CocoKeypointDetMetric``, ``VOCMetric``).
     """
-    name = 'val' if cfg.get('val_dataloader') else 'test'
-    if not cfg.get(f'{name}_dataloader'):
-        raise UserError('the config has no validation and no test loop')
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        runner = RoundRunner.from_cfg(_only_evaluate(cfg, checkpoint, folder))
-        try:
-            loop = getattr(runner, f'{name}_loop')
-            watched = _watch(loop, str(Path(folder) / 'results'))
-            getattr(runner, name)()
-            return _collect(watched, loop, name, count_inputs(runner, loop, name))
-        except OSError as error:
-            raise UserError(
-                f'the evaluation data are not where the config says ({_last_line(error)}; '
-                f'relative paths start at {Path.cwd()}). Put them there, or analyse once '
-                'where they are: what was evaluated is kept in the work dir.') from None
+    with quiet(), evaluator(cfg, checkpoint) as (runner, loop, name):
+        watched = _watch(loop, str(Path(runner.work_dir) / 'results'))
+        getattr(runner, name)()
+        return _collect(watched, loop, name, count_inputs(runner, loop, name))
 
 
 def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str, Any]]:
@@ -93,16 +80,6 @@ def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str
         step(loop.dataloader.collate_fn([dataset[i]])) for i in range(size)])
     return dict(inputs=size, total=counts['total'] / size,
                 layers={layer: count / size for layer, count in counts['layers'].items()})
-
-
-def _only_evaluate(cfg: Config, checkpoint: Union[str, Path], folder: str) -> Config:
-    cfg = evaluation_config(cfg)
-    cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, 'none'
-    cfg.work_dir, cfg.log_level = folder, 'WARNING'
-    cfg.experiment_name = Path(folder).name     # two of one name would share a message hub
-    if cfg.get('visualizer'):
-        cfg.visualizer.pop('vis_backends', None)
-    return cfg
 
 
 @dataclass
@@ -186,8 +163,3 @@ def _evaluation(metric: BaseMetric, truth: COCO, results: List[dict], kind: str)
     else:
         evaluation.params.iouThrs = metric.iou_thrs
     return evaluation
-
-
-def _last_line(error: OSError) -> str:
-    """Without the traceback that a data loader's process puts before it."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -113,6 +113,9 @@ class LotterySpec:
             origin = 'its trained weights'
         text = (f'{self.prune.source(0).words()} A ticket starts from {origin}; '
                 f'schedule: {start.length or self.rewind.schedule}.')
+        if self.rewind.noise is not None:
+            text += (f' The last round has the SGD noise {self.rewind.noise}: its data order and '
+                     'augmentation are not those of the dense training.')
         if self.prune.update is not None:
             text += f' The mask changes within the training: {self.prune.update.text()}.'
         if control is not None:

@@ -1,6 +1,6 @@
 """The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
@@ -10,6 +10,7 @@ from mmlth.core import paths
 from mmlth.core import state as states
 from mmlth.core.files import link, whole_file
 
+from ..hooks import RandomStateHook
 from ..reading import check_written, drop_unreadable, read_checkpoint
 from ..runners import bare_model
 
@@ -52,6 +53,22 @@ class RoundRunner(Runner):
             checkpoint = kwargs['checkpoint']
             if not checkpoint.get('meta', {}).get('rewind_point'):
                 self.ended_by = checkpoint.get('mmlth', {}).get('ended_by')
+
+    def build_train_loop(self, loop: Union[BaseLoop, Dict[str, Any]]) -> BaseLoop:
+        """As ``Runner.build_train_loop``; the data come in the order of the noise, if there is one.
+
+        Samplers, and the workers that augment, get their seed where the loader is built. It is
+        the same on all ranks.
+        """
+        noise = next((hook.noise for hook in self.hooks if isinstance(hook, RandomStateHook)), None)
+        if noise is None or isinstance(loop, BaseLoop):
+            return super().build_train_loop(loop)
+        given = self._train_dataloader
+        try:
+            self._train_dataloader = self.build_dataloader(given, seed=noise)
+            return super().build_train_loop(loop)
+        finally:
+            self._train_dataloader = given      # learning rates are scaled by its batch size
 
     @property
     def _stops(self) -> bool:

@@ -7,6 +7,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmlth.core import paths
 from mmlth.core.files import AnyPath
+from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
 from ..hook_configs import arguments_of, drop_hooks, find_hook
@@ -39,12 +40,15 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     # And of one name a visualizer: a round would log into the folder of the one before.
     (cfg.get('visualizer') or {}).pop('name', None)
     start = spec.start(round) if round > 0 else None
+    # The last round's alone: children of one ticket.
+    noise = None if spec.rewind.noise is None or round < spec.rounds else (
+        noise_seed(seed, spec.rewind.noise))
     if not spec.rewind.random_state:
         seed += round
     if start is not None and start.initialises:
         seed += 1
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
-    keep_exact(cfg, None if spec.rewind.random_state else seed)
+    keep_exact(cfg, None if spec.rewind.random_state else seed, noise)
     if round < spec.rounds:
         find_hook(cfg, PruneHook).update(place_in_chain(spec, work_dir, round))
     else:
@@ -90,16 +94,16 @@ def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str
     return place
 
 
-def keep_exact(cfg: Config, seed: Optional[int] = None) -> None:
+def keep_exact(cfg: Config, seed: Optional[int] = None, noise: Optional[int] = None) -> None:
     """Add the hooks that make a training exact that goes on from a checkpoint, or warn.
 
     Args:
         cfg: Of the training.
-        seed: See :class:`RandomStateHook`. Default: None.
+        seed, noise: See :class:`RandomStateHook`. Default: None.
     """
     cfg.default_hooks = cfg.get('default_hooks') or {}
     hooks = cfg.default_hooks
-    hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed)
+    hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed, noise=noise)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
 

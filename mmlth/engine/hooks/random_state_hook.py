@@ -29,6 +29,10 @@ class RandomStateHook(Hook):
         seed: What a training that starts from a rewind point is seeded with. Default:
             None, it goes on with the rewind point's random state, so that the noise of
             the dense training repeats.
+        noise: What the order of data, augmentation and dropout of this training are seeded with,
+            from its start on and wherever that is. The model is built and initialised, and
+            validated, as without. Under a :class:`RoundRunner` alone, which builds the loader
+            for it. Default: None, with what all else is seeded with.
 
     Note:
         Exact for one process; in distributed training each rank keeps mmengine's seeds. With
@@ -37,8 +41,9 @@ class RandomStateHook(Hook):
     """
     priority = 'LOWEST'
 
-    def __init__(self, seed: Optional[int] = None):
+    def __init__(self, seed: Optional[int] = None, noise: Optional[int] = None):
         self.seed = seed
+        self.noise = noise
         self.loaded: Optional[Dict[str, Any]] = None
         self.before_validation: Optional[Dict[str, Any]] = None
 
@@ -55,12 +60,16 @@ class RandomStateHook(Hook):
         """Read it; it is put back once the data are where they were."""
         if not runner._resume or get_world_size() > 1:
             return
-        if self.seed is None or not checkpoint.get('meta', {}).get('rewind_point'):
+        own = self.seed is not None or self.noise is not None
+        if not own or not checkpoint.get('meta', {}).get('rewind_point'):
             self.loaded = checkpoint.get('mmlth', {}).get('random_state')
 
     def before_train(self, runner: Runner) -> None:
         """Have an iteration-based loop put the state back after its replay of the data."""
-        if self.seed is not None and self.loaded is None and runner.iter:
+        if self.noise is not None and self.loaded is None:
+            set_random_seed(self.noise, diff_rank_seed=runner._randomness_cfg.get(
+                'diff_rank_seed', False))
+        elif self.seed is not None and self.loaded is None and runner.iter:
             set_random_seed(self.seed)      # resuming has set the rewind point's seed
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):

@@ -52,6 +52,11 @@ class RewindHook(Hook):
         point: A checkpoint that the training of ``PruneHook(dense=CHECKPOINT)`` has saved early:
             it is the point, in place of ``to``, and nothing is trained for it. Default: None.
         out: The file's name in the work dir. Default: ``'rewind.pth'``.
+        noise: The number of another SGD noise, 0, 1, 2, ...: the last round takes the order of
+            its data, augmentation and dropout from a seed of that noise, and starts as without it,
+            bit for bit: weights, optimizer, schedule and iteration. Two noises are two children of
+            one rewind point (Frankle et al. 2020); with ``PruneHook(sparsity=0)`` they are dense.
+            Default: None, the noise that ``random_state`` says.
 
     Note:
         VERY_LOW priority: schedulers and averages have stepped when the point is saved.
@@ -62,9 +67,9 @@ class RewindHook(Hook):
                  mode: Union[str, Mapping, type] = 'weights',
                  schedule: str = 'restart', length: Optional[str] = None,
                  random_state: bool = True, point: Optional[str] = None,
-                 out: str = paths.REWIND):
+                 out: str = paths.REWIND, noise: Optional[int] = None):
         self.given = dict(to=to, mode=mode, schedule=schedule, length=length,
-                          random_state=random_state, point=point)
+                          random_state=random_state, noise=noise, point=point)
         self.spec = RewindSpec.parse(self.given)
         self.out = out
         self.iteration: Optional[int] = None

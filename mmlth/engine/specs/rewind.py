@@ -21,6 +21,7 @@ class RewindSpec:
     start: Start
     schedule: str
     random_state: bool
+    noise: Optional[int]
     point: Optional[str]
 
     @classmethod
@@ -38,9 +39,14 @@ class RewindSpec:
         if schedule not in ('restart', 'resume'):
             raise UserError(
                 f"RewindHook: schedule must be 'restart' or 'resume', got {schedule!r}")
+        noise = given['noise']
+        if noise is not None and (not isinstance(noise, int) or isinstance(noise, bool)
+                                  or noise < 0):
+            raise UserError('RewindHook: noise must be None or the number of a noise, 0, 1, 2, '
+                            f'..., got {noise!r}')
         rewind_iteration(to, max_iters=2**62, iters_per_epoch=1)    # its form
         return cls(to, written(STARTS, mode), start, schedule, given['random_state'],
-                   given['point'])
+                   noise, given['point'])
 
     @property
     def resumes(self) -> bool:

@@ -15,6 +15,7 @@ from .checkpoint import load_checkpoint, read_masks
 from .folder import check_folder
 from .given import check_given
 from .moved import update_of
+from .noise import check_noise
 from .ticket import noted_costs
 from .violation import Violation
 
@@ -22,7 +23,8 @@ from .violation import Violation
 def check_lottery(work_dir: Path) -> List[str]:
     """What was checked, a line per file."""
     path = work_dir / paths.LOTTERY
-    rounds = read_lottery(path)['rounds']
+    lottery = read_lottery(path)
+    rounds = lottery['rounds']
     done = sum(entry['status'] == 'done' for entry in rounds)
     lines, ticket = [f'{path}: valid, {done} of {len(rounds)} rounds are done'], None
     for entry in rounds:
@@ -45,7 +47,7 @@ def check_lottery(work_dir: Path) -> List[str]:
             check_entry(path, entry, network, mask)
             check_compute(path, entry, trained)
             lines.append(f'{folder / paths.SPARSITY}: agrees with the masks and {paths.LOTTERY}')
-    return lines
+    return lines + check_noise(paths.round_dir(work_dir, rounds[-1]['round']), lottery)
 
 
 def trained_ticket(folder: Path, ticket: Optional[Ticket]) -> Optional[Ticket]:
