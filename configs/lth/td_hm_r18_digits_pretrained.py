@@ -14,7 +14,7 @@ _base_ = [
     './_base_/digits_pretrained_runtime.py', './_base_/models/digits_pretrained.py'
 ]
 default_scope = 'mmpose'
-model = dict(backbone={{_base_.small_scenes.backbone}})
+model = dict(backbone=dict(init_cfg={{_base_.classifier}}))
 default_hooks = dict(
     visualization=dict(_delete_=True, type='PoseVisualizationHook', enable=False))
 visualizer = dict(_delete_=True, type='PoseLocalVisualizer')

@@ -18,12 +18,14 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'lth'
 R_CNN = ('faster_rcnn_r18_digits', 'mask_rcnn_r18_digits', 'keypoint_rcnn_r18_digits')
 SIZED = (*R_CNN, 'td_hm_r18_digits')
 CROPS = 'resnet18_digit_crops'
+C4 = 'faster_rcnn_r18_c4_digits_pretrained'
 # The metric of each small model, and the last layer of its branch.
 SMALL = dict(
     faster_rcnn_r18_digits_small='coco/bbox_mAP',
     mask_rcnn_r18_digits_small='coco/segm_mAP',
     keypoint_rcnn_r18_digits_small='coco/keypoints_mAP',
     td_hm_r18_digits_small='coco/AP',
+    faster_rcnn_r18_c4_digits_pretrained='coco/bbox_mAP',
     resnet18_digit_crops='accuracy/top1')
 BRANCH = dict(
     mask_rcnn_r18_digits='roi_head.mask_head.conv_logits.weight',
@@ -72,7 +74,8 @@ def test_small_scenes_have_the_same_weights(name):
 
 
 @pytest.mark.parametrize('name', [
-    *SIZED, *(f'{name}_small' for name in SIZED), CROPS, 'faster_rcnn_r18_digits_demo'])
+    *SIZED, *(f'{name}_small' for name in SIZED), *(f'{name}_pretrained' for name in SIZED), C4,
+    CROPS, 'faster_rcnn_r18_digits_demo'])
 def test_ticket_config_is_dense_plus_override(name):
     config, ticket = read(name).to_dict(), read(f'{name}_prune80').to_dict()
     assert ticket.pop('runner_type') == 'mmlth.LotteryRunner'
@@ -154,6 +157,20 @@ def test_dense_models_begin_with_the_dense_classifier(kind):
     assert direct.default_hooks.prune.scope == read(f'{CROPS}_prune80').default_hooks.prune.scope
 
 
+@pytest.mark.parametrize('name', [*(f'{name}_pretrained' for name in SIZED), C4])
+def test_the_models_of_studies_begin_with_the_whole_dense_classifier(name):
+    model = read(name).model
+    parts = {'backbone.': model.backbone}
+    if name == C4:      # layer4 is the head's
+        parts['roi_head.shared_head.'] = model.roi_head.shared_head
+    start = dict(type='Pretrained', prefix='backbone.',
+                 checkpoint=f'work_dirs/{CROPS}_prune80/round_0/final.pth')
+    assert all(part.init_cfg == start for part in parts.values())
+    ours = {key[len(part):]: shape for part in parts for key, shape in shapes(name, part).items()}
+    assert ours == {key[len('backbone.'):]: shape
+                    for key, shape in shapes(CROPS, 'backbone.').items()}
+
+
 @pytest.fixture(scope='module')
 def scenes(tmp_path_factory):
     return make_digits(tmp_path_factory.mktemp('digits') / 'digits', train=12, val=3, size=64)
@@ -165,7 +182,9 @@ def tiny_lottery(name, scenes, work_dir, iters=3):
     cfg.latency = False     # its measurement takes longer than these trainings
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.batch_size = 2
-        loader.dataset.data_root = f'{scenes}/'
+        loader.dataset.get('dataset', loader.dataset).data_root = f'{scenes}/'
+    for part in (cfg.model.backbone, cfg.model.get('roi_head', {}).get('shared_head', {})):
+        part['init_cfg'] = None
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         if 'ann_file' in evaluator:
             evaluator.ann_file = str(scenes / 'annotations/instances_val.json')

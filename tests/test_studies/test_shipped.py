@@ -28,27 +28,28 @@ def shipped(name):
 
 @pytest.mark.parametrize('name', [
     *(f'{item}{twin}' for twin in ('', '_digits') for item in ITEMS), 'methods_digits',
-    'connectivity_digits', *PHOTOGRAPHS])
+    'scratch_digits', 'tickets_digits', 'connectivity_digits', *PHOTOGRAPHS])
 def test_every_run_passes_the_preflight(name, tmp_path):
-    """All that may be missing is the data."""
+    """All that may be missing is the data, and the classifier that digits begin with."""
     study, item = shipped(name), name.removesuffix('_digits')
     assert study.paper.replace('.', '').replace(' ', '').lower() == (item if item in ITEMS else '')
     assert all(run.metrics for run in study.runs)
     for run in study.all_runs:
-        if run.seed:        # nothing else is new in it
+        if run.seed > min(run.seed for run in study.runs):      # nothing else is new in it
             continue
         cfg = run.located(tmp_path)
         cfg.resume = True
         try:
             check_config(cfg)
         except UserError as error:
-            assert 'the data set is not there' in str(error)
+            assert ('the data set is not there' in str(error)
+                    or 'work_dirs/resnet18_digit_crops_prune80/round_0/final.pth' in str(error))
 
 
 def test_nothing_else_is_shipped():
     found = {path.stem.removesuffix('_digits') for path in STUDIES.glob('*.py')}
-    assert found == {*ITEMS, *PHOTOGRAPHS, 'tickets', 'allocation_compute', 'methods',
-                     'connectivity'}
+    assert found == {*ITEMS, *PHOTOGRAPHS, 'tickets', 'scratch', 'allocation_compute',
+                     'methods', 'connectivity'}
 
 
 def test_sixteen_combinations_of_modules():
@@ -64,7 +65,8 @@ def test_sixteen_combinations_of_modules():
 def test_the_twins_have_the_modules_that_they_prune():
     study = shipped('table3_digits')
     model = build_model(study.runs[0].cfg)
-    assert all(select(model, run.parts['modules']['scope']) for run in study.runs)
+    scopes = [run.parts['modules']['scope'] for run in study.runs if 'modules' in run.parts]
+    assert scopes and all(select(model, scope) for scope in scopes)
 
 
 @pytest.mark.parametrize('twin', ['', '_digits'])
@@ -80,7 +82,7 @@ def test_studies_share_their_dense_trainings(twin):
 
 def test_a_transferred_ticket_replaces_what_draws_masks():
     study = shipped('fig2a_digits')
-    run = next(run for run in study.runs if run.sources)
+    run = next(run for run in study.runs if 'crops80' in run.sources)
     prune = find_hook(run.cfg, PruneHook)
     assert set(prune) == {'type', 'transfer'}
     assert run.sources['crops80'].base == 'resnet18_digit_crops_prune80'
