@@ -61,7 +61,8 @@ model = dict(
         rpn=dict(sampler=dict(num=64)),     # of 256 anchors most would be background
         rpn_proposal=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5)),
         rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
-    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
+    # Of proposals that overlap by 0.7, those of red cells would crowd out the platelets'.
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5))))
 
 max_iters = 800
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
