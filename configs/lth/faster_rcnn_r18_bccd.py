@@ -55,15 +55,21 @@ model = dict(
         # Red cells are three positions of the feature map wide: 4x4 in, 2x2 out.
         bbox_roi_extractor=dict(roi_layer=dict(output_size=4)),
         bbox_head=dict(num_classes=3, roi_feat_size=2)),
-    # layer4 on every region is most of the work: fewer regions
+    # layer4 on every region is most of the work: fewer regions. Half of them of cells, and few of
+    # each: there is one platelet to a dozen red cells.
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=1000, max_per_img=200), rcnn=dict(sampler=dict(num=32))),
-    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
+        rpn=dict(sampler=dict(num=64)),     # of 256 anchors most would be background
+        rpn_proposal=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5)),
+        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
+    # Of proposals that overlap by 0.7, those of red cells would crowd out the platelets'.
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5))))
 
-train_cfg = dict(max_iters=500, val_interval=500)
+max_iters = 800
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=50),
-    dict(type='MultiStepLR', by_epoch=False, begin=0, end=500, milestones=[400], gamma=0.1)
+    dict(
+        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[660], gamma=0.1)
 ]
-default_hooks = dict(checkpoint=dict(interval=250), logger=dict(interval=20))
+default_hooks = dict(checkpoint=dict(interval=max_iters // 2), logger=dict(interval=20))
 auto_scale_lr = dict(base_batch_size=2)

@@ -31,6 +31,7 @@ model = dict(
     roi_head=dict(shared_head=dict(norm_cfg=dict(requires_grad=True), norm_eval=False)),
     # layer4 on every region is most of the work: fewer regions
     train_cfg=dict(
+        rpn=dict(sampler=dict(num=64)),     # of 256 anchors most would be background
         rpn_proposal=dict(nms_pre=2000, max_per_img=300), rcnn=dict(sampler=dict(num=32))),
     test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
 

@@ -43,15 +43,15 @@ model = dict(
         rpn_proposal=dict(nms_pre=500, max_per_img=200), rcnn=dict(sampler=dict(num=32))),
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=100), rcnn=dict(max_per_img=20)))
 
-max_iters = 800
+max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=50),
     dict(
-        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[530, 710],
+        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[400, 530],
         gamma=0.1)
 ]
-# 0.0025 would be Detectron's for 2 images; the gradients of a few regions are noisy.
+# Twice Detectron's for 2 images, for so short a training; a few regions make noisy gradients.
 optim_wrapper = dict(
     optimizer=dict(lr=0.005), clip_grad=dict(max_norm=10, norm_type=2))
 default_hooks = dict(checkpoint=dict(interval=max_iters))
