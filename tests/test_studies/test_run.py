@@ -77,10 +77,10 @@ def test_a_failed_run_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch, ca
     assert text.count('failed: Error: backbone.0.weight has') == 2
     assert re.search(r'Disk: [\d.]+ [kM]B in .*/out, [\d.]+ GB free\.', text.splitlines()[-1])
     session, = read_sessions(tmp_path / 'out/study')
-    assert session['jobs'] == 2 and session['complete'] is False and session['at_once'] == 2
+    assert session['jobs'] == 3 and session['complete'] is False and session['at_once'] == 2
     assert session['estimated_after'] == 1 and 0 < session['estimated']
     assert 0 < session['seconds'] and session['overhead'] >= 1
-    assert 'Wall time: 2 jobs in ' in (tmp_path / 'out/study/results.md').read_text()
+    assert 'Wall time: 3 jobs in ' in (tmp_path / 'out/study/results.md').read_text()
     assert text.count('| a | ') == 1
 
 

@@ -108,7 +108,7 @@ def _text(rows: List[Dict[str, Any]]) -> str:
         return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
     tickets = [row for row in judged if not _is_control(row)]
-    text = f'Against the dense model, {_counted(tickets, "ticket")}'
+    text = f'By the corrected test against the dense model, {_counted(tickets, "ticket")}'
     text += f'; {_counted(controls, "control")}.' if controls else '.'
     text += (f' The paper\'s rule, which asks for no proof, {_winning(tickets)} of the tickets meet'
              + (f' and {_winning(controls)} of the controls.' if controls else '.'))
@@ -129,7 +129,7 @@ def _counted(rows: Sequence[Dict[str, Any]], what: str) -> str:
     counts = Counter(row['verdict'] for row in rows)
     open_ = len(rows) - counts[BETTER] - counts[WORSE]
     return (f'of {len(rows)} {what}{"" if len(rows) == 1 else "s"} with several seeds '
-            f'{counts[BETTER]} shown to be better, {counts[WORSE]} worse, {open_} neither')
+            f'{counts[BETTER]} shown to be better, {counts[WORSE]} to be worse, {open_} neither')
 
 
 def _longer(tickets: Sequence[Dict[str, Any]]) -> str:

@@ -36,7 +36,7 @@ model = dict(
     train_cfg=dict(
         rpn=dict(allowed_border=-1, sampler=dict(num=64)),
         rpn_proposal=dict(nms_pre=200, max_per_img=50),
-        rcnn=dict(sampler=dict(num=16, pos_fraction=0.5))),
+        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
     test_cfg=dict(
         rpn=dict(nms_pre=200, max_per_img=50),
         rcnn=dict(score_thr=0.01, nms=dict(iou_threshold=0.5))))
