@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.files import write_json
 from mmlth.report import write_report
+from mmlth.report.write import check_folder
 
 from .compare.barriers import barrier_of, error_axis, metrics_of
 from .found.children import find_children, find_pairs
@@ -28,6 +29,8 @@ def connect(networks: Sequence[Union[str, Path]], settings: LineSettings,
     Raises:
         UserError: There is no pair, or a network cannot be read or evaluated.
     """
+    if out:
+        check_folder(out)
     children, left_out = find_children(networks)
     found = [Measured(pair, line_of(pair, settings)) for pair in find_pairs(children)]
     told = [remarks(each.pair) for each in found]

@@ -172,10 +172,11 @@ def test_the_section_waits_for_the_tool(children, tmp_path):
     text = connect(children, FEW, tmp_path / 'all.json', tmp_path / 'page')
     section, = analyses()['linear mode connectivity'](runs, None)
     assert {(row['network'], row['error']) for row in section.rows} == {
-        (network, error) for network in ('dense', '80 % pruned')
+        (network, error) for network in ('dense children', '80 % pruned')
         for error in ('-(toy/AP)', 'training loss')}
     barriers, = [f for f in section.figures if f.key.startswith('barrier') and 'loss' not in f.key]
-    assert {s.label: list(s.x) for s in barriers.series} == {'dense': [4], '80 % pruned': [4]}
+    assert {s.label: list(s.x) for s in barriers.series} == {
+        'dense children': [4], '80 % pruned': [4]}
     numbers = json.loads((tmp_path / 'all.json').read_text())
     assert [entry['siblings'] for entry in numbers] == [True, True]
     for entry, row in zip(numbers, section.rows):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from mmengine.runner import BaseLoop, Runner
+
 from mmlth.core import checkpoint_file, paths
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
@@ -37,7 +39,7 @@ class LineSettings:
     points: int = 11
     images: int = 1000
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.points < 3 or self.images < 1:
             raise UserError('a line needs 3 points at least, its ends and one between, and 1 image '
                             f'at least, got {self.points} points and {self.images} images')
@@ -96,8 +98,8 @@ def _alphas(points: int) -> List[float]:
     return [k / (points - 1) for k in range(points)]
 
 
-def _measure(runner, loop, batches: TrainingBatches, state: Mapping[str, Any],
-             alpha: float) -> Dict[str, Any]:
+def _measure(runner: Runner, loop: BaseLoop, batches: TrainingBatches,
+             state: Mapping[str, Any], alpha: float) -> Dict[str, Any]:
     """One point of the line."""
     model = bare_model(runner.model)
     model.load_state_dict(state)

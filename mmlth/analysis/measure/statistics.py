@@ -6,6 +6,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import DataLoader
 
 from mmlth.core.random_state import kept_random_state
 
@@ -19,7 +20,7 @@ class TrainingBatches:
         seed: Chooses the images and augments them.
     """
 
-    def __init__(self, loader, images: int, seed: int):
+    def __init__(self, loader: DataLoader, images: int, seed: int):
         self._dataset, self._collate = loader.dataset, loader.collate_fn or pseudo_collate
         self.size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
         self.count = max(1, min(math.ceil(images / self.size), len(self._dataset) // self.size))

@@ -116,7 +116,7 @@ def _names(group: Group) -> Dict[Any, str]:
     """Folder of a run -> what its network is called: how much is pruned, and what is unusual."""
     found = {}
     for cell, label in zip(group.cells, family_labels([[c] for c in group.cells], _VARY)):
-        name = f'{cell.scope_sparsity:.0f} % pruned' if cell.scope_sparsity else 'dense'
+        name = f'{cell.scope_sparsity:.0f} % pruned' if cell.scope_sparsity else 'dense children'
         found.update({run.folder: name if label == DIRECT else f'{name}, {label}'
                       for run in cell.runs})
     return found
@@ -144,7 +144,8 @@ def _barriers(points: Sequence[_Point]) -> List[Figure]:
         figures.append(Figure(
             slug('barrier', group, error), 'lines',
             f'{group}: barrier between two children with other SGD noise, against the rewind point '
-            f'that both start from. {BAND_TEXT}', 'rewound to iteration', f'barrier: {error}',
+            f'that both start from. {BAND_TEXT}', 'rewound to iteration',
+            f'barrier of {error}'.replace('(%)', '(points)'),
             series))
     return figures
 
