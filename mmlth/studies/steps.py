@@ -1,15 +1,13 @@
 """How long the trainings of a run are, before they are run and after."""
-import copy
 from pathlib import Path
 from typing import Any, List, Mapping
-
-from mmengine.config import Config, ConfigDict
 
 from mmlth.analysis.found.trainings import read_config
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
 from mmlth.engine.chain.lengths import lengths
 from mmlth.engine.chain.lottery_spec import settings_of
+from mmlth.engine.chain.rounds import round_config
 
 from .study import Run
 
@@ -28,10 +26,8 @@ def planned_steps(run: Run) -> List[float]:
     """
     spec, whole, found = run.spec, schedule(run.cfg), [schedule(run.cfg)]
     for round in range(1, spec.rounds + 1):
-        cfg, start = Config({'train_cfg': copy.deepcopy(run.cfg.train_cfg), 'default_hooks': {
-            'ticket': ConfigDict()}, 'param_scheduler': []}), spec.start(round)
-        start.adapt(cfg, spec.rewind, Path())
-        before = _before(str(spec.rewind.to), run.cfg.train_cfg, whole) if cfg.resume else 0
+        cfg = round_config(run.cfg, spec, Path(), round, run.seed)
+        before = _before(str(spec.rewind.to), run.cfg.train_cfg, whole) if cfg.get('resume') else 0
         found.append(max(0.0, schedule(cfg) - before))
     return found
 

@@ -34,6 +34,7 @@ def test_every_run_passes_the_preflight(name, tmp_path):
     study, item = shipped(name), name.removesuffix('_digits')
     assert study.paper.replace('.', '').replace(' ', '').lower() == (item if item in ITEMS else '')
     assert all(run.metrics for run in study.runs)
+    assert all(job.steps > 0 for job in plan(study, tmp_path))
     for run in study.all_runs:
         if run.seed > min(run.seed for run in study.runs):      # nothing else is new in it
             continue
