@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from io import BytesIO
 from textwrap import fill
-from typing import TYPE_CHECKING, ContextManager, List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, List, Mapping, Sequence, Tuple
 
 from .data import names_of, numbers
 from .plot_bars import layout, plot_bars
@@ -81,8 +81,12 @@ def _canvas(figure: Figure, styles: Mapping[str, Style], narrow: bool) -> 'Canva
     if plan:
         handles = plot_bars(axes, figure, styles, plan)
     else:
-        handles = [_plot_line(axes, s, styles[s.label], names) for s in figure.series]
+        aside = _shifts(figure.series)
+        handles = [_plot_line(axes, s, styles[s.label], names, shift)
+                   for s, shift in zip(figure.series, aside)]
         _axis(axes, figure, names)
+        if any(aside):
+            axes.margins(x=0.12)
         if figure.right:
             handles += _right_axis(axes, figure, styles, names)
     handles += _plot_references(axes, figure, styles, plan is not None and plan.horizontal)
@@ -108,17 +112,39 @@ def _legend(figure: Figure, width: float) -> Tuple[List[str], int, int]:
     return labels, columns, rows + sum(len(own) - 1 for own in lines)
 
 
-def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str]) -> 'Artist':
+_APART = 7      # points of the page between marks at one x
+
+
+def _shifts(series: Sequence[Series]) -> List[float]:
+    """Points of the page by which series of one mark stand aside from others at the same x."""
+    at: Dict[Any, List[int]] = {}
+    for i, one in enumerate(series):
+        if len(one.x) == 1:
+            at.setdefault(one.x[0], []).append(i)
+    found = [0.0] * len(series)
+    for beside in at.values():
+        for place, i in enumerate(beside):
+            found[i] = _APART * (place - (len(beside) - 1) / 2)
+    return found
+
+
+def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str],
+               shift: float = 0.0) -> 'Artist':
+    from matplotlib.transforms import ScaledTranslation
+    canvas = axes.get_figure()
+    where = axes.transData + ScaledTranslation(shift / 72, 0, canvas.dpi_scale_trans)
     x = [names.index(str(v)) if names else v for v in series.x]
     y = numbers(series.y)
     line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
-                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour)
+                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour,
+                      transform=where)
     if series.error is not None:
         error = numbers(series.error)
         axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],
                           color=style.colour, alpha=0.16, linewidth=0)
         if len(x) == 1:     # a band of no width would not be seen
-            axes.errorbar(x, y, error, color=style.colour, elinewidth=1.2, capsize=3)
+            axes.errorbar(x, y, error, color=style.colour, elinewidth=1.2, capsize=3,
+                          transform=where)
     return line
 
 

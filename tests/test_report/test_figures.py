@@ -156,6 +156,26 @@ def test_a_single_point_shows_its_spread():
     assert bar.tolist() == [[1, 3], [1, 7]]
 
 
+@pytest.mark.parametrize('narrow', [False, True])
+def test_single_marks_at_one_place_stand_beside_each_other(narrow):
+    figure = Figure('k', 'lines', 'A figure', 'cost', 'mAP', [
+        *(Series(f'method {i}', [1.0], [30.0], [3.0]) for i in range(5)),
+        Series('another cost', [2.0], [30.0]), Series('a line', [1, 2], [20.0, 30.0])])
+    canvas = plotting._canvas(figure, assign([figure]), narrow)
+    FigureCanvasAgg(canvas).draw()
+    axes, = canvas.axes
+    places = [line.get_transform().transform(line.get_xydata())[0][0] for line in axes.lines
+              if len(line.get_xdata()) == 1 and line.get_xdata()[0] == 1 and line.get_marker()
+              in {style.marker for style in assign([figure]).values()}]
+    assert len(places) == 5
+    assert min(b - a for a, b in zip(sorted(places), sorted(places)[1:])) > 5
+    box = axes.get_window_extent()
+    assert box.x0 < min(places) and max(places) < box.x1
+    one, = (line for line in axes.lines if list(line.get_xdata()) == [2.0])
+    assert one.get_transform().transform(one.get_xydata())[0][0] == pytest.approx(
+        axes.transData.transform((2, 30))[0])
+
+
 def test_missing_values_leave_gaps():
     figure = _figure(['direct'])
     figure.series[0].y = [1.0, None, 3.0]
