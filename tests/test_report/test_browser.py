@@ -92,6 +92,8 @@ def page(request, browser, report):
     page.on('request', lambda request: page.problems.append(f'request: {request.url}')
             if request.url != report.as_uri() and not request.url.startswith('data:') else None)
     page.goto(report.as_uri(), wait_until='networkidle')
+    # A busy machine still reads the page when nothing has come over the network for a while.
+    page.wait_for_load_state('load')
     yield page
     page.close()
 
