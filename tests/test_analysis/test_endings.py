@@ -10,6 +10,7 @@ from mmlth.analysis.sections.endings import endings_sections
 from mmlth.analysis.sections.overview import overview_section
 from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core.errors import UserError
+from mmlth.metrics import metric_of
 
 DENSE = (.70, .72, .71)     # one sample standard deviation is 1 point
 
@@ -44,7 +45,7 @@ def test_the_number_stands_in_the_overview_and_below_tables(tmp_path):
         write(tmp_path, (.69, .70, .72), sparsity=sparsity, scope=sparsity)
     found = find_runs([tmp_path])
     line = ('Dense models, and what as many more iterations add to them: not trained to their '
-            'end: Faster R-CNN R18, VOC, detection (+1.67, 95 % interval +0.95 to +2.38; '
+            'end: Faster R-CNN R18, VOC, detection mAP (+1.67, 95 % interval +0.95 to +2.38; '
             'σ 1.00).')
     for text in (overview_section(found, [], {}, []).text, *(
             one(sections, found.runs).text for sections in (
@@ -74,5 +75,18 @@ def test_without_such_a_run_or_with_one_seed_it_is_not_known(tmp_path):
     write_on(single, (.75,))
     row, = one(endings_sections, find_runs([single]).runs).rows
     assert row['finished'] is None and row['gain'] == pytest.approx(5)
-    assert ('not known with one seed: Faster R-CNN R18, VOC, detection (+5.00; σ unknown: one '
+    assert ('not known with one seed: Faster R-CNN R18, VOC, detection mAP (+5.00; σ unknown: one '
             'seed)') in overview_section(find_runs([single]), [], {}, []).text
+
+
+def test_average_precision_at_50_has_an_end_of_its_own(tmp_path):
+    at_50 = metric_of(MAP).at_50
+    for seed, (before, after) in enumerate(zip(DENSE, (.73, .75, .74))):
+        write_lottery(tmp_path / 'runs' / str(seed), {MAP: before, at_50: before + .1},
+                      {MAP: after, at_50: before + .101}, seed=seed, control='dense', scope=0.0,
+                      network=0.0)
+    found = endings(group_runs(find_runs([tmp_path]).runs))
+    assert [(ending.metric.name, ending.finished) for ending in found] == [
+        (MAP, False), (at_50, True)]
+    assert [row['label'] for row in one(endings_sections, find_runs([tmp_path]).runs).rows] == [
+        'mAP', 'AP50']

@@ -12,14 +12,14 @@ from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
 _COLUMNS = {
-    'group': 'model, data', 'task': 'task', 'iterations': 'iterations',
+    'group': 'model, data', 'task': 'task', 'label': 'metric', 'iterations': 'iterations',
     'total': 'iterations, trained on',
     **COMPARISON, 'ticket': 'trained on', 'difference': 'change', 'dense_std': 'σ',
     'finished': 'trained to its end?'}
 
 
 def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
-    """One row per dense model and task.
+    """One row per dense model, task and metric.
 
     Raises:
         UserError: No dense model was trained on.
@@ -40,5 +40,6 @@ def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
 def _row(ending: Ending) -> Dict[str, Any]:
     return dict(
         group=ending.group.label, task=ending.metric.task, metric=ending.metric.name,
+        label=ending.metric.label,
         iterations=ending.group.dense_iterations, total=ending.total,
         **comparison_cells(ending.found), gain=ending.gain, finished=ending.finished)
