@@ -10,7 +10,7 @@ from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .one import dense_points, is_finished
-from .steps import planned_steps
+from .steps import planned_steps, schedule
 from .study import Run, Study, run_dir
 
 
@@ -117,5 +117,5 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())
     needs = [jobs[source.name] for source in run.sources.values()
              if source.name in jobs and f'{{{source.name}}}' in text]
-    return jobs.setdefault(name, Job(name, folder, run, needs, 1, planned_steps(run)[0],
+    return jobs.setdefault(name, Job(name, folder, run, needs, 1, schedule(run.cfg),
                                      folder.exists()))
