@@ -99,11 +99,9 @@ def size_of(folder: Path) -> int:
 
 def text_of_bytes(size: float) -> str:
     """E.g. ``'1.3 GB'``."""
-    for unit in ('kB', 'MB', 'GB'):
-        size /= 1000
-        if size < 1000 or unit == 'GB':
-            return f'{size:.3g} {unit}' if size < 1000 else f'{size:.0f} {unit}'
-    raise AssertionError('unreachable')
+    power = min(3, max(1, (len(f'{size:.0f}') - 1) // 3))
+    value, unit = size / 1000 ** power, ('kB', 'MB', 'GB')[power - 1]
+    return f'{value:.3g} {unit}' if value < 1000 else f'{value:.0f} {unit}'
 
 
 def _per_training(folder: Path) -> Optional[float]:
