@@ -1,18 +1,7 @@
 """Faster R-CNN C4 on digits, pretrained: modules of the studies.
 
-The backbone begins as the classifier of `resnet18_digit_crops.py`, as the paper's do as classifiers
-of ImageNet. First:
-
-    python tools/make_digits.py --root data/digit_crops --seed 1 --size 96 --train 12000 --val 1000
-    python tools/make_digits.py --root data/digits_scenes --size 96 --train 500 --val 1000
-    python tools/train.py configs/lth/resnet18_digit_crops_prune80.py
-
-From scratch, when nothing may stay fixed at its random start:
-
-    --cfg-options model.backbone.init_cfg=None model.backbone.frozen_stages=-1 \
-                  model.backbone.norm_eval=False \
-                  model.roi_head.shared_head.init_cfg=None \
-                  model.roi_head.shared_head.norm_eval=False
+What to run first, and how to begin from scratch: `_base_/models/digits_pretrained.py`;
+here layer4 is in `model.roi_head.shared_head`.
 """
 _base_ = [
     './_base_/models/faster_rcnn_r18_c4_digits.py', './_base_/datasets/digits_scenes_detection.py',

@@ -1,21 +1,17 @@
 """Faster R-CNN C4 on the narrow ResNet-18 of the detectors on digits: it has a `top`.
 
-Its last feature map has a stride of 8, as a digit is 27 to 115 pixels high.
+Its last feature map has a stride of 8, as a digit is 27 to 115 pixels high. The classifier's
+conv1 to layer3 are in the backbone, its layer4 in the shared head.
 """
-_base_ = './faster_rcnn_r18_c4.py'
+_base_ = ['./faster_rcnn_r18_c4.py', './digits_pretrained.py']
 norm_cfg = dict(type='BN', requires_grad=True)
-# The dense classifier: conv1 to layer3 in the backbone, layer4 in the shared head.
-pretrained = dict(
-    type='Pretrained',
-    prefix='backbone.',
-    checkpoint='work_dirs/resnet18_digit_crops_prune80/round_0/final.pth')
 model = dict(
     backbone=dict(
         base_channels=16,
         strides=(1, 2, 1),
         norm_cfg=norm_cfg,
         zero_init_residual=False,
-        init_cfg=pretrained),
+        init_cfg={{_base_.classifier}}),
     rpn_head=dict(
         in_channels=64,
         feat_channels=64,
@@ -27,7 +23,7 @@ model = dict(
             depth=18,
             base_channels=16,
             norm_cfg=norm_cfg,
-            init_cfg=pretrained),
+            init_cfg={{_base_.classifier}}),
         bbox_roi_extractor=dict(out_channels=64, featmap_strides=[8]),
         bbox_head=dict(in_channels=128, num_classes=10, reg_class_agnostic=True)),
     train_cfg=dict(
