@@ -1,4 +1,4 @@
-"""The schedule of the pretrained models on digits: to their end, two minutes on one CPU core."""
+"""The schedule of the pretrained models on digits: two minutes on one CPU core."""
 _base_ = './digits_small_runtime.py'
 max_iters = 1200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -33,7 +33,7 @@ class LineSettings:
     Args:
         points: How many there are on it, the ends included. Default: 11.
         images: Training images that batch norm's statistics are estimated with at each point: 1,000
-            to 10,000 are enough (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3).
+            to 10,000 are enough (Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm").
             Default: 1000.
     """
     points: int = 11

@@ -1,5 +1,5 @@
-# The digits twins of the studies: pretrained as a classifier of digits, trained to their end.
-# Their length was chosen on seed 9. First:
+# The digits twins of the studies: pretrained as a classifier of digits. How they are trained was
+# chosen on seed 9. First:
 # python tools/make_digits.py --root data/digit_crops --seed 1 --size 96 --train 12000 --val 1000
 # python tools/make_digits.py --root data/digits_scenes --size 96 --train 500 --val 1000
 # python tools/train.py configs/lth/resnet18_digit_crops_prune80.py
