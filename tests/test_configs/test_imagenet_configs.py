@@ -35,6 +35,13 @@ def test_the_residual_blocks_are_pruned(depth, convolutions):
     assert type(build_optim_wrapper(model, cfg.optim_wrapper)) is MaskedOptimWrapper
 
 
+def test_a_config_stays_as_it_is_when_its_model_is_built():
+    """What a lottery compares when it is resumed."""
+    cfg = load('resnet18_imagenet_prune80')
+    build_model(cfg)
+    assert cfg.to_dict() == load('resnet18_imagenet_prune80').to_dict()
+
+
 @pytest.mark.parametrize('depth', DEPTHS)
 @pytest.mark.parametrize('percent', [50, 80, 90])
 def test_sparsities(depth, percent):

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from toy import lottery_config
 from voc_folder import (CLASSES, coco_dataset, voc_dataset, write_coco, write_voc, write_xml)
 
+from mmlth.analysis.measure.truth import training_counts
 from mmlth.core.errors import UserError
 from mmlth.engine import LotteryRunner
 from mmlth.engine.chain.data_check import check_loaders, details, table
@@ -28,6 +29,26 @@ def look(train, every_image=True, val=None):
     if val:
         cfg['val_dataloader'] = dict(dataset=val)
     return check_loaders(Config(cfg), every_image)
+
+
+class TakesItsSettings:
+    """A transform that empties what it was built from, as MMDetection's ``Albu`` does in part."""
+
+    def __init__(self, settings):
+        settings.clear()
+
+    def __call__(self, data):
+        return data
+
+
+def test_the_config_stays_as_it_is(voc):
+    """What a lottery compares when it is resumed."""
+    dataset = voc_dataset(voc)
+    dataset['pipeline'] = [dict(type=TakesItsSettings, settings=dict(lost=True))]
+    cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
+    check_loaders(cfg)
+    training_counts(cfg)
+    assert cfg.train_dataloader.dataset.pipeline[0]['settings'] == dict(lost=True)
 
 
 def kinds(found):

@@ -1,4 +1,5 @@
 """Ground truth of a data set: how often a category was trained on, and a form for COCO."""
+import copy
 from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
@@ -31,7 +32,7 @@ def training_counts(cfg: Config) -> Optional[Dict[str, int]]:
     if key not in _counted:
         try:
             with quiet():
-                _counted[key] = _count(DATASETS.build(data))
+                _counted[key] = _count(DATASETS.build(copy.deepcopy(data)))
         except OSError:
             return None
     return _counted[key]

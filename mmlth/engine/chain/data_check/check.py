@@ -1,4 +1,5 @@
 """All that the loaders of a config would read, looked at once."""
+import copy
 from collections import Counter
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -43,7 +44,7 @@ def _look(name: str, dataset: Mapping[str, Any], every_image: bool) -> Look:
     if look.fatal:      # it cannot be built
         return look
     try:
-        built = DATASETS.build(dataset)
+        built = DATASETS.build(copy.deepcopy(dataset))  # transforms may write into theirs
     except Exception as error:      # whatever a data set raises ends the training as well
         look.findings.append(Finding('annotation', str(dataset.get('type')), 'the data set cannot '
                                      f'be built ({type(error).__name__}: {error})', True))
