@@ -98,13 +98,24 @@ def written(registry: Registry, named: Any) -> Any:
 
     Args:
         registry: Of its kind.
-        named: As :func:`find` takes it. Methods of mmlth itself are told by their names.
+        named: As :func:`find` takes it. Methods of mmlth itself are told by their names, a partial
+            by its function and its keywords.
+
+    Raises:
+        UserError: It is an object that no path leads to.
     """
+    if isinstance(named, partial) and not named.args:
+        named = dict(type=named.func, **named.keywords)
     if isinstance(named, Mapping):
-        return {**named, 'type': written(registry, named.get('type'))}
+        kind = written(registry, named.get('type'))
+        begun = kind if isinstance(kind, Mapping) else dict(type=kind)   # of a partial
+        return {**begun, **{key: value for key, value in named.items() if key != 'type'}}
     if not callable(named):
         return named
     function = inspect.unwrap(named)
+    if not hasattr(function, '__qualname__'):
+        raise UserError(f'{registry.name} {named!r} is an object, which no config can name: give '
+                        'its class or function, with arguments as dict(type=..., argument=...)')
     path = f'{function.__module__}.{function.__qualname__}'
     own = {id(method): name for name, method in registry.module_dict.items()}
     return own.get(id(named), path) if path.startswith('mmlth.') else path
@@ -147,6 +158,8 @@ def path_of(named: Any) -> str:
         named: As :func:`noted` takes it.
     """
     kind = named.get('type') if isinstance(named, Mapping) else named
+    if isinstance(kind, partial):
+        kind = kind.func
     if callable(kind):
         return f'{kind.__module__}.{kind.__name__}'
     return str(kind).removeprefix("<class '").rstrip("'>")      # as files have a class

@@ -7,7 +7,7 @@ from mmengine.registry import Registry
 
 from mmlth.core.errors import UserError
 from mmlth.engine.starts import Signs
-from mmlth.registry import STARTS, find, label_of, noted, written
+from mmlth.registry import STARTS, find, label_of, noted, path_of, written
 
 METHODS = Registry('method', scope='mmlth')
 
@@ -21,6 +21,11 @@ class Halving:
 @METHODS.register_module(name='half')
 def half(value, by=2):
     return value / by
+
+
+class Called:
+    def __call__(self, value):
+        return value
 
 
 def test_a_function_by_its_name_with_and_without_scope():
@@ -74,4 +79,15 @@ def test_what_a_dumped_config_says_is_found_again():
     assert written(METHODS, dict(type=fmean, by=3)) == dict(type='statistics.fmean', by=3)
     assert written(METHODS, half) == f'{__name__}.half'
     assert find(METHODS, written(METHODS, fmean)) is fmean
+    assert written(METHODS, partial(fmean, weights=None)) == dict(
+        type='statistics.fmean', weights=None)
+    assert written(METHODS, dict(type=partial(half, by=3), whole=1)) == dict(
+        type=f'{__name__}.half', by=3, whole=1)
+    assert path_of(partial(fmean, weights=None)) == 'statistics.fmean'
     assert written(STARTS, Signs) == 'signs'
+
+
+@pytest.mark.parametrize('method', [partial(half, 3), Called()])
+def test_what_no_config_can_name_is_refused(method):
+    with pytest.raises(UserError, match='is an object, which no config can name'):
+        written(METHODS, method)
