@@ -9,6 +9,10 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 MINIMUM = runpy.run_path(str(ROOT / 'mmlth' / 'versions.py'))['MINIMUM']
+# What who starts from nothing may ask pip for. MMDetection 3.3 does not import with mmcv 2.2,
+# nor MMPose with numpy 2, and neither tells pip.
+OPENMMLAB = [*(f'{name}>={MINIMUM[name]}' for name in ('torch', 'mmengine', 'mmdet', 'mmpose')),
+             f'mmcv>={MINIMUM["mmcv"]},<2.2', 'numpy<2']
 
 
 def add_mim_extension():
@@ -55,8 +59,7 @@ if __name__ == '__main__':
         # too old; who starts from nothing may ask for the extra.
         install_requires=['safetensors>=0.4', 'jinja2>=3.0'],
         extras_require={
-            'openmmlab': [f'{name}>={MINIMUM[name]}'
-                          for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose')],
+            'openmmlab': OPENMMLAB,
             'digits': ['scikit-learn>=1.0'],
             'imagenet': [f'mmpretrain>={MINIMUM["mmpretrain"]}'],
             'studies': ['submitit>=1.5'],

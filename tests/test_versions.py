@@ -1,11 +1,14 @@
 """What is too old is named when mmlth is imported, and pip replaces nothing."""
 import re
+import runpy
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import mmdet
 import pytest
+from packaging.requirements import Requirement
 
 from mmlth import versions
 
@@ -64,6 +67,16 @@ def test_the_old_name_of_mmcv_counts(monkeypatch):
     with pytest.raises(RuntimeError, match='mmcv 1.7.0 '):
         versions.check('mmcv', 'mmdet')
     versions.check('mmdet')     # not installed: not too old
+
+
+def test_the_extra_asks_for_what_goes_together():
+    """Of the newest that pip takes, MMDetection must import."""
+    extra = {wanted.name: wanted.specifier for wanted in map(
+        Requirement, runpy.run_path(str(ROOT / 'setup.py'))['OPENMMLAB'])}
+    assert set(versions.MINIMUM) - {'mmpretrain'} <= set(extra)
+    assert mmdet.mmcv_maximum_version not in extra['mmcv']
+    for name, wanted in extra.items():
+        assert metadata.version(name) in wanted and versions.MINIMUM.get(name, '1.26') in wanted
 
 
 def test_pip_is_told_in_an_extra_only():

@@ -43,18 +43,21 @@ choose_python() {
         fail "$PYTHON has no header files" "apt-get install python3-dev"
 }
 
-make_venv() {
-    # A virtual environment does not survive being moved or copied: make it anew then.
-    local made
-    made="$VENV of $("$PYTHON" --version)"
-    [ "$(cat "$VENV/.made" 2>/dev/null)" = "$made" ] && [ -x "$PY" ] && return
+is_made() { # A virtual environment does not survive being moved or copied.
+    [ "$(cat "$VENV/.made" 2>/dev/null)" = "$VENV of $("$PYTHON" --version)" ] && [ -x "$PY" ]
+}
+
+make_venv() { # anew if it is another's
+    is_made && return
     rm -rf "$VENV"
     "$PYTHON" -m venv "$VENV" || fail "$PYTHON could not make $VENV" "Is the disk full or the folder read-only?"
-    echo "$made" >"$VENV/.made"
+    echo "$VENV of $("$PYTHON" --version)" >"$VENV/.made"
 }
 
 write_wanted() { # the pinned packages, or what takes their place in another environment
     local edits=(-e "s/^mmengine==.*/mmengine==$MMENGINE/")
+    # mmengine 0.8 calls yapf in a way that later ones do not know.
+    case "$MMENGINE" in 0.8.*) edits+=(-e 's/^yapf==.*/yapf==0.40.1/') ;; esac
     # The type hints are checked with the pinned PyTorch alone; mypy needs Python 3.10.
     [ -z "${MMLTH_TORCH:-}" ] || edits+=(-e '/^(mypy|ast_serialize|librt|pathspec)/d')
     if "$PY" -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then
@@ -129,7 +132,8 @@ main() {
     local stamp started wheel
     stamp="$(cat requirements.txt setup.py "${BASH_SOURCE[0]}" <(echo "$TORCH $MMENGINE $MMCV") |
         sha256sum | cut -c1-16)"
-    if [ "$(cat "$VENV/.ready" 2>/dev/null)" = "$stamp $VENV" ]; then return; fi
+    if [ "$(cat "$VENV/.ready" 2>/dev/null)" = "$stamp $VENV" ] &&
+        { [ -z "${PYTHON:-}" ] || is_made; }; then return; fi
     started=$SECONDS
     choose_python
     step 1 ".venv for $("$PYTHON" --version) (10 seconds)"
@@ -147,7 +151,7 @@ main() {
     logged "mmcv's wheel could not be installed" "Delete $wheel and run again." pip install --no-deps "$wheel"
     step 5 "mmlth itself (half a minute)"
     logged "mmlth could not be installed" "" pip install --no-deps --no-build-isolation -e .
-    logged "the environment does not import" "Delete .venv and run again." \
+    logged "the environment does not import" "Delete $VENV and run again." \
         "$PY" -c 'import mmlth, mmcv.ops, mmdet.models, mmpose.models'
     "$PY" mmlth/sparse/build.py >>"$LOG" 2>&1 ||
         echo "The kernels for sparse inference did not compile; all else works. The reason: $LOG"

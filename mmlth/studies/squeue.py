@@ -6,13 +6,15 @@ from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
 
 def why_no_accounting() -> Optional[str]:
-    """What ``sacct`` says where it knows no jobs; None where it answers."""
+    """What ``sacct`` says first where it knows no jobs; None where it answers."""
     try:
         found = subprocess.run(['sacct', '--noheader', '--allocations'], capture_output=True,
                                text=True)
     except OSError as error:
         return str(error)
-    return None if found.returncode == 0 else found.stderr.strip() or f'exit {found.returncode}'
+    if found.returncode == 0:
+        return None
+    return (found.stderr.strip().splitlines() or [f'exit {found.returncode}'])[0]
 
 
 class QueueWatcher(SlurmInfoWatcher):

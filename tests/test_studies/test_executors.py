@@ -163,6 +163,19 @@ def test_mistakes_of_slurm(tmp_path, monkeypatch, change, message):
         SubmititExecutor('slurm', tmp_path / 'submitit', slurm=change)
 
 
+@pytest.mark.parametrize('text, reason', [
+    ('Slurm accounting storage is disabled', 'Slurm accounting storage is disabled'),
+    ('sacct: error: failed to open\nsacct: error: DBD_GET_JOBS_COND failure',
+     'sacct: error: failed to open'), ('', 'exit 1')])
+def test_a_slurm_without_accounting_is_told_on_one_line(tmp_path, monkeypatch, capsys, text,
+                                                        reason):
+    fake_slurm(tmp_path / 'bin', monkeypatch)
+    (tmp_path / 'bin/sacct').write_text(f"#!/bin/sh\nprintf '%s' '{text}' >&2; exit 1\n")
+    SubmititExecutor('slurm', tmp_path / 'submitit')
+    assert capsys.readouterr().out == (
+        f'This Slurm keeps no accounting ({reason}): jobs are followed by squeue.\n')
+
+
 @pytest.mark.parametrize('limit, expected', [(90, 90), ('90', 90), ('00:30:01', 31),
                                              ('2-01:00:00', 49 * 60)])
 def test_time_limits(limit, expected):
