@@ -162,17 +162,35 @@ def test_coco_files_tell_what_is_left_out(voc):
     content['annotations'][0]['bbox'] = [10, 10, 0, 40]
     content['annotations'][1]['image_id'] = 77
     content['annotations'][2]['category_id'] = 9
+    content['annotations'][3]['bbox'] = [80, 10, 30, 40]
+    content['annotations'][4]['bbox'] = [10, 10, 0.5, 40]
     (voc / 'coco.json').write_text(json.dumps(content))
     found, = look(coco_dataset(voc, filter_cfg=None))
-    assert found.objects == 3 and found.fatal == []
+    assert found.objects == 1 and found.fatal == []
     told = details([found])
     for text in ('0.jpg: annotation 0 has the box [10, 10, 0, 40] (x, y, width, height) without',
                  'annotation 1 is of an image 77 that is not listed',
-                 '2.jpg: annotation 2 is of a category 9 that is not listed'):
+                 '2.jpg: annotation 2 is of a category 9 that is not listed',
+                 '3.jpg: annotation 3 has the box [80, 10, 30, 40] (x, y, width, height) beyond '
+                 'its image of 80 x 64 pixels',
+                 '4.jpg: annotation 4 has the box [10, 10, 0.5, 40] (x, y, width, height) thinner'):
         assert text in told
     cut(voc / 'coco.json')
     found, = look(coco_dataset(voc))
     assert [f.kind for f in found.fatal] == ['annotation']
+
+
+def test_classes_in_another_order_than_cocos_file(voc):
+    """MMDetection numbers them by the file: the names would be another's, silently."""
+    write_coco(voc)
+    for classes, wrong in ((CLASSES, []), (CLASSES[::-1], ['cat', 'dog']),
+                           (('cow', *CLASSES), ['cat', 'dog'])):
+        metainfo = dict(classes=classes)
+        coco, by_config = look(coco_dataset(voc, metainfo=metainfo),
+                               val=voc_dataset(voc, metainfo=metainfo))
+        assert [f.where for f in coco.findings if f.kind == 'order'] == wrong
+        assert 'order' not in kinds(by_config)
+    assert 'cat: is number 0 of the annotation file, and so is learnt as cow' in details([coco])
 
 
 def test_wrapped_data_sets_are_looked_into(voc):

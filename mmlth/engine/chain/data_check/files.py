@@ -44,6 +44,8 @@ def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> A
     else:
         return Annotations()
     found.findings += _check_names(_classes(dataset), found.names)
+    if found.names and _takes_order(dataset.get('type')):
+        found.findings += _check_order(_classes(dataset), found.names)
     return found
 
 
@@ -68,14 +70,14 @@ def _read_coco(path: str) -> Annotations:
             'annotation', path, f'has no {" and no ".join(sorted(missing))}', True)])
     names = [category.get('name') for category in content['categories']]
     known = {category.get('id') for category in content['categories']}
-    images = {image.get('id'): image.get('file_name') for image in content['images']}
+    images = {image.get('id'): image for image in content['images']}
     findings = []
     for annotation in content['annotations']:
         if 'segments_info' in annotation:       # panoptic
             continue
         what = _coco_fault(annotation, known, images)
         if what:
-            where = images.get(annotation.get('image_id')) or path
+            where = images.get(annotation.get('image_id'), {}).get('file_name') or path
             findings.append(Finding('left out', str(where), f'annotation {annotation.get("id")} '
                                     f'{what}'))
     return Annotations(names, findings)
@@ -92,8 +94,16 @@ def _coco_fault(annotation: Mapping[str, Any], known: Set, images: Mapping) -> s
         return ''
     if len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box):
         return f'has the box {box}: four numbers are expected'
-    return f'has the box {box} (x, y, width, height) without an area' if (
-        box[2] <= 0 or box[3] <= 0) else ''
+    x, y, width, height = box
+    text = f'has the box {box} (x, y, width, height)'
+    if width <= 0 or height <= 0 or annotation.get('area', 1) <= 0:
+        return f'{text} without an area'
+    if width < 1 or height < 1:
+        return f'{text} thinner than a pixel'
+    image = images[annotation['image_id']]
+    size = image.get('width') or math.inf, image.get('height') or math.inf
+    outside = x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0
+    return f'{text} beyond its image of {size[0]} x {size[1]} pixels' if outside else ''
 
 
 def _read_xml(dataset: Mapping[str, Any], root: str, listing: str) -> Annotations:
@@ -166,6 +176,26 @@ def _check_names(classes: Sequence[str], names: Optional[Sequence[str]]) -> Iter
         if name not in classes:
             yield Finding('unnamed', str(name), 'is in the annotation files, but not a class of '
                           'the config: its objects are left out')
+
+
+def _takes_order(kind: Any) -> bool:
+    """Whether labels go by the file's order of categories, as in MMDetection's ``CocoDataset``.
+
+    VOC's go by the config's; a class that loads in its own way (Objects365) may sort.
+    """
+    bases = list(_kinds(kind).values())
+    coco = next((base for base in bases if base.__name__ == 'CocoDataset'), None)
+    return coco is not None and bases[0].load_data_list is coco.load_data_list
+
+
+def _check_order(classes: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
+    """The config's order of classes against the file's, by which they are numbered."""
+    numbered = [name for name in names if name in classes]
+    for label, name in enumerate(numbered[:len(classes)]):
+        if classes[label] != name:
+            yield Finding('order', str(name), f'is number {label} of the annotation file, and so '
+                          f'is learnt as {classes[label]}, number {label} of the config: name the '
+                          'classes in the order of the file, and all files alike')
 
 
 def _few(names: Sequence) -> str:

@@ -16,6 +16,7 @@ KINDS: Dict[str, str] = {
     'empty': 'images without an object',
     'class': 'classes that no file names',
     'unnamed': 'names that the config lacks',
+    'order': 'classes learnt under another name',
     'unseen': 'classes without an object'}
 
 
