@@ -186,11 +186,31 @@ def test_classes_in_another_order_than_cocos_file(voc):
     for classes, wrong in ((CLASSES, []), (CLASSES[::-1], ['cat', 'dog']),
                            (('cow', *CLASSES), ['cat', 'dog'])):
         metainfo = dict(classes=classes)
-        coco, by_config = look(coco_dataset(voc, metainfo=metainfo),
-                               val=voc_dataset(voc, metainfo=metainfo))
+        coco, = look(coco_dataset(voc, metainfo=metainfo))
+        by_config, = look(voc_dataset(voc, metainfo=metainfo))
         assert [f.where for f in coco.findings if f.kind == 'order'] == wrong
         assert 'order' not in kinds(by_config)
-    assert 'cat: is number 0 of the annotation file, and so is learnt as cow' in details([coco])
+        assert coco.fatal == []
+    assert 'cat: is number 0 of the annotation file, and so goes by the name of cow' in (
+        details([coco]))
+
+
+def test_files_that_number_classes_differently(voc, tmp_path):
+    """What is learnt as a cat would be measured as a dog."""
+    content = write_coco(voc)
+    other = dict(content, categories=content['categories'][::-1])
+    (voc / 'other.json').write_text(json.dumps(other))
+    both = dict(val=coco_dataset(voc, ann_file='other.json', test_mode=True))
+    train, val = look(coco_dataset(voc), **both)
+    assert train.fatal == [] and [f.where for f in val.fatal] == ['dog', 'cat']
+    expected = 'dog: is class 0 here and class 1 in train_dataloader: one class would be taken'
+    assert expected in details([val])
+    mixed, = look(dict(type='ConcatDataset', datasets=[coco_dataset(voc), both['val']]))
+    assert [f.where for f in mixed.fatal] == ['dog', 'cat']
+    cfg = lottery_config(tmp_path / 'lottery')
+    cfg.train_dataloader.dataset, cfg.val_dataloader.dataset = coco_dataset(voc), both['val']
+    with pytest.raises(UserError, match=f'val_dataloader: {expected}'):
+        LotteryRunner.from_cfg(cfg).train()
 
 
 def test_wrapped_data_sets_are_looked_into(voc):

@@ -125,8 +125,9 @@ def check_parallel(cfg: Config) -> None:
 def check_data(cfg: Config) -> None:
     """The local annotation files and image folders that the config names must exist, and the
     files be whole and know its classes."""
-    for loader in ('train_dataloader', 'val_dataloader'):
-        dataset = (cfg.get(loader) or {}).get('dataset')
+    datasets = {loader: (cfg.get(loader) or {}).get('dataset')
+                for loader in ('train_dataloader', 'val_dataloader')}
+    for loader, dataset in datasets.items():
         for path in data_paths(dataset):
             if not Path(path).exists():
                 raise UserError(
@@ -134,5 +135,5 @@ def check_data(cfg: Config) -> None:
                     f'folder: {os.getcwd()}). The README, "Where the data goes", says what '
                     'belongs where; another place is set with --cfg-options '
                     f'{loader}.dataset.data_root=...')
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
-            check_annotation_files(loader, dataset)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+        check_annotation_files(datasets)

@@ -1,7 +1,7 @@
 """All that the loaders of a config would read, looked at once."""
 import copy
 from collections import Counter
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
@@ -10,9 +10,10 @@ from mmlth.core.errors import UserError
 
 from ..data_paths import leaves
 from .boxes import check_boxes
-from .files import read_annotations
+from .files import Annotations, read_annotations
 from .findings import Finding, Look
 from .images import check_images
+from .numbers import check_alike
 from .parts import classes_of, entries, parts, settings_of
 
 SAMPLE = 200        # images per data set that are decoded without --all
@@ -35,12 +36,19 @@ def check_loaders(cfg: Config, every_image: bool = False) -> List[Look]:
     if not any(found.values()):
         raise UserError(f'the config has no {" and no ".join(LOADERS)}: there is no data to check')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
-        return [_look(name, dataset, every_image) for name, dataset in found.items() if dataset]
+        files = {name: [read_annotations(leaf) for leaf in leaves(dataset)]
+                 for name, dataset in found.items() if dataset}
+        looks = {name: _look(name, found[name], annotations, every_image)
+                 for name, annotations in files.items()}
+    for name, finding in check_alike((name, annotations.numbers) for name, several in files.items()
+                                     for annotations in several):
+        looks[name].findings.append(finding)
+    return list(looks.values())
 
 
-def _look(name: str, dataset: Mapping[str, Any], every_image: bool) -> Look:
-    look = Look(name, findings=[finding for leaf in leaves(dataset)
-                                for finding in read_annotations(leaf).findings])
+def _look(name: str, dataset: Mapping[str, Any], annotations: Sequence[Annotations],
+          every_image: bool) -> Look:
+    look = Look(name, findings=[finding for file in annotations for finding in file.findings])
     if look.fatal:      # it cannot be built
         return look
     try:

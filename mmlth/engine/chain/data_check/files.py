@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from mmengine.registry import DATASETS
 
 from .findings import Finding
+from .numbers import check_order, numbers_of
 
 
 @dataclass
@@ -20,9 +21,11 @@ class Annotations:
     Args:
         names: Of all classes, in the files' order; None where files name no classes.
         findings: What is wrong with them.
+        numbers: Class -> its number in the data set; empty where the files do not tell.
     """
     names: Optional[List[str]] = None
     findings: List[Finding] = field(default_factory=list)
+    numbers: Dict[str, int] = field(default_factory=dict)
 
 
 def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> Annotations:
@@ -43,9 +46,10 @@ def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> A
         found = (_read_coco if os.path.getsize(path) <= largest else _read_end)(path)
     else:
         return Annotations()
-    found.findings += _check_names(_classes(dataset), found.names)
-    if found.names and _takes_order(dataset.get('type')):
-        found.findings += _check_order(_classes(dataset), found.names)
+    classes = _classes(dataset)
+    found.numbers = numbers_of(_kinds(dataset.get('type')), classes, found.names)
+    found.findings += _check_names(classes, found.names)
+    found.findings += check_order(classes, found.numbers)
     return found
 
 
@@ -176,26 +180,6 @@ def _check_names(classes: Sequence[str], names: Optional[Sequence[str]]) -> Iter
         if name not in classes:
             yield Finding('unnamed', str(name), 'is in the annotation files, but not a class of '
                           'the config: its objects are left out')
-
-
-def _takes_order(kind: Any) -> bool:
-    """Whether labels go by the file's order of categories, as in MMDetection's ``CocoDataset``.
-
-    VOC's go by the config's; a class that loads in its own way (Objects365) may sort.
-    """
-    bases = list(_kinds(kind).values())
-    coco = next((base for base in bases if base.__name__ == 'CocoDataset'), None)
-    return coco is not None and bases[0].load_data_list is coco.load_data_list
-
-
-def _check_order(classes: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
-    """The config's order of classes against the file's, by which they are numbered."""
-    numbered = [name for name in names if name in classes]
-    for label, name in enumerate(numbered[:len(classes)]):
-        if classes[label] != name:
-            yield Finding('order', str(name), f'is number {label} of the annotation file, and so '
-                          f'is learnt as {classes[label]}, number {label} of the config: name the '
-                          'classes in the order of the file, and all files alike')
 
 
 def _few(names: Sequence) -> str:

@@ -16,7 +16,7 @@ KINDS: Dict[str, str] = {
     'empty': 'images without an object',
     'class': 'classes that no file names',
     'unnamed': 'names that the config lacks',
-    'order': 'classes learnt under another name',
+    'order': 'classes that go by another name',
     'unseen': 'classes without an object'}
 
 
@@ -28,7 +28,7 @@ class Finding:
         kind: Of :data:`KINDS`.
         where: A file, or the name of a class.
         what: What is wrong there, without the name.
-        fatal: Whether it would end the training, or make its loss not a number.
+        fatal: Whether it would end the training, make its loss not a number, or mix up classes.
     """
     kind: str
     where: str
@@ -85,7 +85,7 @@ def table(looks: Sequence[Look]) -> str:
 def details(looks: Sequence[Look]) -> str:
     """The first findings of each loader, those that end a training before the others."""
     parts = []
-    for title, fatal in (('Would end the training, or make its loss not a number', True),
+    for title, fatal in (('Would end the training, or spoil it', True),
                          ('To be known', False)):
         for look in looks:
             found = [finding for finding in look.findings if finding.fatal == fatal]

@@ -1,5 +1,5 @@
 """The cheap part of the check, by a lottery itself: seconds, whatever the size of the data."""
-from typing import Any, List, Mapping, Set
+from typing import Any, Dict, List, Mapping
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -11,24 +11,32 @@ from .boxes import check_boxes
 from .files import read_annotations
 from .findings import Finding
 from .images import check_images
+from .numbers import check_alike
 from .parts import entries, parts, settings_of
 
 ENTRIES, IMAGES = 1000, 8
 _LARGE = 20_000_000     # bytes of JSON; more takes seconds to parse
-_SOUND: Set[str] = set()    # the lotteries of a study have one data set
+# Config of a sound data set -> its classes' numbers: the lotteries of a study have one.
+_SOUND: Dict[str, Dict[str, int]] = {}
 
 
-def check_annotation_files(loader: str, dataset: Mapping[str, Any]) -> None:
-    """Raise a UserError for an annotation file that cannot be read, or knows no class wanted.
+def check_annotation_files(datasets: Mapping[str, Any]) -> None:
+    """Raise a UserError for an annotation file that cannot be read, or knows no class wanted, and
+    for files that number classes differently.
 
     Args:
-        loader: The name of its loader.
-        dataset: The config of its data set; local files only.
+        datasets: Name of a loader -> the config of its data set; local files only.
     """
-    for leaf in leaves(dataset):
-        if str(leaf) not in _SOUND:
-            _raise(loader, [f for f in read_annotations(leaf, _LARGE).findings if f.fatal])
-            _SOUND.add(str(leaf))
+    numbered = []
+    for loader, dataset in datasets.items():
+        for leaf in leaves(dataset):
+            if str(leaf) not in _SOUND:
+                found = read_annotations(leaf, _LARGE)
+                _raise(loader, [f for f in found.findings if f.fatal])
+                _SOUND[str(leaf)] = found.numbers
+            numbered.append((loader, _SOUND[str(leaf)]))
+    for loader, finding in check_alike(numbered):
+        _raise(loader, [finding])
 
 
 class FirstLookHook(Hook):
@@ -67,5 +75,5 @@ def _raise(loader: str, fatal: List[Finding]) -> None:
         more = f' (and {len(fatal) - 3} more like these)' if len(fatal) > 3 else ''
         raise UserError(
             f'{loader}: {"; ".join(map(str, fatal[:3]))}{more}. It would end the training, or '
-            'make its loss not a number. Mend the files or leave them out; tools/check_data.py '
+            'spoil it. Mend the files or leave them out; tools/check_data.py '
             'CONFIG --all looks at all of them.')
