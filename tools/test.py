@@ -33,8 +33,6 @@ def parse_args():
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if args.sparse:
-        os.environ['CUDA_VISIBLE_DEVICES'] = ''
     return args
 
 

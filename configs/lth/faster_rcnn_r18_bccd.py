@@ -64,12 +64,12 @@ model = dict(
     # Of proposals that overlap by 0.7, those of red cells would crowd out the platelets'.
     test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200, nms=dict(iou_threshold=0.5))))
 
-max_iters = 800
+max_iters = 1200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=50),
     dict(
-        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[660], gamma=0.1)
+        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[1000], gamma=0.1)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters // 2), logger=dict(interval=20))
 auto_scale_lr = dict(base_batch_size=2)

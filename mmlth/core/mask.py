@@ -1,6 +1,7 @@
 """Masks: ``{parameter name: BoolTensor}``, True where the weight survives."""
 import hashlib
 import math
+import zlib
 from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
@@ -72,6 +73,30 @@ def unpack(bits: Tensor, shape: Sequence[int]) -> Tensor:
         raise ValueError(f'{len(bits)} bytes of mask do not fit the shape {tuple(shape)}')
     flat = np.unpackbits(bits.numpy(), count=count).view(np.bool_)
     return torch.from_numpy(flat).view(tuple(shape))
+
+
+def deflate(bits: Tensor) -> Tensor:
+    """The bits of :func:`pack` by zlib: uint8, 1-D; shorter where few or nearly all survive."""
+    return torch.from_numpy(np.frombuffer(zlib.compress(bits.numpy().tobytes()), np.uint8).copy())
+
+
+def inflate(deflated: Tensor, shape: Sequence[int]) -> Tensor:
+    """The inverse of :func:`deflate`, for a mask of this shape. Takes no memory beyond its bits.
+
+    Raises:
+        ValueError: It is not what :func:`deflate` makes of so many entries.
+    """
+    count = (math.prod(shape) + 7) // 8
+    stream = zlib.decompressobj()
+    try:
+        # zlib shrinks by 1032 at most, whatever a shape claims; a limit of 0 would be none.
+        limit = min(count, 1032 * deflated.numel()) + 1
+        bits = stream.decompress(deflated.numpy().tobytes(), limit)
+    except (zlib.error, TypeError, OverflowError) as error:
+        raise ValueError(f'a deflated mask is malformed: {error}') from None
+    if not stream.eof or stream.unused_data or len(bits) != count:
+        raise ValueError(f'a deflated mask does not fit the shape {tuple(shape)}')
+    return torch.from_numpy(np.frombuffer(bits, np.uint8).copy())
 
 
 def digest(mask: Mapping[str, Tensor]) -> str:

@@ -30,8 +30,9 @@ def round_sparsities(sparsity: Union[float, Sequence[float]], rounds: int = 1) -
     final = check_sparsity(sparsity)
     if not isinstance(rounds, int) or rounds < 1:
         raise UserError(f'rounds must be a whole number, at least 1, got {rounds!r}')
-    # The last round gets the value as it was given, free of rounding errors.
-    inner = [1 - (1 - final) ** (r / rounds) for r in range(1, rounds)]
+    # The last round gets the value as it was given, free of rounding errors, which could put a
+    # round before it above a value close to 0.
+    inner = [min(1 - (1 - final) ** (r / rounds), final) for r in range(1, rounds)]
     return [0.0, *inner, final]
 
 

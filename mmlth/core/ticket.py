@@ -144,7 +144,9 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]
     mask, state = {}, {}
     for name, shape in shapes.items():
         check_shape(name, shape)
-        mask[name] = masks.unpack(tensors[f'mask/{name}'], shape)
+        deflated = tensors.get(f'deflated/{name}')
+        bits = tensors[f'mask/{name}'] if deflated is None else masks.inflate(deflated, shape)
+        mask[name] = masks.unpack(bits, shape)
     for key, tensor in tensors.items():
         kind, _, name = key.partition('/')
         if kind == 'state':
@@ -161,6 +163,6 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]
                 state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
             except RuntimeError as error:   # PyTorch 2.1 has float8, but does nothing with it
                 raise ValueError(f'{name} is of {tensor.dtype}: {error}') from None
-        elif kind != 'mask' or name not in shapes:
+        elif kind not in ('mask', 'deflated') or name not in shapes:
             raise ValueError(f'it holds an unknown entry {key!r}')
     return mask, state, meta

@@ -50,6 +50,8 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
         rows[layer].why = 'there are no kernels' if unavailable else _untried(layer, use)
         if rows[layer].why is None:
             options[layer] = _options(layer, use)
+            if not options[layer]:
+                rows[layer].why = 'one tile of its input is too large'
     others = {} if unavailable else {module: other_form(module) for module in names}
     options.update({module: [form] for module, form in others.items() if form is not None})
     chosen = _faster(model, example, options, rows)

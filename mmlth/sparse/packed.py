@@ -1,9 +1,10 @@
 """A trained ticket in one small file: masks as bits, surviving values, all else of the model."""
-from typing import Any, ClassVar, Dict, Mapping
+from typing import Any, ClassVar, Dict, Mapping, Tuple
 
 import torch
 from torch import Tensor
 
+from mmlth.core import mask as masks
 from mmlth.core.ticket import Ticket
 
 
@@ -42,6 +43,17 @@ class PackedModel(Ticket):
         kept = {name: tensor.clamp(-limit, limit).half() if name in halved else tensor
                 for name, tensor in state.items()}
         return cls(mask, kept, dict(meta, half=halved))
+
+    def _encode(self) -> Tuple[Dict[str, Tensor], Dict[str, str]]:
+        """Masks deflated where that is shorter: global pruning leaves 2 % of some layers."""
+        tensors, header = super()._encode()
+        for name in self.mask:
+            bits = tensors[f'mask/{name}']
+            deflated = masks.deflate(bits)
+            if len(deflated) < len(bits):
+                del tensors[f'mask/{name}']
+                tensors[f'deflated/{name}'] = deflated
+        return tensors, header
 
     def weights(self) -> Dict[str, Tensor]:
         """The model's tensors in full shape and in the types that they had."""

@@ -5,7 +5,9 @@ from written import one, write_lottery
 
 from mmlth.analysis.found.runs import read_run
 from mmlth.analysis.measure.evaluate import Evaluations
+from mmlth.analysis.sections.categories import difficulty_sections
 from mmlth.analysis.sections.cost import network_cost_sections, training_cost_sections
+from mmlth.analysis.sections.sizes import sizes_sections
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import write_json
@@ -61,6 +63,23 @@ def test_networks_dense_and_sparse(tmp_path):
     assert row['flops_part'] == pytest.approx(50)
     assert row['checkpoint'] == pytest.approx(0.001) and row['ticket'] == pytest.approx(0.0001)
     assert 'no speed-up' in section.text and 'mean of 2 inputs' in section.text
+
+
+def test_compute_sparsity_stands_beside_scope_and_network_sparsity(tmp_path):
+    kinds = dict(bbox=precision(0.1, dict(small=0.1, medium=0.2, large=0.3).items(),
+                                dict(a=0.1, b=0.2).items()))
+    path = tmp_path / 'x' / paths.LOTTERY
+    write_run(tmp_path / 'x', kinds, kinds, layers=dict(a=(1000, 500)))
+    lottery = read_json(path)
+    lottery['rounds'][1]['compute_sparsity'] = 0.55
+    write_json(path, lottery)
+    runs = [read_run(tmp_path / 'x')]
+    for sections in (network_cost_sections, sizes_sections, difficulty_sections):
+        found = sections(runs, evaluations(runs))
+        for section in found:
+            assert not section.columns or 'compute_sparsity' in section.columns
+            assert {round(row['compute_sparsity'], 9) for row in section.rows} == {55}
+        assert found
 
 
 def test_a_ticket_that_was_not_evaluated_has_the_operations_of_its_model(tmp_path):

@@ -50,6 +50,28 @@ def test_packing_is_one_bit_a_weight_and_can_be_undone(keep):
     assert back.dtype == torch.bool and torch.equal(back, keep)
 
 
+@given(shaped_masks)
+def test_deflating_can_be_undone(keep):
+    bits = masks.pack(keep)
+    deflated = masks.deflate(bits)
+    assert deflated.dtype == torch.uint8 and deflated.dim() == 1
+    assert torch.equal(masks.inflate(deflated, keep.shape), bits)
+
+
+def test_what_deflate_does_not_make_is_refused():
+    deflated = masks.deflate(torch.zeros(1000, dtype=torch.uint8))
+    assert len(deflated) < 30 and len(masks.inflate(deflated, (8000,))) == 1000
+    for shape in ((8001,), (7992,), (0,), (2**40,), (3, 2**62), (2**70,)):
+        with pytest.raises(ValueError, match='does not fit the shape'):
+            masks.inflate(deflated, shape)
+    for wrong in (deflated[:-1], torch.cat([deflated, deflated])):
+        with pytest.raises(ValueError, match='does not fit the shape'):
+            masks.inflate(wrong, (8000,))
+    for wrong in (torch.zeros(9, dtype=torch.uint8), torch.zeros(3, dtype=torch.bfloat16)):
+        with pytest.raises(ValueError, match='malformed'):
+            masks.inflate(wrong, (8000,))
+
+
 def test_the_first_entry_is_the_high_bit():
     assert masks.pack(torch.tensor([True] + 8 * [False])).tolist() == [128, 0]
 

@@ -246,11 +246,11 @@ def test_the_header_cannot_claim_memory(tmp_path):
         refused(path)
     path.write_bytes(struct.pack('<Q', 2**62) + b'{}')
     refused(path)
-    one = {'mask/w': torch.zeros(1, dtype=torch.uint8)}
     for shape in ([2**40], [2**62, 4], [2**70], [-1, -8], [1.0], [[8]], '8', 8, None, {'8': 1},
                   ['8'], [0, 2**62], [0, 2**70]):
-        forge(path, one, json.dumps({'w': shape}))
-        refused(path)
+        for kind in ('mask', 'deflated'):
+            forge(path, {f'{kind}/w': torch.zeros(1, dtype=torch.uint8)}, json.dumps({'w': shape}))
+            refused(path)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 100_000     # KiB
 
@@ -268,6 +268,8 @@ EMPTY = torch.zeros(0, dtype=torch.uint8)
     ({'mask/w': EMPTY}, '{"w": [0], "v": [0]}', '{}'),
     ({'mask/w': EMPTY}, '{}', '{}'),
     ({'mask/w': torch.ones(1)}, '{"w": [8]}', '{}'),
+    ({'deflated/w': torch.ones(1)}, '{"w": [8]}', '{}'),
+    ({'deflated/w': EMPTY}, '{}', '{}'),
     ({'other/w': torch.ones(1)}, '{}', '{}'),
     ({'w': torch.ones(1)}, '{}', '{}'),
     ({'kept/w': torch.ones(1)}, '{}', '{}'),

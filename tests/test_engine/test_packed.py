@@ -79,6 +79,25 @@ def test_half_takes_at_most_56_hundredths_of_a_byte(trained, tmp_path):
         assert torch.equal(found[name], expected), name
 
 
+def test_the_mask_of_a_nearly_empty_layer_takes_less_than_a_bit_a_weight(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    weights = dict(few=torch.randn(512, 784), some=torch.randn(64, 64))
+    weights['few'][torch.rand(512, 784) >= 0.02] = 0
+    weights['some'][torch.rand(64, 64) >= 0.5] = 0
+    packed, path = PackedModel.pack(weights, weights, {}), tmp_path / 'model.safetensors'
+    packed.save(path)
+    kept = sum(4 * int(keep.sum()) for keep in packed.mask.values())
+    assert path.stat().st_size - kept < 0.3 / 8 * weights['few'].numel()
+    found = PackedModel.load(path)
+    assert all(torch.equal(found.weights()[name], weight) for name, weight in weights.items())
+    # Files of earlier versions have the bits as they are.
+    monkeypatch.setattr(PackedModel, '_encode', Ticket._encode)
+    packed.save(path)
+    assert path.stat().st_size - kept > weights['few'].numel() / 8
+    found = PackedModel.load(path)
+    assert all(torch.equal(found.weights()[name], weight) for name, weight in weights.items())
+
+
 def test_damaged_and_foreign_files_are_refused(trained, tmp_path):
     checkpoint, model = trained
     good, bad = tmp_path / 'good.safetensors', tmp_path / 'bad.safetensors'

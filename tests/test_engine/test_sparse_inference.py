@@ -170,8 +170,8 @@ def test_the_evaluation_is_the_same(tmp_path, monkeypatch):
 
 
 def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
-    from mmdet.apis import DetInferencer
-    from mmpose.apis import inference_topdown
+    from mmdet.apis import DetInferencer, inference_detector, init_detector
+    from mmpose.apis import MMPoseInferencer, inference_topdown
     from mmpose.apis.inference import dataset_meta_from_config
     monkeypatch.setattr(convert, 'GAIN', inf)
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
@@ -186,6 +186,13 @@ def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
     found = inferencer(image, pred_score_thr=0)['predictions'][0]['scores']
     assert any(isinstance(m, SparseConv2d) for m in inferencer.model.modules())
     assert np.allclose(found[:20], expected[:20], atol=1e-3)
+    detector = init_detector(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'),
+                             device='cpu')
+    expected = inference_detector(detector, image).pred_instances.scores
+    sparsify(detector, batch)
+    found = inference_detector(detector, image).pred_instances.scores
+    assert any(isinstance(m, SparseConv2d) for m in detector.modules())
+    assert len(found) == len(expected) and torch.allclose(found, expected, atol=1e-3)
 
     model, batch = pruned('top-down RTM')
     model.cfg = load_config(MODELS['top-down RTM'][0])
@@ -194,3 +201,13 @@ def test_the_libraries_own_inferencers_go_on_working(tmp_path, monkeypatch):
     sparsify(model, batch)
     found = inference_topdown(model, image)[0].pred_instances
     assert np.allclose(found.keypoint_scores, expected.keypoint_scores, atol=1e-3)
+    torch.save(dict(state_dict=pruned('top-down RTM')[0].state_dict(), meta={}),
+               tmp_path / 'pose.pth')
+    model.cfg.dump(tmp_path / 'pose.py')
+    inferencer = MMPoseInferencer(pose2d=str(tmp_path / 'pose.py'), device='cpu',
+                                  pose2d_weights=str(tmp_path / 'pose.pth'),
+                                  det_model='whole_image')
+    sparsify(inferencer.inferencer.model, batch)
+    same = next(inferencer(image))['predictions'][0][0]
+    assert np.allclose(same['keypoints'], expected.keypoints[0], atol=0.1)
+    assert any(isinstance(m, SparseConv2d) for m in inferencer.inferencer.model.modules())

@@ -140,6 +140,16 @@ def test_what_is_slower_sparse_stays_dense(model, monkeypatch):
     assert 'dense is faster' in report.to_text()
 
 
+@needs_kernels
+def test_a_layer_too_large_for_the_offsets_says_so():
+    """No tile of a dilation of thousands fits."""
+    model = nn.Sequential(nn.Conv2d(2, 2, 2, dilation=1 << 14, padding=1 << 13)).eval()
+    with torch.no_grad():
+        model[0].weight[0] = 0
+    row, = sparsify(model, torch.randn(1, 2, 8, 8)).layers
+    assert (row.chosen, row.why) == ('dense', 'one tile of its input is too large')
+
+
 class Resentful(nn.Module):
     """Its layer gains, it loses."""
 

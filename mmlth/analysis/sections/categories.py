@@ -148,7 +148,7 @@ def _row(name: str, count: Optional[int], before: Values, after: Values, cell: C
         category=name, training_annotations=count, dense=100 * fmean(before.values()),
         ticket=100 * fmean(after.values()), **change_cells(moved), std=moved.std,
         seeds=len(after), scope_sparsity=cell.scope_sparsity,
-        network_sparsity=cell.network_sparsity)
+        network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity)
 
 
 def _series(rows: List[Row]) -> List[Series]:

@@ -20,7 +20,7 @@ _TRAINING = {
     'saved_iterations': 'saved by early-bird (iterations)', 'saved': 'saved (%)'}
 _NETWORK = {
     'group': 'model, data', 'method': 'method', 'scope_sparsity': 'scope sparsity (%)',
-    'network_sparsity': 'network sparsity (%)',
+    'network_sparsity': 'network sparsity (%)', 'compute_sparsity': 'compute sparsity (%)',
     'parameters': 'parameters (M)', 'left': 'parameters left (M)', 'flops': 'FLOPs (G)',
     'flops_left': 'FLOPs left (G)', 'flops_part': 'FLOPs left (%)',
     'checkpoint': 'checkpoint (MB)', 'ticket': 'ticket file (MB)'}
@@ -138,7 +138,8 @@ def _network_row(group: Group, cell: Cell, name: str,
     if not found:
         return []
     return [dict(group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
-                 seeds=len(found), **{key: _mean(row[key] for row in found) for key in found[0]})]
+                 compute_sparsity=cell.compute_sparsity, seeds=len(found),
+                 **{key: _mean(row[key] for row in found) for key in found[0]})]
 
 
 def _flops(group: Group, run: Run, evaluations: Evaluations) -> Optional[Dict[str, Any]]:

@@ -18,9 +18,9 @@ from ..measure.precision import SIZES
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'size': 'size', 'objects': 'objects',
     'scope_sparsity': 'scope sparsity (%)', 'network_sparsity': 'network sparsity (%)',
-    'seeds': 'seeds', 'dense': 'dense AP (%)', 'ticket': 'ticket AP (%)',
-    'change': 'change (% of dense)', 'std': 'σ', 'interval': '95 % interval',
-    'p_corrected': 'p (Holm)'}
+    'compute_sparsity': 'compute sparsity (%)', 'seeds': 'seeds', 'dense': 'dense AP (%)',
+    'ticket': 'ticket AP (%)', 'change': 'change (% of dense)', 'std': 'σ',
+    'interval': '95 % interval', 'p_corrected': 'p (Holm)'}
 
 
 def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
@@ -36,7 +36,8 @@ def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sectio
         for kind in kinds_of(dense):
             own = [row for cell, tickets in cells for row in _rows(dense, tickets, kind, dict(
                 group=group.label, task=TASKS[kind], scope_sparsity=cell.scope_sparsity,
-                network_sparsity=cell.network_sparsity))]
+                network_sparsity=cell.network_sparsity,
+                compute_sparsity=cell.compute_sparsity))]
             rows += own
             series = [_series(size, [r for r in own if r['size'] == size]) for size in SIZES]
             series = [s for s in series if s.x]
@@ -65,9 +66,7 @@ def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
         moved = change(before, after)
         objects = next(iter(dense.values()))['precision'][kind]['objects'][size]
         rows.append(dict(
-            group=shared['group'], task=shared['task'], size=size, objects=objects,
-            scope_sparsity=shared['scope_sparsity'],
-            network_sparsity=shared['network_sparsity'], seeds=len(after),
+            **shared, size=size, objects=objects, seeds=len(after),
             dense=100 * fmean(before.values()), ticket=100 * fmean(after.values()),
             **change_cells(moved), std=moved and moved.std))
     return rows

@@ -13,13 +13,14 @@ from mmlth.sparse import sparsify
 class SparseHook(Hook):
     """Before a test, :func:`mmlth.sparse.sparsify` the model on the first batch.
 
-    On the CPU and in one process. Note: the model cannot be trained or saved afterwards.
+    In one process, on the CPU: from a GPU the model is moved there. Note: it cannot be trained or
+    saved afterwards.
     """
 
     def before_test(self, runner: Runner) -> None:
         if is_model_wrapper(runner.model):
             raise UserError('SparseHook tests in one process, got a distributed test; use '
                             '--launcher none')
-        runner.model.eval()
+        runner.model.eval().cpu()
         batch = next(iter(runner.test_dataloader))
         print_log(sparsify(runner.model, batch).to_text(), 'current')
