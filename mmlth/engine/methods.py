@@ -29,6 +29,12 @@ def allocation_of(named: Any) -> Allocation:
     return pattern or as_allocation(find(ALLOCATIONS, named, _PATTERNS))
 
 
+def noted_score(name: Any) -> Optional[Score]:
+    """The score that a file notes by name; None if it is not here. Nothing is imported for it."""
+    found = noted(SCORES, name)
+    return None if found is None else as_score(found)
+
+
 def noted_allocation(name: Any) -> Optional[Allocation]:
     """The allocation that a file notes by name; None if it is not here. Nothing is imported for it.
     """

@@ -17,6 +17,7 @@ from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.engine.checkpoints import checkpoint_entry
 from mmlth.engine.verify import Violation, verify
+from mmlth.engine.verify.drawn import check_drawn
 from mmlth.engine.verify.folder import check_folder
 from mmlth.engine.verify.ticket import check_ticket
 
@@ -117,10 +118,11 @@ def test_a_lottery_holds_what_it_promises(finished, kind):
     source = ['round_0/iter_12.pth', 'round_1/iter_12.pth'] if kind == 'trained' else (
         ['round_0/rewind.pth'] * 2)
     assert ('round_1/ticket.safetensors: 234 of 424 weights in scope pruned, as sparsity '
-            f'0.55279 says, start weights are mask x {source[0]}') in lines
+            f'0.55279 says, mask drawn again of round_0/iter_12.pth, start weights are mask x '
+            f'{source[0]}') in lines
     assert ('round_2/ticket.safetensors: 339 of 424 weights in scope pruned, as sparsity 0.8 '
-            f'says, all that the round before pruned, start weights are mask x {source[1]}'
-            ) in lines
+            'says, all that the round before pruned, mask drawn again of round_1/iter_12.pth, '
+            f'start weights are mask x {source[1]}') in lines
     candidates = [line for line in lines if 'candidate_' in line]
     assert len(candidates) == (3 if kind == 'plain' else 0)
     assert 'lottery.json: valid, 3 of 3 rounds are done' == lines[0]
@@ -212,7 +214,8 @@ def test_what_cannot_be_compared_is_said(work):
     assert 'count not compared (allocation 2:4)' in verify(path)[0]
     assert 'start weights of elsewhere.pth not compared' in verify(path)[0]
     edit_ticket(path, lambda t: (t.state.clear(), t.meta.clear()))
-    assert verify(path)[0].endswith('it notes no sparsity, no start weights to compare')
+    assert 'it notes no sparsity, mask not drawn again' in verify(path)[0]
+    assert verify(path)[0].endswith('no start weights to compare')
     edit(folder / 'round_1/iter_12.pth', lambda c: c['mmlth'].pop('optimizer'))
     assert 'optimizer not checked' in verify(folder / 'round_1/iter_12.pth')[0]
 
@@ -330,6 +333,41 @@ def test_a_swapped_ticket(work):
     shutil.copy(folder / 'round_1' / paths.TICKET, folder / 'round_2' / paths.TICKET)
     note_size(folder / 'round_2' / paths.TICKET, 'ticket')
     refused(folder, 'round_2/', 'ticket.safetensors 234 of 424', '339 of 424')
+
+
+@pytest.mark.parametrize('kind, key, prefix', [
+    ('plain', 'state_dict', ''), ('ema', 'ema_state_dict', 'module.')])
+def test_a_ticket_of_other_weights(work, kind, key, prefix):
+    """All else holds, but the training that drew it has ended with other weights."""
+    def weaken(checkpoint):
+        weight = checkpoint[key][prefix + NAME].view(-1)
+        weight[weight.abs().argmax()] = 1e-9
+    folder = work(kind)
+    edit(folder / 'round_0/iter_12.pth', weaken)
+    refused(folder, 'round_1/ticket.safetensors was not drawn of', 'round_0/iter_12.pth',
+            '2 entries of the mask are other ones')
+
+
+@pytest.mark.parametrize('meta', [
+    dict(at='start'), dict(score='random'), dict(score='snip'), dict(score='gone'),
+    dict(allocation='2:4'), dict(allocation='gone'), dict(control='random_mask'),
+    dict(candidate=4), dict(update=dict(type='rigl')), dict(dense=dict(iterations=12))])
+def test_what_is_not_drawn_again(finished, meta):
+    path = finished['plain'] / 'round_1' / paths.TICKET
+    ticket = Ticket.load(path)
+    assert check_drawn(path, ticket).startswith('mask drawn again')
+    ticket.meta.update(meta)
+    assert 'not of the trained weights alone' in check_drawn(path, ticket)
+
+
+def test_a_ticket_that_cannot_be_drawn_again(finished):
+    path = finished['plain'] / 'round_1' / paths.TICKET
+    ticket = Ticket.load(path)
+    for meta, mask, message in (
+            (dict(ticket.meta, sparsity=80), ticket.mask, 'drawn again: sparsity must be the fr'),
+            (ticket.meta, {'gone': ticket.mask[NAME]}, 'has no gone of its shape')):
+        with pytest.raises(Violation, match=message):
+            check_drawn(path, Ticket(mask, {}, meta))
 
 
 def test_tickets_of_different_scopes(work):

@@ -12,11 +12,11 @@ from mmlth.core.flops import compute_sparsity
 
 from ..chain.state import read_json, read_lottery
 from .checkpoint import load_checkpoint, read_masks
+from .drawn import noted_costs
 from .folder import check_folder
 from .given import check_given
 from .moved import update_of
 from .noise import check_noise
-from .ticket import noted_costs
 from .violation import Violation
 
 

@@ -1,5 +1,4 @@
 """A ticket's start weights: mask times the weights it was rewound to, or transferred."""
-import re
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
@@ -7,12 +6,11 @@ import torch
 from torch import Tensor
 
 from mmlth.core import Ticket, paths
-from mmlth.core.state import trained_weights
 
 from ..start_weights import TRAINED
 from ..starts import noted_start
-from .checkpoint import load_checkpoint, weights_of
 from .given import given_start
+from .sources import last_checkpoint, origin, read_trained, rewind_point
 from .transferred import check_transferred
 from .violation import Violation
 
@@ -23,17 +21,17 @@ def check_start(path: Path, ticket: Ticket) -> str:
     Returns:
         str: What was compared, or why not.
     """
-    text, carried = check_transferred(path, ticket, _origin(path))
+    text, carried = check_transferred(path, ticket, origin(path))
     if carried is None:
         return f'start weights not compared ({text})'
     if not ticket.state:
         return f'no start weights to compare{text}'
     start, weights = str(ticket.meta.get('start')), None
     if start.endswith(paths.REWIND):
-        source = _rewind_point(path)
+        source = rewind_point(path)
     elif start == TRAINED:
         source, weights = given_start(ticket)
-        source = source or _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        source = source or last_checkpoint(origin(path), ticket.meta.get('iterations'))
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:
@@ -64,7 +62,7 @@ def made_of(path: Path, ticket: Ticket, mode: Any,
         return None
     trained = source
     if start.rewinds:
-        last = _last_checkpoint(_origin(path), ticket.meta.get('iterations'))
+        last = last_checkpoint(origin(path), ticket.meta.get('iterations'))
         trained = read_trained(last) if last else {}
     # A tensor that the model has under several names is in the ticket once.
     point, trained = ({name: weights[name] for name in ticket.state if name in weights}
@@ -73,14 +71,6 @@ def made_of(path: Path, ticket: Ticket, mode: Any,
         return start.weights(point, trained, ticket.mask)
     except KeyError:    # it needs trained weights, which are gone
         return None
-
-
-def read_trained(path: Path) -> Dict[str, Tensor]:
-    """The trained weights of a checkpoint, not their moving average."""
-    checkpoint = load_checkpoint(path)
-    states = {key: weights_of(checkpoint, path, key)
-              for key in ('state_dict', 'ema_state_dict') if key in checkpoint}
-    return trained_weights({'state_dict': {}, **states})
 
 
 def compare_start(path: Path, ticket: Ticket, weights: Mapping[str, Tensor],
@@ -107,36 +97,3 @@ def compare_start(path: Path, ticket: Ticket, weights: Mapping[str, Tensor],
                 torch.equal(tensor, weights[other]) for other in ticket.state
                 if weights[other].shape == tensor.shape):
             raise Violation(f'{path}: its start weights lack {name}, which {source} has')
-
-
-def _rewind_point(path: Path) -> Optional[Path]:
-    folder = path.parent if path.name == paths.NEXT_TICKET else (
-        paths.round_dir(path.parent.parent, 0))
-    return folder / paths.REWIND if (folder / paths.REWIND).is_file() else None
-
-
-def _origin(path: Path) -> Optional[Path]:
-    """The folder of the training that drew the ticket."""
-    if path.name == paths.NEXT_TICKET:
-        return path.parent
-    index = re.fullmatch(r'round_([1-9]\d{0,8})', path.absolute().parent.name)
-    return index and paths.round_dir(path.absolute().parent.parent, int(index[1]) - 1)
-
-
-def _last_checkpoint(folder: Optional[Path], iterations: Any) -> Optional[Path]:
-    """A checkpoint with the weights as they were after the last iteration."""
-    if folder is None or not folder.is_dir():
-        return None
-    by_number = sorted((path for kind in ('iter', 'epoch') for path in folder.glob(f'{kind}_*.pth')
-                        if path.stem.split('_')[1].isdecimal()),
-                       key=lambda path: int(path.stem.split('_')[1]), reverse=True)
-    final = folder / paths.FINAL
-    for path in [*by_number, folder / paths.EARLY_BIRD_CHECKPOINT, final]:
-        if not path.is_file():
-            continue
-        meta = load_checkpoint(path).get('meta', {})
-        # With an EMAHook, final.pth has the average alone.
-        if meta.get('iter') == iterations and not (
-                path == final and 'EMAHook' in str(meta.get('cfg'))):
-            return path
-    return None

@@ -1,6 +1,6 @@
 """One ticket: it loads, prunes what it says, and starts from where it says."""
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from mmlth.core.schedule import check_sparsity
 
 from ..methods import noted_allocation
 from .checkpoint import check_weights
+from .drawn import check_drawn, noted_costs
 from .start import check_start
 from .violation import Violation
 
@@ -30,7 +31,7 @@ def check_ticket(path: Path, earlier: Optional[Ticket] = None) -> Tuple[str, Tic
              'pruned', check_count(path, ticket)]
     if earlier is not None:
         texts.append(check_shrinks(path, ticket, earlier))
-    texts.append(check_start(path, ticket))
+    texts += [check_drawn(path, ticket), check_start(path, ticket)]
     return ', '.join(texts), ticket
 
 
@@ -58,16 +59,6 @@ def check_count(path: Path, ticket: Ticket) -> str:
         raise Violation(f'{path}: {error}') from None
     return f'as sparsity {sparsity:.5g}{words} says' if method.needs_macs else (
         f'as sparsity {sparsity:.5g} says{words}')
-
-
-def noted_costs(path: Path, ticket: Ticket) -> Dict[str, float]:
-    """The multiply-adds of one entry of each weight that a ticket was drawn by."""
-    costs = ticket.meta.get('costs')
-    if not isinstance(costs, dict) or set(costs) != set(ticket.mask) or not all(
-            type(cost) in (int, float) and 0 <= cost < float('inf') for cost in costs.values()):
-        raise Violation(f'{path}: it was drawn by multiply-adds, but does not note them, in '
-                        'costs, for the weights of its masks')
-    return costs
 
 
 def check_shrinks(path: Path, ticket: Ticket, earlier: Ticket) -> str:
