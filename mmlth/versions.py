@@ -1,4 +1,4 @@
-"""The oldest versions that mmlth was seen to work with, and a sentence where one is older.
+"""The oldest versions that mmlth expects to work with, and a sentence where one is older.
 
 ``setup.py`` reads :data:`MINIMUM` too, so nothing but the standard library is imported. Versions
 are those of the installed distributions: no package is imported to be asked.
