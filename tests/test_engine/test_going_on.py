@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -106,7 +105,6 @@ def test_an_interrupted_round_does_not_go_on_with_another_ticket(tmp_path, nudge
     nudge('raises', None)
     nudge('by', 0.5)
     (tmp_path / 'a/round_0' / paths.FINAL).unlink()
-    time.sleep(1)   # two Runners of one round in one second would share a visualizer
     run(nudged(tmp_path / 'a', **options))
     run(nudged(tmp_path / 'b', **options), resume=False)
     for r in (1, 2):

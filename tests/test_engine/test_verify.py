@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from toy import lottery_config, toy_config
+from toy import lottery_config, run_lottery, toy_config
 
 from mmlth.core import Ticket, checkpoint_file, control_mask, paths
 from mmlth.core import mask as masks
@@ -44,7 +43,7 @@ def finished(tmp_path_factory):
     trained = config(root / 'trained', default_hooks=dict(rewind=dict(mode='lr')))
     trained.custom_hooks = [dict(type='EMAHook', momentum=0.3)]
     for cfg in (plain, ema, trained):
-        RUNNERS.build(cfg).train()
+        run_lottery(cfg)
     return {path.name: path for path in root.iterdir()}
 
 
