@@ -10,7 +10,7 @@ from mmlth.core.layers import Layer
 
 from ..methods import noted_allocation, noted_score
 from .checkpoint import load_checkpoint, read_masks
-from .sources import last_checkpoint, origin, read_trained
+from .sources import last_checkpoint, origin, trained_of
 from .violation import Violation
 
 # What masks note that were drawn of other weights: early ones, those of a training whose mask has
@@ -56,7 +56,8 @@ def noted_costs(path: Path, ticket: Ticket) -> Dict[str, float]:
 
 
 def _draw_again(path: Path, ticket: Ticket, source: Path, drawing: Drawing) -> Dict[str, Tensor]:
-    trained, before = read_trained(source), read_masks(load_checkpoint(source), source)
+    checkpoint = load_checkpoint(source)
+    trained, before = trained_of(checkpoint, source), read_masks(checkpoint, source)
     for name, keep in ticket.mask.items():
         if name not in trained or trained[name].shape != keep.shape:
             raise Violation(f'{path}: {source} has no {name} of its shape')

@@ -47,7 +47,11 @@ def last_checkpoint(folder: Optional[Path], iterations: Any) -> Optional[Path]:
 
 def read_trained(path: Path) -> Dict[str, Tensor]:
     """The trained weights of a checkpoint, not their moving average."""
-    checkpoint = load_checkpoint(path)
+    return trained_of(load_checkpoint(path), path)
+
+
+def trained_of(checkpoint: Dict[str, Any], path: Path) -> Dict[str, Tensor]:
+    """Those of a checkpoint that is read already."""
     states = {key: weights_of(checkpoint, path, key)
               for key in ('state_dict', 'ema_state_dict') if key in checkpoint}
     return trained_weights({'state_dict': {}, **states})
