@@ -1,4 +1,4 @@
-"""Tickets on photographs: blood cells, three seeds, each dense model trained to its end.
+"""Tickets on photographs: blood cells, three seeds, and whether more training would gain.
 
 First: BCCD in `data/BCCD`, and the ImageNet weights of a ResNet-18, with torchvision's names, in
 `data/resnet18.pth`. A file without layer4 will do: layer4 then starts at random.
