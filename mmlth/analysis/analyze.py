@@ -1,6 +1,6 @@
 """All analyses that apply to what is there, and the report of them."""
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from mmlth.registry import ANALYSES
 from mmlth.report import Section, write_report
@@ -11,9 +11,9 @@ from .compare.changes import remarks
 from .compare.families import main_direct
 from .compare.groups import group_runs
 from .found.run import Run
-from .found.runs import find_runs
+from .found.runs import Found, find_runs
 from .imports import import_modules, import_own
-from .measure.evaluate import Evaluations
+from .measure.evaluate import Evaluations, not_evaluated
 from .sections import BUILT_IN, Analysis
 from .sections.overview import overview_section
 
@@ -47,16 +47,32 @@ def analyze(work_dirs: Sequence[Union[str, Path]], out: Union[str, Path],
             evaluated.
     """
     import_modules(imports)
-    found, out, guard = find_runs(work_dirs), Path(out), guard or Guard()
+    out, guard = Path(out), guard or Guard()
+    found, absent = _find(work_dirs, guard)
     check_folder(out)
-    absent = import_own(found.runs, guard)
-    found = find_runs(work_dirs)    # again: methods tell their labels, and how long is trained
     evaluations = Evaluations.of_runs(to_evaluate(found.runs), spare=out / EVALUATIONS)
     guard.failed.update(evaluations.guard.failed)
     sections = run_analyses(found.runs, evaluations, guard)
     overview = guard.run('overview', lambda: overview_section(found, sections, guard.skipped, [
         *remarks(evaluations), *absent, *filter(None, [guard.text()])]))
     return write_report([*filter(None, [overview]), *sections], out, title=title, guard=guard)
+
+
+def to_be_evaluated(work_dirs: Sequence[Union[str, Path]]) -> List[Tuple[Path, List[int]]]:
+    """What :func:`analyze` would evaluate: the folders of lotteries, and the rounds of each.
+
+    Raises:
+        UserError: As :func:`analyze`.
+    """
+    found, _ = _find(work_dirs, Guard())
+    return [(run.folder, [part.index for part in rounds])
+            for run, rounds in not_evaluated(to_evaluate(found.runs))]
+
+
+def _find(work_dirs: Sequence[Union[str, Path]], guard: Guard) -> Tuple[Found, List[str]]:
+    """The runs, and sentences on modules of theirs that are not installed here."""
+    absent = import_own(find_runs(work_dirs).runs, guard)
+    return find_runs(work_dirs), absent     # again: methods tell labels, and how long is trained
 
 
 def analyses() -> Dict[str, Analysis]:

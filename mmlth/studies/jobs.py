@@ -3,7 +3,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.engine.chain.state import read_lottery
@@ -16,7 +16,7 @@ from .study import Run, Study, run_dir
 
 @dataclass
 class Job:
-    """One process: a lottery, or a dense training that several lotteries share.
+    """One process.
 
     Args:
         name: Unique in a study.
@@ -26,6 +26,9 @@ class Job:
         trainings: How many trainings it runs.
         steps: How long they are together, in epochs or iterations, as its config counts. Default:
             1.
+        kind: ``'lottery'``, ``'dense'`` for a dense training that several lotteries share, or
+            ``'evaluation'`` of rounds of a finished lottery. Default: ``'lottery'``.
+        rounds: Those that are evaluated. Default: none.
         begun: Whether some of it was there before. Default: False.
         status: ``'waiting'``, ``'running'`` (on a cluster: submitted), ``'done'``, ``'failed'``.
         tries: How often it was started.
@@ -41,6 +44,8 @@ class Job:
     needs: List['Job'] = field(default_factory=list)
     trainings: float = 1
     steps: float = 1
+    kind: str = 'lottery'
+    rounds: Sequence[int] = ()
     begun: bool = False
     status: str = 'waiting'
     tries: int = 0
@@ -53,7 +58,7 @@ class Job:
     @property
     def is_dense(self) -> bool:
         """Whether it is a dense training."""
-        return self.name.startswith('dense/')
+        return self.kind == 'dense'
 
     @property
     def log(self) -> Path:
@@ -74,8 +79,8 @@ class Job:
         launcher = [] if nproc == 1 else [
             '-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={nproc}']
         return ['env', *limits, sys.executable, *launcher, '-m', 'mmlth.studies',
-                os.path.abspath(study), str(root), 'dense' if self.is_dense else 'lottery',
-                self.run.name, 'pytorch' if launcher else 'none']
+                os.path.abspath(study), str(root), self.kind, self.run.name,
+                'pytorch' if launcher else 'none', *map(str, self.rounds)]
 
 
 def plan(study: Study, root: Path) -> List[Job]:
@@ -90,7 +95,7 @@ def plan(study: Study, root: Path) -> List[Job]:
         jobs[run.name] = Job(
             run.name, run_dir(root, run), run, needs + ([shared] if shared else []),
             len(left), sum(steps[round] for round in left),
-            (run_dir(root, run) / paths.LOTTERY).exists())
+            begun=(run_dir(root, run) / paths.LOTTERY).exists())
     return list(jobs.values())
 
 
@@ -117,5 +122,5 @@ def _dense_job(study: Study, run: Run, root: Path, jobs: Dict[str, Job]) -> Opti
     name, text = f'dense/{folder.name}', str(dense.dense_config(run.cfg).to_dict())
     needs = [jobs[source.name] for source in run.sources.values()
              if source.name in jobs and f'{{{source.name}}}' in text]
-    return jobs.setdefault(name, Job(name, folder, run, needs, 1, schedule(run.cfg),
-                                     folder.exists()))
+    return jobs.setdefault(name, Job(
+        name, folder, run, needs, 1, schedule(run.cfg), kind='dense', begun=folder.exists()))

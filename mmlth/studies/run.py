@@ -12,6 +12,7 @@ from mmlth.engine.chain.state import LotteryState
 from .description import DESCRIPTION, write_description
 from .disk import Disk
 from .estimate import Estimate, earlier
+from .evaluation import evaluation_jobs
 from .executors import Executor, LocalExecutor, SubmititExecutor, available_cores
 from .jobs import Job, plan
 from .one import is_finished
@@ -61,14 +62,20 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
              else available_cores() // jobs)
     threads = thread_limit(cores, nproc)
     known = Estimate(earlier(study, root, known_overhead(root)))
-    with Progress(todo, known, jobs) as progress:
-        try:
-            Loop(todo, where, progress, retries,
-                 lambda job: job.command(path, root, nproc, threads), disk).run()
-        finally:
-            where.close()
-            if todo:
-                add_session(Path(root) / study.name, progress.session())
+    try:
+        with Progress(todo, known, jobs) as progress:
+            try:
+                Loop(todo, where, progress, retries,
+                     lambda job: job.command(path, root, nproc, threads), disk).run()
+            finally:
+                if todo:
+                    add_session(Path(root) / study.name, progress.session())
+        measured = evaluation_jobs(study, root)
+        with Progress(measured, Estimate(), jobs) as progress:
+            Loop(measured, where, progress, retries,
+                 lambda job: job.command(path, root, threads=thread_limit(cores, 1))).run()
+    finally:
+        where.close()
     return sum(not is_finished(root, run) for run in study.runs)
 
 

@@ -216,7 +216,8 @@ def test_threads_share_the_cores(monkeypatch):
 
 def test_what_a_process_runs(tmp_path):
     run = SimpleNamespace(base='toy', name='r')
-    command = Job('dense/x', tmp_path, run).command('s.py', tmp_path, nproc=4, threads=2)
+    command = Job('dense/x', tmp_path, run, kind='dense').command(
+        's.py', tmp_path, nproc=4, threads=2)
     assert command[:2] == ['env', 'OMP_NUM_THREADS=2']
     text = ' '.join(command)
     assert '-m torch.distributed.run --standalone --nproc_per_node=4 -m mmlth.studies' in text

@@ -1,6 +1,7 @@
 """What the analyses need to know of a trained network, evaluated once and kept beside it."""
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -16,7 +17,7 @@ from mmlth.report.guard import Guard
 
 from ..found.run import Round, Run
 from .examples import keep_examples
-from .predictions import predict
+from .predictions import predict, tells_categories
 from .truth import training_counts
 
 _VERSION = 1
@@ -24,6 +25,7 @@ _ALIKE = 0.5        # points of AP; noted values are rounded to 0.1
 # Kinds of precision and the tasks they belong to.
 TASKS = {'bbox': DETECTION, 'segm': SEGMENTATION, 'keypoints': KEYPOINTS}
 Evaluation = Dict[str, Any]
+_DIGESTS: Dict[Tuple[int, ...], str] = {}       # by device, inode, size and time of change
 
 
 class Evaluations:
@@ -56,9 +58,8 @@ class Evaluations:
         """Evaluate the dense model and the last ticket of each run."""
         evaluations = cls(say, spare)
         for run in runs:
-            for part in {r.index: r for r in (run.dense, run.ticket)}.values():
-                if part.length.own != 0 or part.index:      # a dense model may be untrained
-                    evaluations.add(run, part)
+            for part in evaluated_rounds(run):
+                evaluations.add(run, part)
         return evaluations
 
     def get(self, part: Round) -> Optional[Evaluation]:
@@ -133,6 +134,36 @@ class Evaluations:
                 self._say(str(error))
 
 
+def evaluated_rounds(run: Run) -> List[Round]:
+    """The dense model, unless it is untrained, and the last ticket."""
+    return [part for part in {r.index: r for r in (run.dense, run.ticket)}.values()
+            if part.length.own != 0 or part.index]
+
+
+def not_evaluated(runs: Sequence[Run]) -> List[Tuple[Run, List[Round]]]:
+    """The rounds that :meth:`Evaluations.of_runs` would evaluate, by their runs.
+
+    Equal weights of one training are named once; what cannot be evaluated, or whose folder takes
+    no file, is not.
+    """
+    found, seen = [], set()
+    for run in runs:
+        parts = []
+        for part in evaluated_rounds(run):
+            try:
+                weights = weights_digest(part.checkpoint), run.training
+            except UserError:
+                continue
+            kept = read(part.folder)
+            known = weights in seen or (kept is not None and kept['weights'] == weights[0])
+            seen.add(weights)
+            if not known and tells_categories(run.cfg) and why_not_writable(part.folder) is None:
+                parts.append(part)
+        if parts:
+            found.append((run, parts))
+    return found
+
+
 def evaluate(cfg: Config, checkpoint: Union[str, Path]) -> Evaluation:
     """Evaluate a checkpoint; see :class:`Evaluations` for what comes back.
 
@@ -171,7 +202,23 @@ def read_config(folder: Union[str, Path]) -> Config:
 
 
 def weights_digest(checkpoint: Union[str, Path]) -> str:
-    """SHA-256 of the names and values of a checkpoint's weights."""
+    """SHA-256 of the names and values of a checkpoint's weights.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        stat = os.stat(checkpoint)
+    except OSError as error:
+        raise UserError(f'{checkpoint} cannot be read: {error}') from None
+    # A file is read once, though the runs of a study share dense models by hard links.
+    file = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+    if file not in _DIGESTS:
+        _DIGESTS[file] = _digest(checkpoint)
+    return _DIGESTS[file]
+
+
+def _digest(checkpoint: Union[str, Path]) -> str:
     try:
         state = checkpoint_file.load(checkpoint)['state_dict']
         sha = hashlib.sha256()

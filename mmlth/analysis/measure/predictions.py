@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
 from mmengine.runner import BaseLoop, Runner
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -16,6 +17,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.flops import WATCHES, count_flops
 from mmlth.engine.chain.samples import skeleton_of
 from mmlth.engine.runners import bare_model
+from mmlth.engine.types import class_of_type
 
 from .evaluator import evaluator
 from .precision import measure, measure_voc, with_results
@@ -82,6 +84,31 @@ def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str
                 layers={layer: count / size for layer, count in counts['layers'].items()})
 
 
+def tells_categories(cfg: Config) -> bool:
+    """Whether :func:`predict` finds a metric that it can use, by the types in the config."""
+    name = 'val' if cfg.get('val_dataloader') else 'test'
+    kinds = [class_of_type(METRICS, metric.get('type'), cfg.get('default_scope'))
+             for metric in _metrics(cfg.get(f'{name}_evaluator'))]
+    return any(_is_coco(kind) or _is_voc(kind) for kind in kinds if kind)
+
+
+def _metrics(evaluator: Any) -> List[Dict[str, Any]]:
+    """The metrics of an evaluator's config, which may be a list or have a list in it."""
+    if isinstance(evaluator, (list, tuple)):
+        return [metric for item in evaluator for metric in _metrics(item)]
+    evaluator = evaluator or {}
+    return _metrics(evaluator['metrics']) if 'metrics' in evaluator else [evaluator]
+
+
+def _is_coco(metric: type) -> bool:
+    names = {kind.__name__ for kind in metric.__mro__}
+    return 'CocoMetric' in names and 'LVISMetric' not in names
+
+
+def _is_voc(metric: type) -> bool:
+    return 'VOCMetric' in {kind.__name__ for kind in metric.__mro__}
+
+
 @dataclass
 class _Watched:
     """The metric that writes predictions to files, and VOC's settings if it is of that kind."""
@@ -93,11 +120,10 @@ class _Watched:
 def _watch(loop: BaseLoop, prefix: str) -> _Watched:
     """Let a metric of the loop write its predictions to files, and no other run."""
     for metric in loop.evaluator.metrics:
-        kinds = {kind.__name__ for kind in type(metric).__mro__}
-        if 'CocoMetric' in kinds and 'LVISMetric' not in kinds:
+        if _is_coco(type(metric)):
             watched = _Watched(metric, prefix)
             break
-        if 'VOCMetric' in kinds:
+        if _is_voc(type(metric)):
             watched = _Watched(_boxes_metric(loop), prefix, dict(
                 thresholds=metric.iou_thrs, mode=metric.eval_mode))
             break
