@@ -63,9 +63,12 @@ class Estimate:
             now: Seconds since 1970, for those that run.
         """
         open_ = [job for job in jobs if job.status in ('waiting', 'running')]
-        seconds = {job.name: self.seconds(job) for job in open_}
-        if None in seconds.values():
-            return None
+        seconds: Dict[str, float] = {}
+        for job in open_:
+            expected = self.seconds(job)
+            if expected is None:
+                return None
+            seconds[job.name] = expected
         ends = {job.name: max(0.0, seconds[job.name] - (now - job.began))
                 for job in open_ if job.status == 'running'}
         waiting, time = [job for job in open_ if job.status == 'waiting'], 0.0

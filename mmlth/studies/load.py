@@ -1,7 +1,7 @@
 """Read a study file: base configs, the settings that vary, and the runs they expand to."""
 import itertools
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Sequence
 
 from mmengine.config import Config
 
@@ -55,7 +55,8 @@ def load_study(path: str) -> Study:
                   paper=spec.get('paper', ''))
     if study.name in ('dense', 'runs'):
         raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
-    maker, found = _Maker(spec, Path(path).parent), {}
+    maker = _Maker(spec, Path(path).parent)
+    found: Dict[str, Run] = {}
     for part, axes in spec.axes.items():
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
         for settings in study.parts[part]:
@@ -129,7 +130,8 @@ class _Maker:
         return config if absolute else str(self.folder / config)
 
 
-def _combinations(axes: Mapping[str, Any], seeds, where: str) -> List[Dict[str, Any]]:
+def _combinations(axes: Mapping[str, Any], seeds: Sequence[int],
+                  where: str) -> List[Dict[str, Any]]:
     if not isinstance(axes, Mapping):
         raise UserError(f'{where}: expected the axes of one part as dict(sparsity=[0.5, 0.8]), '
                         f'got {axes!r}')

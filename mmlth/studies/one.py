@@ -2,7 +2,7 @@
 import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import List
+from typing import Iterator, List
 
 import torch
 from mmengine.config import Config
@@ -59,7 +59,7 @@ def is_finished(root: Path, run: Run) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path, cfg: Config, launcher: str):
+def _alone(folder: Path, cfg: Config, launcher: str) -> Iterator[None]:
     """Hold the folder, and the process group that the launcher asks for."""
     first = int(os.environ.get('RANK', 0)) == 0
     if launcher != 'none' and torch.cuda.is_available():

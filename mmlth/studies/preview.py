@@ -1,6 +1,6 @@
 """What a study would run, told without starting anything."""
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core import paths
@@ -29,7 +29,7 @@ def dry_run(study: Study, root: Path, jobs: int = 1) -> str:
     return '\n'.join([*lines, '', _sums(study, root, todo, known, jobs), disk.text(todo)])
 
 
-def _line(run: Run, root: Path, name: str, seconds) -> str:
+def _line(run: Run, root: Path, name: str, seconds: Optional[float]) -> str:
     if name != run.name:
         return f'{"to do":<12}{text_of(seconds):>8}  {name}'
     status = 'finished' if is_finished(root, run) else (

@@ -1,11 +1,14 @@
 """What a running study shows: a line per event, and a live count on a terminal."""
 import sys
 import time
-from typing import Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
 from .estimate import Estimate, text_of
 from .jobs import Job
 from .times import overhead_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class Progress:
@@ -82,7 +85,7 @@ class Progress:
             self.first.update(estimated=time.time() - self.began + left,
                               estimated_after=sum(job.status == 'done' for job in self.jobs))
 
-    def _panel(self):
+    def _panel(self) -> 'Table':
         from rich.table import Table
         table = Table(box=None, show_header=False)
         for job in self.jobs:

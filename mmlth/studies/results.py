@@ -93,9 +93,9 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
 
 def _group(members: List[Dict[str, Any]]) -> Dict[str, Any]:
     """The runs of one setting that differ in their seed alone."""
-    values = [{row['seed']: row[key] for row in members if row[key] is not None}
-              for key in ('dense', 'ticket')]
-    found = compare(*values, greater=metric_of(members[0]['metric']).greater)
+    dense, ticket = ({row['seed']: row[key] for row in members if row[key] is not None}
+                     for key in ('dense', 'ticket'))
+    found = compare(dense, ticket, metric_of(members[0]['metric']).greater)
     return dict(
         part=members[0]['part'], settings=members[0]['settings'], metric=members[0]['metric'],
         seeds=sorted(m['seed'] for m in members),

@@ -51,15 +51,14 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
             f'{Path(root) / study.name} was begun already, {done} of {len(study.runs)} runs are '
             'finished. Go on with --resume, or choose another --work-dir; nothing there was '
             'touched.')
-    slurm, jobs = {**study.slurm, **(slurm or {})}, jobs or (None if executor == 'slurm' else 1)
-    if executor == 'local':
-        where = LocalExecutor(jobs, memory)
-    else:
-        where = SubmititExecutor(executor, Path(root) / study.name / 'submitit', jobs, slurm)
+    slurm, at_once = {**study.slurm, **(slurm or {})}, jobs or 1
+    jobs = jobs if executor == 'slurm' else at_once     # a cluster has its own limits
+    where: Executor = LocalExecutor(at_once, memory) if executor == 'local' else SubmititExecutor(
+        executor, Path(root) / study.name / 'submitit', jobs, slurm)
     disk.check(todo)
     write_description(study, root)
     cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
-             else available_cores() // jobs)
+             else available_cores() // at_once)
     threads = thread_limit(cores, nproc)
     known = Estimate(earlier(study, root, known_overhead(root)))
     try:
@@ -105,7 +104,7 @@ class Loop:
                  command: Callable[[Job], List[str]], disk: Optional[Disk] = None):
         self.jobs, self.executor, self.progress = jobs, executor, progress
         self.retries, self.command, self.disk = retries, command, disk
-        self.held = None
+        self.held: Optional[str] = None
 
     def run(self) -> None:
         while any(job.status in ('waiting', 'running') for job in self.jobs):
@@ -157,7 +156,8 @@ class Loop:
         if any(need.status not in ready for need in job.needs):
             return
         running = sum(other.status == 'running' for other in self.jobs)
-        reason = self.executor.why_not(running) or (self.disk and self.disk.why_not(job))
+        reason = self.executor.why_not(running) or (
+            self.disk.why_not(job) if self.disk else None)
         if reason is None:
             self._start(job)
         elif not running and reason != self.held:

@@ -80,7 +80,8 @@ class Study:
     @property
     def all_runs(self) -> List[Run]:
         """Those of the parts and their sources, each once and behind its sources."""
-        own, found = {run.name: run for run in self.runs}, {}
+        own: Dict[str, Run] = {run.name: run for run in self.runs}
+        found: Dict[str, Run] = {}
         for run in self.runs:
             for needed in (*run.sources.values(), run):
                 found.setdefault(needed.name, own.get(needed.name, needed))
