@@ -300,7 +300,21 @@ def test_early_birds_are_told_apart_by_when_they_stopped(study):
                   early_bird=dict(interval=10, stop=dict(iou=.9, patience=patience)))
     group, = group_runs(study.runs)
     labels = family_labels([[c] for c in group.cells], ['sparsity'])
-    assert labels == ['early-bird', 'early-bird, stop iou=0.9+patience=2']
+    assert labels == ['early-bird, stop iou=0.9+patience=1',
+                      'early-bird, stop iou=0.9+patience=2']
+
+
+def test_where_all_differ_each_is_told(study):
+    """What the first of them has does not go without saying: Table 3's modules."""
+    for scope in (['base'], ['top'], ['rpn']):
+        study.add((.4, .7), scope_=scope)
+    group, = group_runs(study.runs)
+    assert labels_of(group.cells) == [
+        'direct, scope base', 'direct, scope top', 'direct, scope rpn']
+    study.add((.4, .7), scope_=['base'], rounds=2)
+    group, = group_runs(study.runs)     # most have base, most have one round
+    assert labels_of(group.cells) == [
+        'direct', 'direct, scope top', 'direct, scope rpn', 'direct, rounds 2']
 
 
 def test_the_stage_of_an_early_mask_is_in_its_label(study):

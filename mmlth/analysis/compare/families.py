@@ -75,9 +75,14 @@ def main_direct(group: Group) -> List[Cell]:
 
 
 def _most(values: Sequence[Any]) -> Any:
-    """The value that most have; of several one that is off or none, else the first."""
+    """The value that most have; of several one that is off or none.
+
+    Where all differ and none is off, no value goes without saying: what comes back equals none.
+    """
     texts = [key_of({'': value}) for value in values]
-    return max(values, key=lambda value: (texts.count(key_of({'': value})), not value))
+    most = max(values, key=lambda value: (texts.count(key_of({'': value})), not value))
+    told = most and len(values) > 1 and texts.count(key_of({'': most})) == 1
+    return object() if told else most
 
 
 def _sparsities(family: Sequence[Cell]) -> int:
