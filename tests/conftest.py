@@ -9,10 +9,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from mmengine.config import config as mmengine_config
-from mmengine.logging import MessageHub, MMLogger
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.config import utils as mmengine_utils
-from mmengine.visualization import Visualizer
 
 # The models here are small: threads would only wait for each other.
 os.environ['OMP_NUM_THREADS'] = '1'
@@ -61,8 +60,7 @@ def real_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_test_before():
-    """Two Runners of one name in one second share a logger, messages and a visualizer, which writes
-    where the first had its work dir, and the scope of the last Runner is the next one's: each test
-    begins as a process does."""
-    for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):
-        kind._instance_dict.clear()
+    """Two Runners of one name in one second share a logger, and the scope of the last Runner is
+    the next one's: each test begins as a process does."""
+    MMLogger._instance_dict.clear()
+    DefaultScope._instance_dict.clear()
