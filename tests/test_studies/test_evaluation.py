@@ -34,7 +34,7 @@ def test_models_are_evaluated_where_they_are_trained(tmp_path, monkeypatch, capf
     assert '## Sample images' in (tmp_path / 'study/analysis/report.md').read_text()
     assert evaluation_jobs(study, tmp_path) == []
 
-    # One whose evaluation is lost, and one that was never there.
+    # What is lost is evaluated again, and nothing else.
     (tmp_path / 'runs' / second / 'round_1' / paths.EVALUATION).unlink()
     jobs = evaluation_jobs(study, tmp_path)
     assert [(job.run.name, job.rounds) for job in jobs] == [(second, [1])]

@@ -11,9 +11,15 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from mmlth.core import Ticket, draw, prunable
+from mmlth.engine.config import load_config
+from mmlth.engine.preview import build_model
+from mmlth.sparse import ops
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'lth'
 VOC = CONFIGS / 'faster_rcnn_r18_voc_prune80.py'
+DIGITS = CONFIGS / 'faster_rcnn_r18_digits.py'
 
 
 def tool(name, *args, cwd=ROOT):
@@ -27,6 +33,7 @@ def tool_here(monkeypatch, name, *args):
     script = str(ROOT / 'tools' / f'{name}.py')
     monkeypatch.setattr(sys, 'argv', [script, *map(str, args)])
     monkeypatch.setenv('LOCAL_RANK', '0')       # train.py sets it
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')      # latency.py
     try:
         runpy.run_path(script, run_name='__main__')
     except SystemExit as end:
@@ -200,3 +207,54 @@ def test_rewind_point_after_the_end(tmp_path, real_data):
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith('Error: ') and 'ends after 3' in line
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A detector of digits of which 90 % are pruned."""
+    torch.manual_seed(0)
+    model = build_model(load_config(str(DIGITS)))
+    weights = prunable(model)
+    mask = draw(weights, 0.9)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.mul_(mask[name])
+    path = tmp_path_factory.mktemp('checkpoint') / 'final.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def test_digits_and_a_ticket_of_them(monkeypatch, capsys, checkpoint, tmp_path):
+    assert tool_here(monkeypatch, 'make_digits', '--root', tmp_path / 'digits', '--train', 3,
+                     '--val', 2, '--size', 96) == 0
+    assert str(tmp_path / 'digits') in capsys.readouterr().out
+    scenes = json.loads((tmp_path / 'digits/annotations/instances_train.json').read_text())
+    assert [(image['width'], image['height']) for image in scenes['images']] == [(96, 96)] * 3
+
+    ticket = tmp_path / 'ticket.safetensors'
+    assert tool_here(monkeypatch, 'draw_ticket', DIGITS, checkpoint, '-o', ticket, '--sparsity',
+                     0.7, '--lth', CONFIGS / 'overrides' / 'prune80.py') == 0
+    mask = Ticket.load(ticket).mask
+    size, pruned = (sum(int(n) for n in numbers) for numbers in zip(*(
+        (keep.numel(), (~keep).sum()) for keep in mask.values())))
+    assert f'{pruned:,} of {size:,}' in capsys.readouterr().out and pruned == round(0.7 * size)
+
+    line = tool_here(monkeypatch, 'draw_ticket', DIGITS, tmp_path / 'none.pth', '-o',
+                     tmp_path / 'none', '--sparsity', 0.8)
+    assert line.startswith('Error: ') and 'none.pth' in line and '\n' not in line
+    assert not (tmp_path / 'none').exists()
+
+
+@pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
+def test_the_latency_of_a_ticket(monkeypatch, capsys, checkpoint, tmp_path):
+    assert tool_here(monkeypatch, 'latency', DIGITS, checkpoint, '--shape', 96, 128, '--repeats', 1,
+                     '--no-compile', '--threads', 1, 2, '--json', tmp_path / 'latency.json') == 0
+    assert capsys.readouterr().out.count('speed-up') == 2
+    first = json.loads((tmp_path / 'latency.json').read_text())
+    assert [first['threads'], *(more['threads'] for more in first['more_threads'])] == [1, 2]
+    assert first['max_relative_difference'] < 1e-4 and 'compile' not in first['forms']
+    densities = {layer['name']: layer['density'] for layer in first['layers']}
+    assert min(densities.values()) < 0.1 and max(densities.values()) > 0.2
+
+    line = tool_here(monkeypatch, 'latency', DIGITS, tmp_path / 'none.pth', '--shape', 96, 128)
+    assert line.startswith('Error: ') and 'none.pth' in line
