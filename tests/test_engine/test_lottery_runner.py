@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -243,6 +245,19 @@ def test_ticket_of_another_model(tmp_path):
     cfg.resume = True
     with pytest.raises(UserError, match=r'\(16, 2, 3, 3\).*\(8, 2, 3, 3\)'):
         run(cfg)
+
+
+def test_two_trainings_of_one_second_share_nothing(tmp_path, monkeypatch):
+    """mmengine tells Runners apart by name and second."""
+    monkeypatch.setattr('mmengine.runner.runner.time', SimpleNamespace(
+        time=lambda: 1e9, strftime=time.strftime, localtime=time.localtime))
+    for name in ('a', 'b'):
+        run(lottery_config(tmp_path / name))
+        if name == 'a':
+            shutil.rmtree(tmp_path / name)
+    assert not (tmp_path / 'a').exists()
+    logs = list((tmp_path / 'b').glob('round_*/*/vis_data/scalars.json'))
+    assert len({path.parents[1].name for path in logs}) == len(logs) == 2     # a round each
 
 
 def test_test_and_val_evaluate_a_checkpoint(tmp_path):

@@ -43,7 +43,6 @@ def _only_evaluate(cfg: Config, checkpoint: Union[str, Path], folder: str) -> Co
     cfg = evaluation_config(cfg)
     cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, 'none'
     cfg.work_dir, cfg.log_level = folder, 'WARNING'
-    cfg.experiment_name = Path(folder).name     # two of one name would share a message hub
     if cfg.get('visualizer'):
         cfg.visualizer.pop('vis_backends', None)
     return cfg

@@ -1,4 +1,5 @@
 """The Runner of one round: mmengine's, whose checkpoints a kill cannot damage."""
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
@@ -28,9 +29,22 @@ class RoundRunner(Runner):
 
     It reads checkpoints as data (:mod:`mmlth.core.checkpoint_file`), the first one that it has
     written at once, so that what cannot be read is known before hours are spent.
+
+    It shares nothing with another of its process. mmengine tells Runners apart by name and second:
+    two of one name in one second would have one logger, message hub and visualizer, and write to
+    the folder of the first, which may be gone. Here the second of a second gets ``_1`` after it.
     """
     ended_by: Optional[str] = None
     checked = False
+    _of_second: Counter = Counter()
+
+    def setup_env(self, env_cfg: Dict[str, Any]) -> None:
+        """As ``Runner.setup_env``; the timestamp is of this Runner alone."""
+        super().setup_env(env_cfg)
+        second = self._timestamp
+        before = self._of_second[second]
+        self._of_second[second] += 1
+        self._timestamp = f'{second}_{before}' if before else second
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """As ``Runner.call_hook``."""

@@ -35,9 +35,8 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     drop_hooks(cfg)     # those that are None
     folder = paths.round_dir(work_dir, round)
     cfg.work_dir = str(folder)
-    # Two Runners of one name in one second would share a message hub.
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
-    # And of one name a visualizer: a round would log into the folder of the one before.
+    # Rounds of one name would share a visualizer: one would log into the folder of the one before.
     (cfg.get('visualizer') or {}).pop('name', None)
     start = spec.start(round) if round > 0 else None
     # The last round's alone: children of one ticket.
