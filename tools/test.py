@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.evaluation import evaluation_config
+from mmlth.engine.ranks import leave_group
 from mmlth.engine.types import name_of
 
 
@@ -70,6 +71,7 @@ def main():
         if args.sparse:
             cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='mmlth.SparseHook')]
         Runner.from_cfg(add_outputs(cfg, args)).test()
+        leave_group()
     except UserError as error:
         sys.exit(f'Error: {error}')
 

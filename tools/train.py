@@ -5,9 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.config import DictAction
-from mmengine.dist import barrier, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -16,6 +14,7 @@ from mmlth.engine.amp import use_masked_amp
 from mmlth.engine.config import load_config
 from mmlth.engine.hook_configs import find_hook
 from mmlth.engine.hooks import PruneHook, RewindHook
+from mmlth.engine.ranks import leave_group
 
 
 def parse_args():
@@ -85,11 +84,8 @@ def main():
     args = parse_args()
     try:
         cfg = build_config(args)
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-        runner.train()
-        if is_distributed():    # a process that ends with a group open may be aborted
-            barrier()
-            torch.distributed.destroy_process_group()
+        (RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)).train()
+        leave_group()
     except UserError as error:
         sys.exit(f'Error: {error}')
 

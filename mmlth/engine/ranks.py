@@ -1,10 +1,14 @@
-"""What fails on one rank fails on all of them: none is left waiting for it."""
+"""What fails on one rank fails on all of them, none is left waiting for it; all leave together."""
+import gc
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Callable, Iterator
 
-from mmengine.dist import (all_gather_object, broadcast_object_list, get_rank,
-                           is_main_process)
+import torch
+# Before any group is begun, see `leave_group`.
+import torch.distributed.nn  # noqa: F401
+from mmengine.dist import (all_gather_object, barrier, broadcast_object_list, get_rank,
+                           is_distributed, is_main_process)
 from mmengine.logging import print_log
 
 from mmlth.core import mask as masks
@@ -75,3 +79,18 @@ def agreed(mask: masks.Mask, rounded: bool) -> masks.Mask:
     broadcast_object_list(bits)
     return {name: masks.unpack(bits[0][name], keep.shape).to(keep.device)
             for name, keep in mask.items()}
+
+
+def leave_group() -> None:
+    """End the process group, if there is one, and its threads; nobody holds a wrapped model.
+
+    A process that ends while Gloo's threads run may be aborted ("terminate called without an active
+    exception"). ``destroy_process_group`` leaves them to whoever still holds the group: a wrapped
+    model does, and the default arguments of ``torch.distributed.nn`` do if that is imported while
+    the group is open, as wrapping a model imports it. It is imported above for that reason.
+    """
+    if not is_distributed():
+        return
+    barrier()
+    gc.collect()
+    torch.distributed.destroy_process_group()

@@ -12,6 +12,7 @@ from mmlth.core import paths
 from mmlth.engine.chain.lottery_runner import LotteryRunner
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import read_lottery
+from mmlth.engine.ranks import leave_group
 
 from . import dense
 from .lock import folder_lock
@@ -70,6 +71,4 @@ def _alone(folder: Path, cfg: Config, launcher: str) -> Iterator[None]:
         if is_distributed():    # nobody looks at the folder before rank 0 holds it
             barrier()
         yield
-    if is_distributed():        # a process that ends with a group open may be aborted
-        barrier()
-        torch.distributed.destroy_process_group()
+    leave_group()

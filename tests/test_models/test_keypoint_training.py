@@ -110,6 +110,7 @@ sys.path.insert(0, sys.argv[1])
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from test_keypoint_rcnn import batch, detector, sample
+from mmlth.engine.ranks import leave_group
 torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=60))
 rank = torch.distributed.get_rank()
 bare = detector().train()
@@ -122,8 +123,8 @@ for images in ([sample(2)], [sample(0)]), ([sample(1)], [sample(2, visible=0.)])
     loss.backward()
     optimizer.step()
 torch.save(bare.roi_head.keypoint_head.state_dict(), f'{sys.argv[2]}/rank_{rank}.pth')
-torch.distributed.barrier()     # a process that ends with a group open may be aborted
-torch.distributed.destroy_process_group()
+model = None    # a wrapped model holds the group
+leave_group()
 '''
 
 
