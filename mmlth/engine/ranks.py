@@ -5,14 +5,15 @@ from functools import wraps
 from typing import Any, Callable, Iterator
 
 import torch
-# Before any group is begun, see `leave_group`.
-import torch.distributed.nn  # noqa: F401
 from mmengine.dist import (all_gather_object, barrier, broadcast_object_list, get_rank,
                            is_distributed, is_main_process)
 from mmengine.logging import print_log
 
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
+
+if torch.distributed.is_available():    # before any group is begun, see `leave_group`
+    import torch.distributed.nn  # noqa: F401
 
 
 @contextmanager
