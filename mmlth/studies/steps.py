@@ -22,9 +22,14 @@ def planned_steps(run: Run) -> List[float]:
     """Steps of each round of a lottery, the dense one first, whoever trains it.
 
     A ticket that resumes the schedule does not train what lies before its rewind point. Where
-    that is given in the other unit, iterations of epochs, it is taken to be at the start.
+    that is given in the other unit, iterations of epochs, it is taken to be at the start. An
+    EarlyBirdHook that stops at an iteration ends the dense training there; when one that waits for
+    masks to agree will, nobody knows.
     """
     spec, whole, found = run.spec, schedule(run.cfg), [schedule(run.cfg)]
+    stop = (spec.early_bird and spec.early_bird.stop) or {}
+    if 'at' in stop:
+        found[0] = _before(str(stop['at']), run.cfg.train_cfg, whole) or whole
     for round in range(1, spec.rounds + 1):
         cfg = round_config(run.cfg, spec, Path(), round, run.seed)
         before = _before(str(spec.rewind.to), run.cfg.train_cfg, whole) if cfg.get('resume') else 0
@@ -41,7 +46,7 @@ def trained_steps(lottery: Mapping[str, Any]) -> List[float]:
 
 
 def _before(to: str, loop: Mapping[str, Any], whole: float) -> float:
-    """Steps before the rewind point."""
+    """Steps before the iteration ``to``; 0 where they cannot be told."""
     unit = 'ep' if loop.get('max_epochs') else 'it'
     if not to.endswith((unit, '%')):
         return 0.0

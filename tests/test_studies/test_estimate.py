@@ -81,6 +81,16 @@ def test_steps_are_told_before_and_after(tmp_path, axes, expected):
         default_hooks=hooks, train_cfg=dict(max_iters=12)), rounds=trained)) == expected
 
 
+@pytest.mark.parametrize('stop, dense', [
+    (dict(at='50%'), 6), (dict(at='3it'), 3), (dict(at='1ep'), 12),
+    (dict(iou=0.9, patience=2), 12)])
+def test_a_dense_training_that_will_be_stopped_is_as_short(tmp_path, stop, dense):
+    hook = dict(type='mmlth.EarlyBirdHook', interval=2, stop=stop)
+    run, = load_study(str(write_study(tmp_path, dict(
+        a={'default_hooks.early_bird': [hook]})))).runs
+    assert planned_steps(run) == [dense, 12]
+
+
 def test_jobs_know_how_long_they_are(tmp_path):
     study = load_study(str(write_study(tmp_path, dict(
         a=dict(to=['25%'], schedule=['resume'], rounds=[1, 2])))))
