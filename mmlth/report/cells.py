@@ -27,28 +27,33 @@ def table_of(section: Section) -> Tuple[List[str], List[List[str]], List[bool]]:
 
 
 def column_text(values: Sequence[Any]) -> List[str]:
-    """Cells of one column: its fractions with the same number of digits after the point."""
+    """Cells of one column: its fractions with the same number of digits after the point.
+
+    Whole numbers have their thousands apart where one of the column is long, or has a fraction.
+    """
     sizes = [abs(v) for v in values if _is_number(v) and not isinstance(v, int) and v == v]
     largest = max((s for s in sizes if s != float('inf')), default=0.0)
     whole = all(s % 1 == 0 for s in sizes)
     digits = 0 if whole or largest >= 1000 else 1 if largest >= 100 else 2 if largest > 1 else 3
-    return [_cell(value, digits) for value in values]
+    longest = max((abs(v) for v in values if isinstance(v, int)), default=0)
+    apart = longest >= 10_000 or largest >= 1000
+    return [_cell(value, digits, apart) for value in values]
 
 
-def _cell(value: Any, digits: int) -> str:
+def _cell(value: Any, digits: int, apart: bool) -> str:
     if value is None or value == '':
         return NONE
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     if isinstance(value, int):
-        return str(value) if abs(value) < 10_000 else f'{value:,}'
+        return f'{value:,}' if apart else str(value)
     if _is_number(value):
         text = f'{value:,.{digits}f}'
         if value and not float(text.replace(',', '')):  # rounded away
             return f'{value:.1e}' if digits > 2 else text.removeprefix('-')
         return text
     if isinstance(value, (list, tuple)):
-        return ', '.join(_cell(v, digits) for v in value) or NONE
+        return ', '.join(_cell(v, digits, apart) for v in value) or NONE
     return str(value)
 
 

@@ -69,8 +69,7 @@ def test_without_such_a_run_or_with_one_seed_it_is_not_known(tmp_path):
     found = find_runs([tmp_path])
     with pytest.raises(UserError, match='is not measured. Add runs with control='):
         endings_sections(found.runs, None)
-    assert 'add to them: not measured: Faster R-CNN R18, VOC, detection.' in overview_section(
-        found, [], {}, []).text
+    assert 'add to them: not measured.' in overview_section(found, [], {}, []).text
     single = tmp_path / 'single'
     write_on(single, (.75,))
     row, = one(endings_sections, find_runs([single]).runs).rows
@@ -90,3 +89,6 @@ def test_average_precision_at_50_has_an_end_of_its_own(tmp_path):
         (MAP, False), (at_50, True)]
     assert [row['label'] for row in one(endings_sections, find_runs([tmp_path]).runs).rows] == [
         'mAP', 'AP50']
+    assert ('add to them: trained to their end: Faster R-CNN R18, VOC, detection AP50 (+0.10; σ '
+            '1.00). Not trained to their end: Faster R-CNN R18, VOC, detection mAP (+3.00; σ 1.00).'
+            ) in overview_section(find_runs([tmp_path]), [], {}, []).text

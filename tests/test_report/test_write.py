@@ -159,6 +159,8 @@ def test_columns_have_as_many_digits_as_they_need():
     assert column_text([1234567, 12, True, 'a', [1, 2], '']) == [
         '1,234,567', '12', 'yes', 'a', '1, 2', '–']
     assert column_text([float('nan'), float('inf')]) == ['nan', 'inf']
+    assert column_text([1200, 1260.0]) == ['1,200', '1,260']
+    assert column_text([1200, 800]) == ['1200', '800']
 
 
 class _Parser(HTMLParser):

@@ -88,8 +88,11 @@ def endings_text(groups: Sequence[Group]) -> str:
     for ending in endings(groups):
         (unmeasured if ending.found is None else unknown if ending.finished is None
          else yes if ending.finished else no).append(ending.words)
-    listed = '; '.join(f'{kind}: {", ".join(names)}' for kind, names in kinds.items() if names)
-    return f'Dense models, and what as many more iterations add to them: {listed}.'
+    begin = 'Dense models, and what as many more iterations add to them: '
+    if not (yes or no or unknown):
+        return f'{begin}not measured.'
+    first, *others = (f'{kind}: {"; ".join(names)}.' for kind, names in kinds.items() if names)
+    return ' '.join([begin + first, *(other[0].upper() + other[1:] for other in others)])
 
 
 def evidence_text(rows: Sequence[Row], groups: Sequence[Group]) -> str:
