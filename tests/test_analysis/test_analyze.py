@@ -52,10 +52,11 @@ def test_the_report_has_every_analysis_that_applies(report):
     text = (report / 'report.md').read_text()
     assert text.startswith('# Toys')
     titles = [line[3:].split(' (')[0] for line in text.splitlines() if line.startswith('## ')]
-    assert titles[:9] == [
-        'Overview', 'Which tickets win', 'Performance against sparsity', 'Rewinding point',
-        'Sparsity of each layer', 'Rounds of pruning', 'Layerwise against global pruning',
-        'Masks drawn early', 'Pruning different modules']
+    assert titles[:10] == [
+        'Overview', 'Which tickets win', 'Tickets against their controls',
+        'Performance against sparsity', 'Rewinding point', 'Sparsity of each layer',
+        'Rounds of pruning', 'Layerwise against global pruning', 'Masks drawn early',
+        'Pruning different modules']
     assert (report / 'report.html').stat().st_size > 10_000
     # An EarlyBirdHook that only looks on makes no other lottery.
     assert re.search(r'most\\?_0 \(the same lottery as', text)

@@ -92,3 +92,14 @@ def test_average_precision_at_50_has_an_end_of_its_own(tmp_path):
     assert ('add to them: trained to their end: Faster R-CNN R18, VOC, detection AP50 (+0.10; σ '
             '1.00). Not trained to their end: Faster R-CNN R18, VOC, detection mAP (+3.00; σ 1.00).'
             ) in overview_section(find_runs([tmp_path]), [], {}, []).text
+
+
+def test_an_average_precision_at_50_that_is_the_metric_itself_is_told_once(tmp_path):
+    """VOC's; AP50 is written with three digits."""
+    at_50 = metric_of(MAP).at_50
+    for seed, (before, after) in enumerate(zip(DENSE, (.7304, .75, .74))):
+        write_lottery(tmp_path / 'runs' / str(seed), {MAP: before, at_50: before},
+                      {MAP: after, at_50: round(after, 3)}, seed=seed, control='dense', scope=0.0,
+                      network=0.0)
+    ending, = endings(group_runs(find_runs([tmp_path]).runs))
+    assert ending.metric.name == MAP

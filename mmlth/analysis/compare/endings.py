@@ -7,7 +7,7 @@ seeds. A ticket that beats a dense model that was not may owe it to its longer t
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence
 
-from mmlth.metrics import Metric, metric_of
+from mmlth.metrics import Metric
 
 from .correction import Row, correction_text
 from .groups import Cell, Group
@@ -71,11 +71,9 @@ def endings(groups: Sequence[Group]) -> List[Ending]:
     """
     found = []
     for group in groups:
-        for metric in group.metrics:
-            found.append(_ending(group, metric))
-            if metric.at_50:
-                at_50 = _ending(group, metric_of(metric.at_50))
-                found += [at_50] if at_50.found is not None else []
+        every = [_ending(group, metric) for metric in group.metrics_at_50]
+        found += [ending for ending in every
+                  if ending.found is not None or ending.metric in group.metrics]
     return found
 
 

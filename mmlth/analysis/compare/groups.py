@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.core import CONTROLS
-from mmlth.metrics import Metric, chosen_metrics, main_metrics
+from mmlth.metrics import Metric, chosen_metrics, main_metrics, metric_of
 
 from ..found.labels import DIRECT
 from ..found.run import Run
@@ -96,6 +96,28 @@ class Group:
         """One per task."""
         chosen = dict.fromkeys(name for run in self.runs for name in chosen_metrics(run.cfg))
         return main_metrics((m.name for run in self.runs for m in run.metrics), chosen)
+
+    @property
+    def metrics_at_50(self) -> List[Metric]:
+        """The metrics; behind an average precision over several IoUs that at 0.50.
+
+        VOC's, over the one IoU of 0.50, is not told twice.
+        """
+        found = []
+        for metric in self.metrics:
+            found.append(metric)
+            if metric.at_50 and any(self._differ(run, metric) for run in self.runs):
+                found.append(metric_of(metric.at_50))
+        return found
+
+    @staticmethod
+    def _differ(run: Run, metric: Metric) -> bool:
+        """Whether it is another number at an IoU of 0.50, by more than is rounded away."""
+        for entry in (run.dense, run.ticket):
+            all_, at_50 = (metric.of(entry.metrics, name) for name in (None, metric.at_50))
+            if None not in (all_, at_50) and abs(all_ - at_50) > 0.1:
+                return True
+        return False
 
     def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the dense model's metric; of dense trainings that ran to their end."""

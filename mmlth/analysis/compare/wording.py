@@ -1,5 +1,6 @@
 """Settings and names as people write them."""
-from typing import Any, Dict, Sequence
+from collections import Counter
+from typing import Any, Dict, Iterable, List, Sequence
 
 
 def settings_text(settings: Dict[str, Any]) -> str:
@@ -21,3 +22,13 @@ def first_text(names: Sequence[str]) -> str:
     """The first three names, and how many more there are."""
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
     return ', '.join(names[:3]) + more
+
+
+def numbered(names: Iterable[str]) -> List[str]:
+    """The names, a number behind what is there already: ``['a', 'a (2)']``."""
+    found: List[str] = []
+    seen: Counter = Counter()
+    for name in names:
+        seen[name] += 1
+        found.append(f'{name} ({seen[name]})' if seen[name] > 1 else name)
+    return found

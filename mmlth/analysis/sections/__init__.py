@@ -14,6 +14,7 @@ from ..measure.evaluate import Evaluations
 from .ablations import allocation_sections, rewinding_sections, rounds_sections
 from .categories import difficulty_sections, frequency_sections
 from .connectivity import connectivity_sections
+from .controls import controls_sections
 from .cost import network_cost_sections, training_cost_sections
 from .curves import backbone_sections, sparsity_sections
 from .early_bird import early_bird_sections
@@ -33,7 +34,8 @@ Analysis = Callable[[Sequence[Run], Evaluations], List[Section]]
 # In the order of the report; those of users come behind them.
 BUILT_IN: Dict[str, Analysis] = {
     'trained to the end': endings_sections, 'verdict': verdict_sections,
-    'sparsity': sparsity_sections, 'models': backbone_sections, 'latency': latency_sections,
+    'controls': controls_sections, 'sparsity': sparsity_sections, 'models': backbone_sections,
+    'latency': latency_sections,
     'rewinding point': rewinding_sections, 'linear mode connectivity': connectivity_sections,
     'layers': layers_sections, 'rounds': rounds_sections, 'allocation': allocation_sections,
     'early-bird': early_bird_sections, 'modules': modules_sections,

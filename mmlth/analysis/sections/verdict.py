@@ -12,6 +12,7 @@ from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import COMPARISON, comparison_cells, slug
 from ..compare.statistics import Comparison
+from ..compare.wording import numbered
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -63,7 +64,7 @@ def _figure(group: Group, metric: Metric,
             compared: Sequence[Tuple[Cell, str, Comparison]]) -> Figure:
     """Every setting's change from dense: a bar each, coloured by method."""
     series: Dict[str, Series] = {}
-    names = _names([(label, cell) for cell, label, _ in compared])
+    names = numbered(f'{label}, {cell.scope_sparsity:.3g} %' for cell, label, _ in compared)
     for (cell, _, comparison), name in zip(compared, names):
         bars = series.setdefault(cell.method, Series(cell.method, [], [], []))
         bars.x.append(name)
@@ -75,16 +76,6 @@ def _figure(group: Group, metric: Metric,
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
         'deviation of the difference; band: one of the dense model (none with one seed).', '',
         metric.change_axis, list(series.values()), [Reference('dense', 0, dense.std)])
-
-
-def _names(cells: Sequence[Tuple[str, Cell]]) -> List[str]:
-    """Each label with the cell's scope sparsity; a number behind what is there already."""
-    names, seen = [], Counter()
-    for label, cell in cells:
-        name = f'{label}, {cell.scope_sparsity:.3g} %'
-        seen[name] += 1
-        names.append(f'{name} ({seen[name]})' if seen[name] > 1 else name)
-    return names
 
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
