@@ -165,6 +165,20 @@ def test_allocations(study):
         'sparsity.')
 
 
+def test_a_transferred_ticket_against_the_direct_one_that_prunes_no_less(study):
+    for sparsity, ap in ((.2, .72), (.3, .71), (.6, .70), (.9, .4)):
+        study.add((.70, ap), (.71, ap + .01), sparsity=sparsity, scope=sparsity, network=sparsity)
+    for folder, network, aps in (('a', .304, (.68, .70)), ('b', .31, (.69, .69)),
+                                 ('c', .95, (.1, .2))):     # sparser than any direct one
+        study.add(*zip((.70, .71), aps), transfer=dict(source=f'{folder}.pth'), network=network)
+    text = one(sparsity_sections, study.runs).text
+    a, b = (text.index(f'Faster R-CNN R18, VOC, detection, ticket of {words} (')
+            for words in ('a less direct: -2.50', 'b less direct: -1.50'))
+    assert a < text.index(' at 30 % against 30 % network sparsity.') < b
+    assert b < text.index(' at 31 % against 60 % network sparsity. p is corrected by Holm for 2 ')
+    assert 'ticket of c less' not in text
+
+
 def banded(scores, sparsity, floor, low, high):
     """An allocation with arguments, which nobody calls here."""
 

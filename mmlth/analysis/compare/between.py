@@ -1,7 +1,7 @@
 """Differences between tickets: the values of one setting, and one method less another."""
 import itertools
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Optional, Sequence
+from typing import Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
@@ -9,6 +9,9 @@ from .correction import LEVEL, holm
 from .groups import Cell
 from .rows import interval_text
 from .statistics import BySeed, Comparison, compare, spread
+
+
+_SAME = 0.5     # points of network sparsity
 
 
 @dataclass
@@ -41,33 +44,32 @@ def extremes_text(choices: Sequence[Choice], title: str) -> str:
     return ' '.join([*sentences, *words.note('pair', 'pairs')])
 
 
+Pair = Tuple[str, Cell, Cell]   # at which sparsity in words, a ticket, what it is held against
+
+
 @dataclass
 class Differences:
-    """Tickets of several methods less those of one, at the same sparsity.
+    """Tickets of several methods less those of one.
 
     Args:
         usual: What that one is called.
-        found: What is compared -> sparsity in words -> difference. Default: filled by ``add``.
+        found: What is compared -> at which sparsity -> difference. Default: filled by ``add``.
     """
     usual: str
     found: Dict[str, Dict[str, Comparison]] = field(default_factory=dict)
 
-    def add(self, name: str, cells: Sequence[Cell], usual: Sequence[Cell],
-            metric: Metric) -> None:
-        """Compare cells with the usual ones of the same scope sparsity, as far as there are any.
+    def add(self, name: str, pairs: Iterable[Pair], metric: Metric) -> None:
+        """Compare the tickets of some pairs, as far as they were measured.
 
         Args:
             name: Model, task and method.
-            cells: Of the method.
-            usual: Of the usual one, which is not compared with itself.
+            pairs: :func:`as_sparse` or :func:`no_sparser`.
             metric: What is compared.
         """
-        others = {round(cell.scope_sparsity, 1): cell for cell in usual}
-        for cell in sorted(cells, key=lambda cell: cell.scope_sparsity):
-            other = others.get(round(cell.scope_sparsity, 1), cell)
-            found = None if other is cell else compare(other.values(metric), cell.values(metric))
+        for at, cell, other in pairs:
+            found = compare(other.values(metric), cell.values(metric))
             if found is not None:
-                self.found.setdefault(name, {})[f'{cell.scope_sparsity:.0f} %'] = found
+                self.found.setdefault(name, {})[at] = found
 
     def text(self) -> str:
         """A sentence per model, task and method; p is corrected for all of them."""
@@ -76,6 +78,30 @@ class Differences:
             f'{words.of(found)} at {at}' for at, found in of.items()) + ' sparsity.'
             for name, of in self.found.items()]
         return ' '.join([*sentences, *words.note('difference', 'differences')])
+
+
+def as_sparse(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
+    """Each cell with the usual one of its scope sparsity, but none with itself."""
+    others = {round(cell.scope_sparsity, 1): cell for cell in usual}
+    for cell in sorted(cells, key=lambda cell: cell.scope_sparsity):
+        other = others.get(round(cell.scope_sparsity, 1), cell)
+        if other is not cell:
+            yield f'{cell.scope_sparsity:.0f} %', cell, other
+
+
+def no_sparser(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
+    """Each cell with the usual one that prunes as much of the network, else the next above it.
+
+    So what the usual one does better it does with no weight more. Cells that prune more than any
+    usual one are left out.
+    """
+    for cell in sorted(cells, key=lambda cell: cell.network_sparsity):
+        above = [other for other in usual
+                 if other.network_sparsity > cell.network_sparsity - _SAME]
+        if above:
+            other = min(above, key=lambda other: other.network_sparsity)
+            yield (f'{cell.network_sparsity:.0f} % against {other.network_sparsity:.0f} % network',
+                   cell, other)
 
 
 class _Words:

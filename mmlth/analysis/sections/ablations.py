@@ -5,7 +5,7 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
-from ..compare.between import Choice, Differences, extremes_text
+from ..compare.between import Choice, Differences, as_sparse, extremes_text
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import family_labels, varied
@@ -68,8 +68,8 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     series.append(line(name, cells, lambda c: c.scope_sparsity,
                                        ticket_spread(metric)))
                     rows += [row(group, c, metric, name) for c in cells]
-                    against.add(f'{group.label}, {metric.task}, {name}', cells, [
-                        c for c in family if c.settings['allocation'] == against.usual], metric)
+                    against.add(f'{group.label}, {metric.task}, {name}', as_sparse(cells, [
+                        c for c in family if c.settings['allocation'] == against.usual]), metric)
             if any(s.x for s in series):
                 figures.append(Figure(
                     slug('allocation', group.label, metric.task), 'lines',

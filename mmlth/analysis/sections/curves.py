@@ -5,11 +5,13 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
 
+from ..compare.between import Differences, no_sparser
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import curves_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from ..found.labels import DIRECT
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
@@ -20,9 +22,9 @@ def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
     Raises:
         UserError: No model has tickets of two sparsities, or of two origins.
     """
-    figures, rows, groups = [], [], group_runs(runs)
+    figures, rows, groups, against = [], [], group_runs(runs), Differences(DIRECT)
     for group in groups:
-        labelled = curves_of(group)
+        labelled, direct = curves_of(group), main_direct(group)
         for metric in group.metrics:
             series = [line(label, cells, _network_sparsity, ticket_spread(metric))
                       for label, cells in labelled]
@@ -33,18 +35,24 @@ def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
                 slug('sparsity', group.label, metric.task), 'lines',
                 f'{group.label}: {metric.axis} against sparsity. {BAND_TEXT}',
                 'network sparsity (%)', metric.axis, series, dense_line(group, metric)))
-            rows += [row(group, cell, metric, label) for label, cells in labelled
-                     for cell in cells]
+            for label, cells in labelled:
+                rows += [row(group, cell, metric, label) for cell in cells]
+                moved = [cell for cell in cells if cell.settings['transfer']]
+                against.add(f'{group.label}, {metric.task}, {label}', no_sparser(moved, direct),
+                            metric)
     if not figures:
         raise UserError('no model has tickets of two sparsities or of two origins')
     rows = correct(rows)
     return [Section(
-        'sparsity', 'Performance against sparsity', '\n\n'.join([
+        'sparsity', 'Performance against sparsity', '\n\n'.join(filter(None, [
+            against.text(),
             'What tickets reach at each sparsity, those drawn of the task itself (direct) and, '
-            'where there are any, those transferred from another. Network sparsity counts all '
-            f'parameters. {BAND_TEXT} The horizontal line is the dense mean, its band one standard '
-            'deviation. Change: ticket less dense, over shared seeds where there are any.',
-            evidence_text(rows, groups)]),
+            'where there are any, those transferred from another, which are held against the '
+            'direct ones that prune as much of the network, or the next more. Network sparsity '
+            f'counts all parameters. {BAND_TEXT} The horizontal line is the dense mean, its band '
+            'one standard deviation. Change: ticket less dense, over shared seeds where there are '
+            'any.',
+            evidence_text(rows, groups)])),
         rows, columns(), figures, paper='Figs. 1 and 2a')]
 
 
