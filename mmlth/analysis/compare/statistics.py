@@ -2,7 +2,7 @@
 import warnings
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Callable, Dict, Hashable, Optional, Sequence, Tuple
+from typing import Callable, Dict, Hashable, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import stats
@@ -51,7 +51,7 @@ class Comparison:
     winning: Optional[bool]
 
 
-def spread(values: Sequence[float]) -> Spread:
+def spread(values: Iterable[float]) -> Spread:
     """Of at least one value."""
     values = list(values)
     return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))

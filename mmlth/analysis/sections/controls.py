@@ -100,7 +100,7 @@ def _figure(group: Group, metric: Metric, found: Sequence[_Found]) -> Figure:
         bars.x.append(name)
         bars.y.append(difference.difference)
         bars.error.append(difference.std)
-    axis = f'ticket less control: {metric.axis.replace(" (%)", " (points)")}'
+    axis = metric.change_axis.replace('change of', 'ticket less control,')
     return Figure(
         slug('controls', group.label, metric.task), 'bars',
         f'{group.label}: {axis}, mean over seeds. Whiskers: one sample standard deviation of the '
