@@ -10,7 +10,8 @@ from mmlth.analysis.compare.changes import change
 from mmlth.analysis.compare.correction import correct, holm
 from mmlth.analysis.compare.statistics import compare
 from mmlth.analysis.found.runs import find_runs
-from mmlth.analysis.sections.ablations import allocation_sections, rounds_sections
+from mmlth.analysis.sections.ablations import (allocation_sections, rewinding_sections,
+                                               rounds_sections)
 from mmlth.analysis.sections.curves import sparsity_sections
 from mmlth.analysis.sections.equal_cost import equal_cost_sections
 from mmlth.analysis.sections.overview import overview_section
@@ -98,6 +99,16 @@ def test_the_best_of_several_is_tested_for_all_pairs(tmp_path):
     p = 3 * compare(dict(enumerate((68., 68.7, 69.))), dict(enumerate((70., 71., 71.5)))).p
     assert 'lowest with 5 (68.57), dense 70.00. Between the two: +2.27 (95 % interval' in text
     assert f'p = {p:.2g}' in text and 'p is corrected by Holm for 3 pairs.' in text
+    assert ' Not shown to be below it: 2. p is' in text
+
+
+def test_values_in_between_are_above_or_below_with_the_extremes(tmp_path):
+    for to, aps in (('0it', (.70, .71, .72)), ('5it', (.699, .712, .718)),
+                    ('50it', (.60, .609, .621)), ('90it', (.40, .411, .419))):
+        write(tmp_path, to, [(.70, ap) for ap in aps], rewind=dict(to=to))
+    text = one(rewinding_sections, find_runs([tmp_path]).runs).text
+    assert 'highest with rewinding point 0it (71.00), lowest with 90it (41.00)' in text
+    assert ' Below the highest as well: 50it. Not shown to be below it: 5it. p is' in text
 
 
 def test_allocations_are_compared_by_seed(tmp_path):

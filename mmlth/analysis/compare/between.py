@@ -117,9 +117,13 @@ class _Words:
         text = f'{found.difference:+.2f}'
         if found.p is None:
             return text
-        p = self.corrected[found.p]
-        unclear = '' if p < LEVEL else ', no difference shown'
-        return f'{text} (95 % interval {interval_text(found)}, p = {p:.2g}{unclear})'
+        unclear = '' if self.differs(found) else ', no difference shown'
+        return (f'{text} (95 % interval {interval_text(found)}, p = '
+                f'{self.corrected[found.p]:.2g}{unclear})')
+
+    def differs(self, found: Comparison) -> bool:
+        """Whether it is shown that there is a difference."""
+        return found.p is not None and self.corrected[found.p] < LEVEL
 
     def note(self, one: str, many: str) -> Sequence[str]:
         """What p is corrected for; that there is none; nothing where nothing is compared."""
@@ -143,4 +147,16 @@ def _extremes(choice: Choice, pairs: Dict[tuple, Comparison], words: _Words, tit
     return (f'{choice.words}: highest with {title} {highest} ({found.ticket.mean:.2f}), lowest '
             f'with {lowest} ({found.dense.mean:.2f})'
             + ('.' if choice.dense is None else f', dense {choice.dense:.2f}.')
-            + f' Between the two: {words.of(found)}.')
+            + f' Between the two: {words.of(found)}.'
+            + _behind({low: found for (high, low), found in pairs.items()
+                       if high == highest and low != lowest}, words))
+
+
+def _behind(between: Dict[str, Comparison], words: _Words) -> str:
+    """Which of the values in between are shown to be below the highest, and which are not."""
+    below = [value for value, found in between.items() if words.differs(found)]
+    open_ = [value for value, found in between.items() if value not in below]
+    if not words.corrected or not between:
+        return ''
+    return ''.join(f' {told}: {", ".join(values)}.' for told, values in (
+        ('Below the highest as well', below), ('Not shown to be below it', open_)) if values)
