@@ -51,7 +51,8 @@ def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:
     if any(row['other'] for row in rows):
         columns['other'] = 'other scope'
     return {**columns, 'param_percent': 'parameters in scope (%)',
-            'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)',
+            'network_sparsity': 'network sparsity (%)',
+            'compute_sparsity': 'compute sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)',
             'std': 'σ', **CHANGE, 'from_start': 'iterations from start',
             'chain': 'iterations, whole chain', **paper_columns(rows)}
 
@@ -67,7 +68,8 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
         **{m: '✓' if m in modules else '' for m in MODULES},
         other='' if modules or cell is None else value_text(scope or 'everything'),
         param_percent=_share(cell) if cell else 0.0,
-        network_sparsity=cell.network_sparsity if cell else 0.0, seeds=len(values),
+        network_sparsity=cell.network_sparsity if cell else 0.0,
+        compute_sparsity=cell.compute_sparsity if cell else 0.0, seeds=len(values),
         mean=value and value.mean, std=value and value.std,
         **change_cells(group.compare(cell, metric) if cell else None),
         from_start=cell.length('from_start') if cell else group.dense_iterations,

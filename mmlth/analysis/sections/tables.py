@@ -20,9 +20,9 @@ from ..measure.evaluate import Evaluations
 
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'source': 'ticket', 'prune': 'pruned (%)',
-    'network_sparsity': 'network sparsity (%)', 'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ',
-    'ap50': 'AP50 (%)', **CHANGE, 'from_start': 'iterations from start',
-    'chain': 'iterations, whole chain'}
+    'network_sparsity': 'network sparsity (%)', 'compute_sparsity': 'compute sparsity (%)',
+    'seeds': 'seeds', 'mean': 'mean (%)', 'std': 'σ', 'ap50': 'AP50 (%)', **CHANGE,
+    'from_start': 'iterations from start', 'chain': 'iterations, whole chain'}
 # Whether tickets are a classifier's -> the paper's tables that ask for such tickets.
 _TABLES = {frozenset([True]): 'Tables 1 and 2', frozenset([False]): 'Table 4',
            frozenset([True, False]): 'Tables 1, 2 and 4'}
@@ -107,6 +107,7 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric, tables: Sequence[in
         source=label,
         prune=cell.scope_sparsity if cell else 0.0,
         network_sparsity=cell.network_sparsity if cell else 0.0,
+        compute_sparsity=cell.compute_sparsity if cell else 0.0,
         seeds=len(values), mean=value and value.mean, std=value and value.std,
         ap50=spread(at_50.values()).mean if at_50 else None,
         **change_cells(group.compare(cell, metric) if cell else None),
