@@ -1,4 +1,5 @@
 """All analyses that apply to what is there, and the report of them."""
+from functools import partial
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
@@ -85,8 +86,8 @@ def run_analyses(runs: Sequence[Run], evaluations: Evaluations, guard: Guard) ->
     """The sections of all analyses that apply; ``guard`` notes why others do not."""
     sections: List[Section] = []
     for name, analysis in analyses().items():
-        sections += guard.run(name, lambda analysis=analysis: _sections(
-            analysis, runs, evaluations, sections)) or []
+        sections += guard.run(
+            name, partial(_sections, analysis, runs, evaluations, sections)) or []
     return sections
 
 

@@ -1,5 +1,6 @@
 """Modules of users, in which their analyses are registered."""
 from importlib import import_module
+from functools import partial
 from typing import Dict, List, Sequence
 
 from mmlth.core.errors import UserError
@@ -38,7 +39,7 @@ def import_own(runs: Sequence[Run], guard: Guard) -> List[str]:
         imports = (run.cfg.get('custom_imports') or {}).get('imports') or []
         for name in [imports] if isinstance(imports, str) else imports:
             wanted.setdefault(name, []).append(run.name)
-    reasons = {name: guard.run(f'the module {name}', lambda name=name: _why_absent(name))
+    reasons = {name: guard.run(f'the module {name}', partial(_why_absent, name))
                for name in wanted}
     listed = '; '.join(f'{name} ({first_text(wanted[name])}: {why})'
                        for name, why in reasons.items() if why)

@@ -52,9 +52,10 @@ def barrier_of(line: Mapping[str, Any], metric: Optional[Metric]) -> Optional[Ba
     points = line['points']
     values = [point['loss'] if metric is None else metric.of(point['metrics'])
               for point in points]
-    if None in values:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         return None
-    errors = values if metric is None else [error_of(metric, value) for value in values]
+    errors = known if metric is None else [error_of(metric, value) for value in known]
     return Barrier(tuple(point['alpha'] for point in points), tuple(errors))
 
 

@@ -136,8 +136,9 @@ def _pairs(choice: Choice) -> Dict[tuple, Comparison]:
     """Two values of the setting, the one with the higher mean first -> what it has more."""
     means = {value: spread(seeds.values()).mean for value, seeds in choice.values.items() if seeds}
     order = sorted(means, key=means.__getitem__, reverse=True)
-    return {(high, low): compare(choice.values[low], choice.values[high])
-            for high, low in itertools.combinations(order, 2)}
+    found = {(high, low): compare(choice.values[low], choice.values[high])
+             for high, low in itertools.combinations(order, 2)}
+    return {pair: difference for pair, difference in found.items() if difference is not None}
 
 
 def _extremes(choice: Choice, pairs: Dict[tuple, Comparison], words: _Words, title: str) -> str:

@@ -5,7 +5,7 @@ for as many iterations more, gains less than one sample standard deviation of th
 seeds. A ticket that beats a dense model that was not may owe it to its longer training alone.
 """
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
@@ -44,9 +44,10 @@ class Ending:
     @property
     def finished(self) -> Optional[bool]:
         """Whether the gain is less than one standard deviation; None if that is not known."""
-        if self.found is None or self.found.dense.std is None:
+        gain = self.gain
+        if gain is None or self.found is None or self.found.dense.std is None:
             return None
-        return self.gain < self.found.dense.std
+        return gain < self.found.dense.std
 
     @property
     def words(self) -> str:
@@ -105,16 +106,18 @@ def evidence_text(rows: Sequence[Row], groups: Sequence[Group]) -> str:
 
 
 def _ending(group: Group, metric: Metric) -> Ending:
-    for cell in sorted(filter(lambda cell: _is_long(group, cell), group.cells),
-                       key=lambda cell: cell.length('from_start')):
+    for total, cell in sorted(_long_ones(group), key=lambda each: each[0]):
         found = group.compare(cell, metric)
         if found is not None:
-            return Ending(group, metric, cell.length('from_start'), found)
+            return Ending(group, metric, total, found)
     return Ending(group, metric, None, None)
 
 
-def _is_long(group: Group, cell: Cell) -> bool:
-    """Whether it is the dense model, trained on for as many iterations more."""
-    total = cell.length('from_start')
-    return cell.prunes_nothing and bool(group.dense_iterations) and total is not None and (
-        total >= 2 * _AS_MANY_MORE * group.dense_iterations)
+def _long_ones(group: Group) -> Iterator[Tuple[float, Cell]]:
+    """The dense model, trained on for as many iterations more, with how many it then has."""
+    once = group.dense_iterations
+    for cell in group.cells:
+        total = cell.length('from_start')
+        if cell.prunes_nothing and once and total is not None and (
+                total >= 2 * _AS_MANY_MORE * once):
+            yield total, cell

@@ -9,7 +9,7 @@ from mmlth.metrics import Metric, chosen_metrics, main_metrics, metric_of
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..found.trainings import training_settings
-from .statistics import BySeed, Comparison, compare
+from .statistics import BySeed, Comparison, compare, mean_of_known
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Cell:
     @property
     def prunes_nothing(self) -> bool:
         """Whether it is the dense model, trained on as a control."""
-        control = CONTROLS.get(self.settings.get('control'))
+        control = CONTROLS.get(self.settings.get('control') or '')
         return control is not None and control.every_round
 
     @property
@@ -48,22 +48,20 @@ class Cell:
     @property
     def compute_sparsity(self) -> Optional[float]:
         """In percent of the scope's multiply-adds, mean over seeds; None if one is not known."""
-        found = [r.ticket.compute_sparsity for r in self.runs]
-        return None if None in found else 100 * sum(found) / len(found)
+        found = mean_of_known(r.ticket.compute_sparsity for r in self.runs)
+        return None if found is None else 100 * found
 
     def length(self, what: str) -> Optional[float]:
         """Iterations of the ticket, ``'own'``, ``'from_start'`` or ``'chain'``: mean over seeds.
 
         See :class:`mmlth.engine.chain.lengths.Length`; None where one is not known.
         """
-        found = [getattr(run.ticket.length, what) for run in self.runs]
-        return None if None in found else sum(found) / len(found)
+        return mean_of_known(getattr(run.ticket.length, what) for run in self.runs)
 
     @property
     def needed(self) -> Optional[float]:
         """Iterations that a ticket costs, mean over seeds; None where one is not known."""
-        found = [run.needed for run in self.runs]
-        return None if None in found else sum(found) / len(found)
+        return mean_of_known(run.needed for run in self.runs)
 
     def values(self, metric: Metric, name: Optional[str] = None) -> BySeed:
         """Seed -> the ticket's metric, in its unit; ``name``: another metric of the task."""
@@ -115,7 +113,7 @@ class Group:
         """Whether it is another number at an IoU of 0.50, by more than is rounded away."""
         for entry in (run.dense, run.ticket):
             all_, at_50 = (metric.of(entry.metrics, name) for name in (None, metric.at_50))
-            if None not in (all_, at_50) and abs(all_ - at_50) > 0.1:
+            if all_ is not None and at_50 is not None and abs(all_ - at_50) > 0.1:
                 return True
         return False
 

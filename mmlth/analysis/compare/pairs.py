@@ -146,8 +146,8 @@ def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:
 def _measure(comparison: MaskComparison, load: Callable[[Path], Mask]) -> bool:
     """Fill in what the pairs have in common; False if that is nothing."""
     for runs in comparison.pairs:
-        files = [run.ticket.masks for run in runs]
-        if None in files:
+        files = [run.ticket.masks for run in runs if run.ticket.masks is not None]
+        if len(files) < len(runs):
             continue
         a, b = map(load, files)
         names = shared_layers(a, b)

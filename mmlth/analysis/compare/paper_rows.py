@@ -25,9 +25,10 @@ _COLUMNS = {'paper_network_sparsity': 'paper: network sparsity (%)', 'paper_map'
 
 def paper_cells(found: Optional[paper.Row]) -> Dict[str, Optional[float]]:
     """A row of the paper as cells of ours."""
-    return dict(
-        paper_network_sparsity=found and found.network_sparsity, paper_map=found and found.map,
-        paper_std=found and found.std, paper_ap50=found and found.ap50)
+    if found is None:
+        return dict.fromkeys(_COLUMNS)
+    return dict(paper_network_sparsity=found.network_sparsity, paper_map=found.map,
+                paper_std=found.std, paper_ap50=found.ap50)
 
 
 def paper_columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:

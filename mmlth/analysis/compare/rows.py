@@ -1,5 +1,5 @@
 """Rows of tables and lines of figures that several analyses share."""
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
@@ -94,13 +94,23 @@ def columns(**more: str) -> Dict[str, str]:
             **{k: v for k, v in COLUMNS.items() if k not in before}}
 
 
-def line(label: str, cells: Sequence[Cell], x: Callable[[Cell], float],
+def line(label: str, cells: Sequence[Cell], x: Callable[[Cell], Optional[float]],
          sample: Callable[[Cell], Optional[Spread]]) -> Series:
-    """A line with its band, in the order of x; cells without a value are left out."""
-    points = sorted(((x(cell), sample(cell)) for cell in cells if sample(cell)),
+    """A line with its band, in the order of x; cells without a value or an x are left out."""
+    found = ((x(cell), sample(cell)) for cell in cells)
+    points = sorted(((at, value) for at, value in found if at is not None and value is not None),
                     key=lambda point: point[0])
     return Series(label, [at for at, _ in points], [value.mean for _, value in points],
                   [band(value) for _, value in points])
+
+
+def bars(found: Iterable[Tuple[str, str, Comparison]]) -> List[Series]:
+    """Differences as bars with their deviations: of each a label, which colours it, and a name."""
+    groups: Dict[str, List[Tuple[str, Comparison]]] = {}
+    for label, name, difference in found:
+        groups.setdefault(label, []).append((name, difference))
+    return [Series(label, [name for name, _ in own], [each.difference for _, each in own],
+                   [each.std for _, each in own]) for label, own in groups.items()]
 
 
 def band(value: Spread) -> Optional[float]:

@@ -57,6 +57,13 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
+def mean_of_known(values: Iterable[Optional[float]]) -> Optional[float]:
+    """Of at least one value; None if one of them is not known."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return fmean(known) if len(known) == len(found) else None
+
+
 def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Comparison]:
     """Compare by seed (the paper, 4.3: within one standard deviation of the dense model).
 
@@ -76,8 +83,10 @@ def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Com
     first, second = spread(dense.values()), spread(ticket.values())
     shared = [seed for seed in ticket if seed in dense]
     better = 1 if greater else -1
-    winning = None if first.std is None or second.std is None else (
-        better * second.mean >= better * first.mean - first.std)
+    winning = both = None
+    if first.std is not None and second.std is not None:
+        winning = better * second.mean >= better * first.mean - first.std
+        both = float(np.hypot(first.std, second.std))
     paired = len(shared) > 1 or len(shared) == len(ticket)
     if paired:
         deltas = spread([ticket[seed] - dense[seed] for seed in shared])
@@ -85,7 +94,7 @@ def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Com
         interval, p = _paired([dense[s] for s in shared], [ticket[s] for s in shared])
     else:
         n, difference = min(first.n, second.n), second.mean - first.mean
-        std = None if winning is None else float(np.hypot(first.std, second.std))
+        std = both
         interval, p = _welch(list(dense.values()), list(ticket.values()))
     return Comparison(first, second, paired, n, difference, std, interval, p,
                       interval is not None and max(better * end for end in interval) < 0, winning)
@@ -94,7 +103,7 @@ def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Com
 def _paired(dense: Sequence[float], ticket: Sequence[float]) -> _Test:
     """Interval and p value of the paired t test."""
     deltas = np.subtract(ticket, dense)
-    if len(deltas) < 2 or _constant(deltas, [*dense, *ticket]):
+    if len(deltas) < 2 or _constant(deltas.tolist(), [*dense, *ticket]):
         return None, None
     return _result(stats.ttest_rel, ticket, dense)
 

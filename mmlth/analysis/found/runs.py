@@ -34,7 +34,8 @@ def find_runs(work_dirs: Sequence[Union[str, Path]]) -> Found:
     Raises:
         UserError: A folder is neither, a lottery's file is damaged, or nothing is finished.
     """
-    found, folders, kinds = Found([], {}), set(), {}
+    found, folders = Found([], {}), set()
+    kinds: Dict[tuple, Run] = {}
     for work_dir in map(Path, work_dirs):
         for folder, study in _lotteries(work_dir):
             if folder.resolve() not in folders:

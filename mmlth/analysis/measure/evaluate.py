@@ -104,7 +104,7 @@ class Evaluations:
             return kept
         digest = weights_digest(part.checkpoint)
         spare = self._spare and self._spare / f'{digest[:16]}_{run.training}'
-        for known in (kept, spare and read(spare)):
+        for known in (kept, read(spare) if spare else None):
             if known is not None and known['weights'] == digest:
                 self._seen[digest, run.training] = known
                 return known

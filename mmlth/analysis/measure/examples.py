@@ -1,4 +1,5 @@
 """A few images of the evaluation data with what is on them and what was predicted."""
+from functools import partial
 from typing import Any, Dict, Iterable, List
 
 import numpy as np
@@ -30,7 +31,7 @@ def keep_examples(predictions: Predictions, guard: Guard) -> List[Dict[str, Any]
     """
     paths = image_paths(predictions.dataset)
     found = [guard.run(f'sample image {image}',
-                       lambda image=image: _example(predictions, image, paths[image]))
+                       partial(_example, predictions, image, paths[image]))
              for image in choose(_objects(predictions.truth, paths))]
     return [example for example in found if example is not None]
 

@@ -48,7 +48,7 @@ def measure(evaluation: COCOeval) -> Dict[str, Any]:
     labels = list(params.areaRngLbl)
     names = category_names(evaluation.cocoGt.dataset['categories'])
     sizes = [label for label in labels if label in SIZES]
-    at = {50: None, 75: None}
+    at: Dict[int, Optional[float]] = {50: None, 75: None}
     for threshold in at:
         found = np.flatnonzero(np.isclose(params.iouThrs, threshold / 100))
         at[threshold] = _mean(precision[found[:1], :, :, 0])

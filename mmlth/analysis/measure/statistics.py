@@ -1,6 +1,6 @@
 """Batch norm's statistics of weights that were never trained, from training batches."""
 import math
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Sized, cast
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -22,11 +22,11 @@ class TrainingBatches:
 
     def __init__(self, loader: DataLoader, images: int, seed: int):
         self._dataset, self._collate = loader.dataset, loader.collate_fn or pseudo_collate
-        self.size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
-        self.count = max(1, min(math.ceil(images / self.size), len(self._dataset) // self.size))
+        self.size: int = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
+        total = len(cast(Sized, self._dataset))
+        self.count = max(1, min(math.ceil(images / self.size), total // self.size))
         self.seed = seed
-        order = torch.randperm(
-            len(self._dataset), generator=torch.Generator().manual_seed(seed)).tolist()
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
         self._order = [order[k:k + self.size] for k in range(0, self.count * self.size, self.size)]
 
     def __iter__(self) -> Iterator[Any]:

@@ -53,7 +53,8 @@ def to_coco(dataset: BaseDataset) -> COCO:
     area of an object is that of its box, and a category's id is its label.
     """
     classes = dataset.metainfo['classes']
-    images, annotations = [], []
+    images: List[Dict[str, Any]] = []
+    annotations: List[Dict[str, Any]] = []
     for info in _infos(dataset):
         images.append(dict(id=info['img_id'], width=info['width'], height=info['height']))
         for instance in info['instances']:

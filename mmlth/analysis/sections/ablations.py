@@ -94,8 +94,7 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
     figures, rows, choices = [], [], []
     groups = group_runs(runs)
     for group in groups:
-        members = [sorted((c for c in family if x(c) is not None), key=x)
-                   for family in varied(group, key)]
+        members = [_in_order(family, x) for family in varied(group, key)]
         labels = family_labels(members, [key])
         for metric in group.metrics:
             series = [line(label, cells, x, ticket_spread(metric))
@@ -115,6 +114,13 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
     return Section(name, title, '\n\n'.join(filter(None, [
         extremes_text(choices, title.lower()), f'{text} {BAND_TEXT}',
         evidence_text(rows, groups)])), rows, columns(at=xlabel), figures)
+
+
+def _in_order(family: Sequence[Cell], x: Callable[[Cell], Optional[float]]) -> List[Cell]:
+    """Those that have an x."""
+    known = ((x(cell), cell) for cell in family)
+    return [cell for _, cell in sorted(((at, cell) for at, cell in known if at is not None),
+                                       key=lambda each: each[0])]
 
 
 def _rows(group: Group, metric: Metric, members: Sequence[List[Cell]], labels: Sequence[str],

@@ -82,10 +82,12 @@ def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Se
         cells = [(cell, tickets_of(cell, evaluations)) for cell in _cells(main_direct(group))]
         for kind in kinds_of(dense)[:order.kinds]:
             own, left_out = _rows(dense, cells, kind)
-            own = [row for row in own if order.of(row) is not None]
-            if len({row['category'] for row in own}) < 2:
+            placed = [(at, row) for at, row in ((order.of(row), row) for row in own)
+                      if at is not None]
+            if len({row['category'] for _, row in placed}) < 2:
                 continue
-            own.sort(key=lambda row: (-order.of(row), row['category']))
+            own = [row for _, row in sorted(
+                placed, key=lambda each: (-each[0], each[1]['category']))]
             name = f'{group.label}, {TASKS[kind]}'
             figures.append(Figure(
                 slug(order.key, group.label, TASKS[kind]), 'bars',
@@ -146,7 +148,7 @@ def _row(name: str, count: Optional[int], before: Values, after: Values, cell: C
     moved = change(before, after)
     return dict(
         category=name, training_annotations=count, dense=100 * fmean(before.values()),
-        ticket=100 * fmean(after.values()), **change_cells(moved), std=moved.std,
+        ticket=100 * fmean(after.values()), **change_cells(moved), std=moved and moved.std,
         seeds=len(after), scope_sparsity=cell.scope_sparsity,
         network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity)
 

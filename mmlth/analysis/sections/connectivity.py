@@ -160,7 +160,7 @@ def _lines(points: Sequence[_Point]) -> List[Figure]:
         series = []
         for (at,), members in sorted(_by(same, 'rewound_to'), key=lambda each: each[0][0] or 0):
             spreads = _over_seeds(members, lambda p: np.interp(
-                alphas, p.barrier.alphas, p.barrier.errors))
+                alphas, p.barrier.alphas, p.barrier.errors).tolist())
             series.append(_series('error' if at is None else f'rewound to {at}', alphas, spreads))
         figures.append(Figure(
             slug('line', group, network, error), 'lines',

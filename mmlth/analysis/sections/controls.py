@@ -5,12 +5,12 @@ from mmlth.core.errors import UserError
 from mmlth.engine import RewindHook
 from mmlth.engine.hook_configs import arguments_of
 from mmlth.metrics import Metric
-from mmlth.report import Figure, Section, Series
+from mmlth.report import Figure, Section
 
 from ..compare.correction import correct, correction_text
 from ..compare.families import families, labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells, slug
 from ..compare.statistics import Comparison, compare
 from ..compare.wording import numbered
 from ..found.run import Run
@@ -92,16 +92,12 @@ def _row(group: Group, metric: Metric, ticket: Cell, label: str, control: Cell, 
 
 def _figure(group: Group, metric: Metric, found: Sequence[_Found]) -> Figure:
     """A bar per ticket and control, coloured by what the control is."""
-    series: Dict[str, Series] = {}
     names = numbered(f'{label} less {other}, {ticket.scope_sparsity:.3g} %'
                      for ticket, label, _, other, _ in found)
-    for (_, _, control, _, difference), name in zip(found, names):
-        bars = series.setdefault(control.method, Series(control.method, [], [], []))
-        bars.x.append(name)
-        bars.y.append(difference.difference)
-        bars.error.append(difference.std)
+    series = bars((control.method, name, difference)
+                  for (_, _, control, _, difference), name in zip(found, names))
     axis = metric.change_axis.replace('change of', 'ticket less control,')
     return Figure(
         slug('controls', group.label, metric.task), 'bars',
         f'{group.label}: {axis}, mean over seeds. Whiskers: one sample standard deviation of the '
-        'difference (none with one seed).', '', axis, list(series.values()))
+        'difference (none with one seed).', '', axis, series)

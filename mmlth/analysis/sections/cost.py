@@ -111,8 +111,8 @@ def _training_row(group: Group, cell: Cell, name: str) -> Dict[str, Any]:
     iterations = _mean(run.ticket.length.chain for run in cell.runs)
     images = _mean(trained_images(run) for run in cell.runs)
     # What another hook has cut off is not saved; nor is a dense training that is not needed.
-    saved = _mean(run.dense.planned_iterations - run.dense.iterations if run.dense.found_early
-                  else 0 for run in cell.runs)
+    saved = fmean((run.dense.planned_iterations or run.dense.iterations) - run.dense.iterations
+                  if run.dense.found_early else 0 for run in cell.runs)
     return dict(
         group=group.label, method=name, scope_sparsity=cell.scope_sparsity,
         seeds=len(cell.runs), rounds=len(run.rounds) - 1,
@@ -161,9 +161,9 @@ def _of_run(entry: Round, flops: Optional[Dict[str, Any]]) -> Optional[Dict[str,
         total = flops['total']
         left = sparse_flops(flops, {row['name']: row['sparsity'] for row in report['layers']})
     return dict(
-        network_sparsity=100 * entry.network_sparsity, parameters=weights / 1e6,
+        network_sparsity=100 * report['network']['sparsity'], parameters=weights / 1e6,
         left=(weights - zeros) / 1e6, flops=total and total / 1e9, flops_left=left and left / 1e9,
-        flops_part=100 * left / total if total else None,
+        flops_part=100 * left / total if total and left is not None else None,
         checkpoint=entry.checkpoint_bytes and entry.checkpoint_bytes / 1e6,
         ticket=entry.ticket_bytes and entry.ticket_bytes / 1e6)
 

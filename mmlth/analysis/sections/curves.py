@@ -96,8 +96,9 @@ def _by_data(groups: Sequence[Group]) -> Dict[tuple, List[Tuple[Group, Metric, L
 
 
 def _change_line(group: Group, metric: Metric, cells: Sequence[Cell]) -> Series:
-    points = [(cell.network_sparsity, group.compare(cell, metric))
-              for cell in sorted(cells, key=_network_sparsity)]
+    found = ((cell.network_sparsity, group.compare(cell, metric))
+             for cell in sorted(cells, key=_network_sparsity))
+    points = [(at, compared) for at, compared in found if compared is not None]
     label = group.model if group.label == f'{group.model}, {group.data}' else group.label
     return Series(label, [at for at, _ in points], [c.difference for _, c in points],
                   [None if c.std is None else BAND * c.std for _, c in points])

@@ -133,7 +133,7 @@ def _rows(family: Sequence[Cell], metric: Metric,
     for series in curves:
         rows += [dict(iteration=at, quantity=series.label, mean=y,
                       std=None if error is None else error / BAND, seeds=None)
-                 for at, y, error in zip(series.x, series.y, series.error)]
+                 for at, y, error in zip(series.x, series.y, series.error or ())]
     return rows
 
 

@@ -8,6 +8,7 @@ from ..compare.correction import correct, correction_text
 from ..compare.endings import Ending, endings, endings_text
 from ..compare.groups import group_runs
 from ..compare.rows import COMPARISON, comparison_cells
+from ..compare.statistics import Comparison
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
@@ -25,7 +26,8 @@ def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
         UserError: No dense model was trained on.
     """
     groups = group_runs(runs)
-    rows = correct([_row(ending) for ending in endings(groups) if ending.found is not None])
+    rows = correct([_row(ending, ending.found) for ending in endings(groups)
+                    if ending.found is not None])
     if not rows:
         raise UserError('no dense model was trained on for as many iterations more: whether they '
                         "were trained to their end is not measured. Add runs with control='dense'")
@@ -37,9 +39,9 @@ def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
             'not may be due to its longer training.', correction_text(rows)]), rows, _COLUMNS)]
 
 
-def _row(ending: Ending) -> Dict[str, Any]:
+def _row(ending: Ending, found: Comparison) -> Dict[str, Any]:
     return dict(
         group=ending.group.label, task=ending.metric.task, metric=ending.metric.name,
         label=ending.metric.label,
         iterations=ending.group.dense_iterations, total=ending.total,
-        **comparison_cells(ending.found), gain=ending.gain, finished=ending.finished)
+        **comparison_cells(found), gain=ending.gain, finished=ending.finished)

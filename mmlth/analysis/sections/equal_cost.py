@@ -69,9 +69,11 @@ def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[Li
 
     The dense model trained on as a control has no sparsity: it stands beside all.
     """
-    points = [_Point(cell, label, group.cost(cell), group.compare(cell, metric))
-              for cell, label in zip(cells, labels_of(cells))]
-    points = [point for point in points if None not in (point.cost, point.found)]
+    points = []
+    for cell, label in zip(cells, labels_of(cells)):
+        cost, compared = group.cost(cell), group.compare(cell, metric)
+        if cost is not None and compared is not None:
+            points.append(_Point(cell, label, cost, compared))
     dense = [point for point in points if point.cell.prunes_nothing]
     found: Dict[int, List[_Point]] = {}
     for point in points:

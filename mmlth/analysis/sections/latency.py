@@ -9,6 +9,7 @@ from ..compare.endings import evidence_text
 from ..compare.families import families, family_labels
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
+from ..compare.statistics import mean_of_known
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
@@ -52,5 +53,4 @@ def latency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
 
 def _latency(cell: Cell, key: str) -> Optional[float]:
     """Mean over seeds; None if one is not known."""
-    found = [(run.ticket.latency or {}).get(key) for run in cell.runs]
-    return None if None in found else sum(found) / len(found)
+    return mean_of_known((run.ticket.latency or {}).get(key) for run in cell.runs)

@@ -80,7 +80,8 @@ def _row(group: Group, cell: Optional[Cell], metric: Metric) -> Dict[str, Any]:
 def _share(cell: Cell) -> Optional[float]:
     """The scope's share of all parameters, in percent."""
     report = sparsity_report(cell.runs[0].ticket)
-    return report and 100 * report['scope']['weights'] / report['network']['weights']
+    return None if report is None else (
+        100 * report['scope']['weights'] / report['network']['weights'])
 
 
 def _paper(group: Group, cell: Optional[Cell], metric: Metric,

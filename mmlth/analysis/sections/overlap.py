@@ -90,7 +90,7 @@ def _plotted(found: Sequence[MaskComparison]) -> List[Tuple[str, str]]:
             if comparison.kind == kind:
                 highest[comparison.group] = max(
                     _above_chance(comparison), highest.get(comparison.group, -1.0))
-        best = sorted(highest, key=highest.get, reverse=True)[:_FIGURES]
+        best = sorted(highest, key=highest.__getitem__, reverse=True)[:_FIGURES]
         chosen += [(kind, group) for group in highest if group in best]
     return chosen
 

@@ -54,7 +54,8 @@ def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:
 
 
 def _pictures(group: Group, run: Run, evaluations: Evaluations) -> List[Picture]:
-    dense, ticket = evaluations.get(run.dense), evaluations.get(run.ticket)
+    """Of a run whose dense model and ticket were evaluated."""
+    dense, ticket = evaluations.get(run.dense) or {}, evaluations.get(run.ticket) or {}
     of_ticket = {example['image_id']: example for example in ticket['examples']}
     pictures = []
     for example in dense['examples']:

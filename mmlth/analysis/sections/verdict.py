@@ -4,13 +4,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
-from mmlth.report import Figure, Reference, Section, Series
+from mmlth.report import Figure, Reference, Section
 
 from ..compare.correction import BETTER, LEVEL, WORSE, correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells, slug
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
@@ -35,9 +35,10 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     for group in groups:
         labels = labels_of(group.cells)
         for metric in group.metrics:
-            compared = [(cell, label, group.compare(cell, metric))
-                        for cell, label in zip(group.cells, labels)]
-            compared = [entry for entry in compared if entry[2] is not None]
+            found = ((cell, label, group.compare(cell, metric))
+                     for cell, label in zip(group.cells, labels))
+            compared = [(cell, label, change) for cell, label, change in found
+                        if change is not None]
             rows += [_row(group, cell, metric, label, comparison)
                      for cell, label, comparison in compared]
             if len(compared) > 1:
@@ -63,19 +64,15 @@ _RULE = (
 def _figure(group: Group, metric: Metric,
             compared: Sequence[Tuple[Cell, str, Comparison]]) -> Figure:
     """Every setting's change from dense: a bar each, coloured by method."""
-    series: Dict[str, Series] = {}
     names = numbered(f'{label}, {cell.scope_sparsity:.3g} %' for cell, label, _ in compared)
-    for (cell, _, comparison), name in zip(compared, names):
-        bars = series.setdefault(cell.method, Series(cell.method, [], [], []))
-        bars.x.append(name)
-        bars.y.append(comparison.difference)
-        bars.error.append(comparison.std)
+    series = bars((cell.method, name, comparison)
+                  for (cell, _, comparison), name in zip(compared, names))
     dense = compared[0][2].dense
     return Figure(
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
         'deviation of the difference; band: one of the dense model (none with one seed).', '',
-        metric.change_axis, list(series.values()), [Reference('dense', 0, dense.std)])
+        metric.change_axis, series, [Reference('dense', 0, dense.std)])
 
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
