@@ -260,6 +260,19 @@ def test_two_trainings_of_one_second_share_nothing(tmp_path, monkeypatch):
     assert len({path.parents[1].name for path in logs}) == len(logs) == 2     # a round each
 
 
+def test_visualizers_of_one_name_have_folders_of_their_own(tmp_path):
+    """As all of MMDetection have it."""
+    cfg = lottery_config(tmp_path, visualizer=dict(
+        type='Visualizer', name='visualizer', vis_backends=[dict(type='LocalVisBackend')]))
+    run(cfg)
+    cfg.load_from = str(tmp_path / 'round_1' / paths.FINAL)
+    for name in ('one', 'other'):
+        cfg.work_dir = str(tmp_path / name)
+        RUNNERS.build(cfg).val()
+    assert [len(list(tmp_path.glob(f'{name}/*/vis_data/config.py')))
+            for name in ('round_0', 'round_1', 'one', 'other')] == [1] * 4
+
+
 def test_test_and_val_evaluate_a_checkpoint(tmp_path):
     cfg = lottery_config(tmp_path)
     run(cfg)

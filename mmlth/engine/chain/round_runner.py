@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from mmengine.visualization import Visualizer
 
 from mmlth.core import paths
 from mmlth.core import state as states
@@ -30,9 +31,10 @@ class RoundRunner(Runner):
     It reads checkpoints as data (:mod:`mmlth.core.checkpoint_file`), the first one that it has
     written at once, so that what cannot be read is known before hours are spent.
 
-    It shares nothing with another of its process. mmengine tells Runners apart by name and second:
-    two of one name in one second would have one logger, message hub and visualizer, and write to
-    the folder of the first, which may be gone. Here the second of a second gets ``_1`` after it.
+    It shares nothing with another of its process. mmengine tells Runners apart by name and second,
+    visualizers by the name in their config alone: two of one name would have one logger, message
+    hub and visualizer, and write to the folder of the first, which may be gone. Here the second of
+    a second gets ``_1`` after it, and a visualizer its Runner's name.
     """
     ended_by: Optional[str] = None
     checked = False
@@ -45,6 +47,13 @@ class RoundRunner(Runner):
         before = self._of_second[second]
         self._of_second[second] += 1
         self._timestamp = f'{second}_{before}' if before else second
+
+    def build_visualizer(
+            self, visualizer: Union[Visualizer, Dict[str, Any], None] = None) -> Visualizer:
+        """As ``Runner.build_visualizer``, under this Runner's name."""
+        if isinstance(visualizer, dict):
+            visualizer = {key: value for key, value in visualizer.items() if key != 'name'}
+        return super().build_visualizer(visualizer)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """As ``Runner.call_hook``."""

@@ -36,8 +36,6 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     folder = paths.round_dir(work_dir, round)
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
-    # Rounds of one name would share a visualizer: one would log into the folder of the one before.
-    (cfg.get('visualizer') or {}).pop('name', None)
     start = spec.start(round) if round > 0 else None
     # The last round's alone: children of one ticket.
     noise = None if spec.rewind.noise is None or round < spec.rounds else (
