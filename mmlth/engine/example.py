@@ -5,14 +5,11 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
+from mmengine.registry import TRANSFORMS, init_default_scope
 
 from mmlth.core.errors import UserError
 
-from .types import name_of
-
-# Annotations that a test pipeline may load: there are none.
-_ANNOTATIONS = ('LoadAnnotations', 'LoadPanopticAnnotations', 'FilterAnnotations')
+from .types import class_of_type, name_of
 
 
 def example(cfg: Config, image: Optional[str] = None,
@@ -30,7 +27,7 @@ def example(cfg: Config, image: Optional[str] = None,
     """
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     pipeline = [copy.deepcopy(step) for step in _pipeline(cfg)
-                if name_of(step['type']) not in _ANNOTATIONS]
+                if not _wants_annotations(step['type'], cfg.get('default_scope'))]
     if shape is not None:
         _resize(pipeline, shape)
     pose = cfg.get('default_scope') == 'mmpose'
@@ -50,7 +47,7 @@ def example(cfg: Config, image: Optional[str] = None,
     data.setdefault('img_id', 0)
     try:
         return pseudo_collate([Compose(pipeline)(data)])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"the config's test pipeline asks for more than an image: {error!r}"
                         ) from error
 
@@ -62,6 +59,14 @@ def _pipeline(cfg: Config):
     if not node.get('pipeline'):
         raise UserError('the config has no test_dataloader.dataset.pipeline to prepare an image')
     return node['pipeline']
+
+
+def _wants_annotations(kind: Any, scope: Optional[str]) -> bool:
+    """Whether a step loads or filters annotations, which many test pipelines do: there are none."""
+    from mmcv.transforms import LoadAnnotations
+    found = class_of_type(TRANSFORMS, kind, scope)
+    return name_of(kind) == 'FilterAnnotations' or (
+        found is not None and issubclass(found, LoadAnnotations))
 
 
 def _resize(pipeline, shape: Tuple[int, int]) -> None:
