@@ -259,7 +259,12 @@ def test_early_bird(study):
         write_curve(folder, [(50, .5 + .2 * seed, .11), (100, 1, .11)])
         study.add((.40, .60 + .04 * seed), seeds=[seed], dense_iterations=50,
                   early_bird=dict(interval=50, stop=dict(iou=.9, patience=1)))
-    figure, = one(early_bird_sections, study.runs).figures
+    section = one(early_bird_sections, study.runs)
+    assert section.text.startswith(
+        'Faster R-CNN R18, VOC, detection, early birds of 80 % less the ticket drawn at the end: '
+        '-9.00 (95 % interval ')
+    assert ') at iteration 50 of the dense training. p is corrected by Holm for 1 ' in section.text
+    figure, = section.figures
     assert points(figure.series[0]) == approx([(50, 62, 3 * 8 ** 0.5)])
     agreement, chance = figure.right
     assert [(x, y) for x, y, _ in points(agreement)] == approx([(50, .6), (100, 1)])

@@ -44,7 +44,7 @@ def extremes_text(choices: Sequence[Choice], title: str) -> str:
     return ' '.join([*sentences, *words.note('pair', 'pairs')])
 
 
-Pair = Tuple[str, Cell, Cell]   # at which sparsity in words, a ticket, what it is held against
+Pair = Tuple[str, Cell, Cell]   # at which place in words, a ticket, what it is held against
 
 
 @dataclass
@@ -53,9 +53,11 @@ class Differences:
 
     Args:
         usual: What that one is called.
-        found: What is compared -> at which sparsity -> difference. Default: filled by ``add``.
+        of: What they are compared at some places of. Default: ``'sparsity'``.
+        found: What is compared -> at which place -> difference. Default: filled by ``add``.
     """
     usual: str
+    of: str = 'sparsity'
     found: Dict[str, Dict[str, Comparison]] = field(default_factory=dict)
 
     def add(self, name: str, pairs: Iterable[Pair], metric: Metric) -> None:
@@ -63,7 +65,7 @@ class Differences:
 
         Args:
             name: Model, task and method.
-            pairs: :func:`as_sparse` or :func:`no_sparser`.
+            pairs: :func:`as_sparse`, :func:`no_sparser` or others.
             metric: What is compared.
         """
         for at, cell, other in pairs:
@@ -75,7 +77,7 @@ class Differences:
         """A sentence per model, task and method; p is corrected for all of them."""
         words = _Words(found for of in self.found.values() for found in of.values())
         sentences = [f'{name} less {self.usual}: ' + ', '.join(
-            f'{words.of(found)} at {at}' for at, found in of.items()) + ' sparsity.'
+            f'{words.of(found)} at {at}' for at, found in of.items()) + f' {self.of}.'
             for name, of in self.found.items()]
         return ' '.join([*sentences, *words.note('difference', 'differences')])
 

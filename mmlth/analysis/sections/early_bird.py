@@ -1,13 +1,14 @@
 """Masks drawn early: their IoU with the final mask, and what they reach (Fig. 2f)."""
 import csv
 from math import isfinite
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 
+from ..compare.between import Differences, Pair
 from ..compare.families import families
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
@@ -29,6 +30,7 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
         UserError: No lottery has an EarlyBirdHook.
     """
     figures, rows = [], []
+    against = Differences('the ticket drawn at the end', 'of the dense training')
     for group in group_runs(runs):
         found = [f for f in families(group.cells, 'early_bird') if _is_early_bird(f)]
         for number, family in enumerate(found, 1):
@@ -41,18 +43,22 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                 figures.append(figure)
                 rows += [dict(group=group.label, scope_sparsity=family[0].scope_sparsity, **r)
                          for r in _rows(family, metric, curves)]
+                against.add(f'{group.label}, {metric.task}, early birds of '
+                            f'{family[0].scope_sparsity:.0f} %', _pairs(family), metric)
     if not figures:
         raise UserError('no lottery has an EarlyBirdHook')
     return [Section(
-        'early-bird', 'Masks drawn early',
-        'Masks drawn while the dense model is trained: the intersection over union of their '
-        'surviving weights with those of the final mask (right), and of the pruned ones, which '
-        'the paper means ("the overlap in the parameters being pruned", around 0.96 there), each '
-        'beside what two random masks of the same density would have, and what tickets with such '
-        'masks reach (left), where the '
-        f'dense training was ended there. {BAND_TEXT} The lines across are the dense model and '
-        'the ticket drawn at the end, with one standard deviation.', rows, {}, figures,
-        paper='Fig. 2f')]
+        'early-bird', 'Masks drawn early', '\n\n'.join(filter(None, [
+            against.text(), _TEXT])), rows, {}, figures, paper='Fig. 2f')]
+
+
+_TEXT = (
+    'Masks drawn while the dense model is trained: the intersection over union of their surviving '
+    'weights with those of the final mask (right), and of the pruned ones, which the paper means '
+    '("the overlap in the parameters being pruned", around 0.96 there), each beside what two '
+    'random masks of the same density would have, and what tickets with such masks reach (left), '
+    f'where the dense training was ended there. {BAND_TEXT} The lines across are the dense model '
+    'and the ticket drawn at the end, with one standard deviation.')
 
 
 def read_curve(run: Run) -> List[Dict[str, float]]:
@@ -117,10 +123,22 @@ def _drawn_at(cell: Cell) -> float:
     return sum(run.dense.iterations for run in cell.runs) / len(cell.runs)
 
 
+def _pairs(family: Sequence[Cell]) -> Iterator[Pair]:
+    """Each early bird with the ticket drawn at the end, of the lottery with most seeds."""
+    last = max(_drawn_late(family), key=lambda cell: len(cell.runs), default=None)
+    if last is not None:
+        for cell in sorted(filter(_ended_early, family), key=_drawn_at):
+            yield f'iteration {_drawn_at(cell):.0f}', cell, last
+
+
+def _drawn_late(family: Sequence[Cell]) -> List[Cell]:
+    """Tickets of full dense trainings."""
+    return [cell for cell in family if all(run.dense.trained_fully for run in cell.runs)]
+
+
 def _final(family: Sequence[Cell], metric: Metric) -> Optional[Spread]:
     """What the tickets of full dense trainings reach."""
-    cells = [cell for cell in family if all(run.dense.trained_fully for run in cell.runs)]
-    values = [v for cell in cells for v in cell.values(metric).values()]
+    values = [v for cell in _drawn_late(family) for v in cell.values(metric).values()]
     return spread(values) if values else None
 
 
