@@ -99,7 +99,7 @@ def test_the_best_of_several_is_tested_for_all_pairs(tmp_path):
     p = 3 * compare(dict(enumerate((68., 68.7, 69.))), dict(enumerate((70., 71., 71.5)))).p
     assert 'lowest with 5 (68.57), dense 70.00. Between the two: +2.27 (95 % interval' in text
     assert f'p = {p:.2g}' in text and 'p is corrected by Holm for 3 pairs.' in text
-    assert ' Not shown to be below it: 2. p is' in text
+    assert ' Not shown to be below the highest: 2. p is' in text
 
 
 def test_values_in_between_are_above_or_below_with_the_extremes(tmp_path):
@@ -108,7 +108,8 @@ def test_values_in_between_are_above_or_below_with_the_extremes(tmp_path):
         write(tmp_path, to, [(.70, ap) for ap in aps], rewind=dict(to=to))
     text = one(rewinding_sections, find_runs([tmp_path]).runs).text
     assert 'highest with rewinding point 0it (71.00), lowest with 90it (41.00)' in text
-    assert ' Below the highest as well: 50it. Not shown to be below it: 5it. p is' in text
+    assert (' Shown to be below the highest: 50it. Not shown to be below the highest: 5it. p is'
+            ) in text
 
 
 def test_allocations_are_compared_by_seed(tmp_path):

@@ -161,5 +161,5 @@ def _behind(between: Dict[str, Comparison], words: _Words) -> str:
     open_ = [value for value, found in between.items() if value not in below]
     if not words.corrected or not between:
         return ''
-    return ''.join(f' {told}: {", ".join(values)}.' for told, values in (
-        ('Below the highest as well', below), ('Not shown to be below it', open_)) if values)
+    return ''.join(f' {told} to be below the highest: {", ".join(values)}.' for told, values in (
+        ('Shown', below), ('Not shown', open_)) if values)
