@@ -30,9 +30,9 @@ def parse_args():
                         '(default: 1; on Slurm no limit)')
     parser.add_argument('--nproc', type=int, default=1, metavar='N',
                         help='processes (GPUs) that train each run, by torchrun (default: 1)')
-    parser.add_argument('--memory', type=float, default=2, metavar='GB',
+    parser.add_argument('--memory', type=float, default=executors.MEMORY, metavar='GB',
                         help='start a job on this machine only while so much is available '
-                        '(default: 2)')
+                        '(default: %(default)g)')
     parser.add_argument('--retries', type=int, default=1, metavar='N',
                         help='how often a failed job is started again (default: 1)')
     parser.add_argument('--slurm', nargs='+', action=DictAction, metavar='KEY=VALUE', default={},

@@ -13,6 +13,7 @@ from .reason import failure
 
 _LOGGED = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
 NAMES = ('local', 'slurm', 'submitit-local', 'debug')
+MEMORY = 2.0    # GB that must be available on this machine for a job to be started
 
 
 class LocalExecutor:
@@ -25,7 +26,7 @@ class LocalExecutor:
     interval = 0.2      # seconds between two looks at the jobs
     submits_ahead = False
 
-    def __init__(self, jobs: int = 1, memory: float = 2.0):
+    def __init__(self, jobs: int = 1, memory: float = MEMORY):
         self.jobs, self.memory = jobs, memory
         self.started: List[subprocess.Popen] = []
 

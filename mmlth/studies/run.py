@@ -13,7 +13,7 @@ from .description import DESCRIPTION, write_description
 from .disk import Disk
 from .estimate import Estimate, earlier
 from .evaluation import evaluation_jobs
-from .executors import Executor, LocalExecutor, SubmititExecutor, available_cores
+from .executors import MEMORY, Executor, LocalExecutor, SubmititExecutor, available_cores
 from .jobs import Job, plan
 from .one import is_finished
 from .progress import Progress
@@ -23,7 +23,7 @@ from .times import add_session, known_overhead
 
 def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
               executor: str = 'local', jobs: Optional[int] = None, retries: int = 1,
-              nproc: int = 1, memory: float = 2.0,
+              nproc: int = 1, memory: float = MEMORY,
               slurm: Optional[Dict[str, Any]] = None) -> int:
     """Run whatever of the study is not finished; return how many runs are not then.
 
