@@ -11,7 +11,7 @@ from mmlth.core.files import AnyPath
 from mmlth.transfer.formats import Content, unpack
 from mmlth.transfer.source import LEAST, scattered
 
-from .loading import load_content
+from .loading import evaluated_part, load_content
 from .reading import read_with_digest
 
 
@@ -88,11 +88,9 @@ def read_given(address: AnyPath) -> Given:
     """
     address = str(address)
     loaded, sha256 = read_with_digest(address)
-    averaged = isinstance(loaded, dict) and isinstance(loaded.get('ema_state_dict'), dict) and (
-        isinstance(loaded.get('state_dict'), dict))
-    trained = _unpack(loaded, address)
-    average = _unpack({k: v for k, v in loaded.items() if k != 'ema_state_dict'},
-                      address) if averaged else None
+    evaluated = evaluated_part(loaded)
+    trained = unpack(loaded, address)
+    average = None if evaluated is loaded else unpack(evaluated, address)
     for content in filter(None, (trained, average)):
         check_dense(content, address)
     return Given(address, sha256, loaded, trained, average)
@@ -136,12 +134,3 @@ def _pruned(source: str, how: str) -> UserError:
         f'{source} is pruned already ({how}), but PruneHook(dense=...) and RewindHook(point=...) '
         'take checkpoints of a dense training. To train its mask, take '
         "PruneHook(transfer=dict(source=..., mapping='same')) instead.")
-
-
-def _unpack(loaded: Any, address: str) -> Content:
-    try:
-        return unpack(loaded, address)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f'{address} cannot be read as a checkpoint: {str(error)[:300]}') from None

@@ -26,7 +26,8 @@ def pack(cfg: Config, checkpoint: str, half: bool = False) -> PackedModel:
 
     Args:
         cfg: Its config.
-        checkpoint: A ``final.pth``, or any checkpoint of this model with zeros in its weights.
+        checkpoint: A ``final.pth``, or any checkpoint of this model with zeros in its weights;
+            of one with an EMAHook's average, that is packed: what is evaluated.
         half: See :meth:`~mmlth.sparse.packed.PackedModel.pack`. Default: False.
 
     Raises:
@@ -36,7 +37,7 @@ def pack(cfg: Config, checkpoint: str, half: bool = False) -> PackedModel:
     cfg = evaluation_config(cfg)
     remove_pretrained(cfg.model)
     model = build_model(cfg)
-    load_weights(checkpoint, model)
+    load_weights(checkpoint, model, evaluated=True)
     extra, others = states.extra_states(model.state_dict())
     if others:
         raise UserError(f'the extra state of {", ".join(others)} is not of the plain values that a '

@@ -1,12 +1,10 @@
 """A model with the weights of a ticket, ready to be run."""
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Iterator, Optional
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.runner import load_checkpoint
 from torch import nn
 
 from mmlth.core import Drawing, layers_of, select
@@ -16,6 +14,7 @@ from mmlth.core.scope import norm_weights
 from .afresh import remove_pretrained
 from .costs import count_costs
 from .evaluation import evaluation_config
+from .loading import load_weights
 from .methods import allocation_of
 from .preview import build_model
 
@@ -27,8 +26,8 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
 
     Args:
         cfg: A detector's or pose model's.
-        checkpoint: Of a ticket, a file or an address. None: the config's initial weights are
-            pruned instead, for a first look.
+        checkpoint: Of a trained ticket, a file or an address; of one with an EMAHook's average,
+            that is taken. None: the config's initial weights are pruned instead, for a first look.
         sparsity: Without a checkpoint, the share of the weights that goes. Default: 0.8.
         allocation: Without a checkpoint, how it is spread. Default: ``'global'``.
         pretrained: Without a checkpoint, whether the pretrained weights that the config names
@@ -37,16 +36,15 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
             Default: None.
 
     Raises:
-        UserError: There is no such checkpoint, or the pretrained weights cannot be read.
+        UserError: There is no such checkpoint, it is not of this model, or the pretrained weights
+            cannot be read.
     """
-    if checkpoint and not Path(checkpoint).is_file() and '://' not in checkpoint:
-        raise UserError(f'there is no checkpoint {checkpoint}')
     cfg = evaluation_config(cfg)
     if not checkpoint and not pretrained:
         remove_pretrained(cfg.model)
     model = build_model(cfg)
     if checkpoint:
-        load_checkpoint(model, checkpoint, map_location='cpu')
+        load_weights(checkpoint, model, evaluated=True)
     else:
         try:
             with _silent():

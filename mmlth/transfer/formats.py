@@ -49,8 +49,17 @@ def unpack(loaded: Any, source: AnyPath) -> Content:
         source: The file, for messages.
 
     Raises:
-        UserError: It holds neither.
+        UserError: It holds neither, or what it holds is malformed.
     """
+    try:
+        return _unpack(loaded, source)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f'{source} cannot be read as a checkpoint: {str(error)[:300]}') from None
+
+
+def _unpack(loaded: Any, source: AnyPath) -> Content:
     state = _find_state(loaded)
     if state is None:
         mask = _masks_by_module(loaded)

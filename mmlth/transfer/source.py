@@ -11,7 +11,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.core.schedule import check_sparsity
 
-from .formats import Content, unpack
+from .formats import unpack
 
 
 @dataclass
@@ -60,7 +60,7 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
         if zeros:
             raise UserError('zeros says that the source is pruned already, sparsity how much to '
                             'prune it: leave one of them out')
-    kind = _format(path)
+    kind = format_of(path)
     if kind == 'mmlth.model':
         raise UserError(f'{path} is a packed model, which is there to be run: transfer the ticket '
                         'or the checkpoint that it was packed of')
@@ -69,7 +69,7 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
             raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
         ticket = Ticket.load(path)
         return Source(ticket.state, ticket.mask, 'the ticket')
-    weights, saved, origin, _ = _read_checkpoint(path)
+    weights, saved, origin, _ = unpack(checkpoint_file.load(path), path)
     if sparsity is not None:
         if not weights:
             raise UserError(f'{path} is only a mask, nothing to prune: leave sparsity out')
@@ -87,22 +87,13 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
 
-def _format(path: AnyPath) -> Optional[str]:
+def format_of(path: AnyPath) -> Optional[str]:
     """What a safetensors file of ours says it is; None of any other file."""
     try:
         with safetensors.safe_open(str(path), 'pt') as file:
             return (file.metadata() or {}).get('format')
     except (safetensors.SafetensorError, OSError):
         return None
-
-
-def _read_checkpoint(path: Path) -> Content:
-    try:
-        return unpack(checkpoint_file.load(path), path)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f'{path} cannot be read as a checkpoint: {str(error)[:300]}') from None
 
 
 def _is_layer(name: str, tensor: Tensor) -> bool:
