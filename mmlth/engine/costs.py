@@ -4,7 +4,6 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -14,6 +13,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.flops import compute_sparsity, multiply_adds
 from mmlth.core.random_state import kept_random_state
 
+from .default_scope import use_scope
 from .ranks import together
 from .runners import bare_model
 
@@ -31,7 +31,7 @@ def first_validation_batch(cfg: Config) -> Any:
     Raises:
         UserError: It has none, or they cannot be read.
     """
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    use_scope(cfg)
     loader = next((cfg[key] for key in ('val_dataloader', 'test_dataloader', 'train_dataloader')
                    if cfg.get(key)), None)
     if loader is None:

@@ -1,15 +1,16 @@
 """One image as a config's model takes it, for what runs a model without a dataset."""
 import copy
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import TRANSFORMS, init_default_scope
+from mmengine.registry import TRANSFORMS
 
 from mmlth.core.errors import UserError
 
-from .types import class_of_type, name_of
+from .default_scope import use_scope
+from .types import bases_of, name_of
 
 
 def example(cfg: Config, image: Optional[str] = None,
@@ -25,12 +26,13 @@ def example(cfg: Config, image: Optional[str] = None,
     Raises:
         UserError: The config has no test pipeline, or it asks for more than an image.
     """
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    scope = use_scope(cfg)
     pipeline = [copy.deepcopy(step) for step in _pipeline(cfg)
-                if not _wants_annotations(step['type'], cfg.get('default_scope'))]
+                if not _wants_annotations(step, scope)]
     if shape is not None:
         _resize(pipeline, shape)
-    pose = cfg.get('default_scope') == 'mmpose'
+    pose = any(base.__name__ == 'PackPoseInputs' for step in pipeline
+               for base in bases_of(TRANSFORMS, step, scope))
     if image is None:
         height, width = shape or (800, 1333)
         data = dict(img=np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
@@ -61,12 +63,11 @@ def _pipeline(cfg: Config):
     return node['pipeline']
 
 
-def _wants_annotations(kind: Any, scope: Optional[str]) -> bool:
+def _wants_annotations(step: Mapping[str, Any], scope: Optional[str]) -> bool:
     """Whether a step loads or filters annotations, which many test pipelines do: there are none."""
     from mmcv.transforms import LoadAnnotations
-    found = class_of_type(TRANSFORMS, kind, scope)
-    return name_of(kind) == 'FilterAnnotations' or (
-        found is not None and issubclass(found, LoadAnnotations))
+    return name_of(step['type']) == 'FilterAnnotations' or (
+        LoadAnnotations in bases_of(TRANSFORMS, step, scope))
 
 
 def _resize(pipeline, shape: Tuple[int, int]) -> None:

@@ -2,13 +2,15 @@
 import copy
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS
 from torch import nn
+
+from .default_scope import use_scope
 
 
 def build_model(cfg: Config) -> nn.Module:
     """The config's model, its weights not initialised: no data and no download."""
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    use_scope(cfg)
     # Models write into what they are built from: MMPretrain's name their preprocessor's type.
     model_cfg = copy.deepcopy(cfg.model)
     if cfg.get('data_preprocessor'):

@@ -1,6 +1,6 @@
 """A ``type`` in a config: a name, a scoped name, a dotted path, or a class."""
 import inspect
-from typing import Any, Optional
+from typing import Any, List, Mapping, Optional
 
 from mmengine.registry import Registry
 
@@ -33,3 +33,19 @@ def class_of_type(registry: Registry, kind: Any, scope: Optional[str] = None) ->
         if inspect.isclass(found):
             return found
     return None
+
+
+def bases_of(registry: Registry, cfg: Mapping[str, Any],
+             scope: Optional[str] = None) -> List[type]:
+    """The class that a config's dict is built as, and those that it is derived from, itself first.
+
+    Args:
+        registry: mmengine's root registry of such classes.
+        cfg: With its ``type``, and perhaps a ``_scope_`` of its own.
+        scope: The config's ``default_scope``. Default: None, mmengine's.
+
+    Returns:
+        list[type]: Empty if there is no such class.
+    """
+    found = class_of_type(registry, cfg.get('type'), cfg.get('_scope_') or scope)
+    return [] if found is None else list(found.__mro__)
