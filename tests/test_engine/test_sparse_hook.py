@@ -1,10 +1,10 @@
 """The hook that makes a test sparse, on a machine whose models are elsewhere than on the CPU."""
 import pytest
 import torch
-from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, MODELS
+from mmengine.hooks import EMAHook, Hook
+from mmengine.registry import HOOKS, METRICS, MODELS
 from mmengine.runner import Runner
-from toy import ToyModel, toy_config
+from toy import ToyAccuracy, ToyModel, toy_config
 
 from mmlth.sparse import ops
 
@@ -40,3 +40,62 @@ def test_a_model_elsewhere_is_moved_to_the_cpu(tmp_path):
     runner = Runner.from_cfg(cfg)
     assert 0 <= runner.test()['toy/AP'] <= 100
     assert {p.device.type for p in runner.model.parameters()} == {'cpu'}
+
+
+@METRICS.register_module(force=True)
+class AllLogits(ToyAccuracy):
+    """Fails for another model of the same decisions."""
+
+    def process(self, data_batch, data_samples):
+        self.results += [logits.double() for logits, _ in data_samples]
+
+    def compute_metrics(self, results):
+        return dict(sum=float(torch.stack(results).sum()), max=float(torch.stack(results).max()))
+
+
+@MODELS.register_module(force=True)
+class LogitsModel(ToyModel):
+    def forward(self, inputs, labels, mode='tensor'):
+        if mode != 'predict':
+            return super().forward(inputs, labels, mode)
+        assert self.training is False
+        logits = super().forward(inputs, labels, 'tensor')
+        self.folded = not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.modules())
+        return list(zip(logits, labels))
+
+
+@HOOKS.register_module(force=True)
+class MyAverage(EMAHook):
+    """Of another name."""
+
+
+@HOOKS.register_module(force=True)
+class SeeFoldedHook(Hook):
+    seen = None
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        type(self).seen = runner.model.folded
+
+
+@pytest.mark.parametrize('average', [
+    dict(type='EMAHook'), dict(type='EMAHook', update_buffers=True), dict(type='MyAverage')])
+def test_what_is_evaluated_is_the_same_with_a_moving_average(tmp_path, average):
+    custom_hooks = [dict(average, momentum=0.1)]
+    train = toy_config(tmp_path, val=False, custom_hooks=custom_hooks,
+                       model=dict(type='LogitsModel'))
+    Runner.from_cfg(train).train()
+    found = {}
+    for sparse in (False, True):
+        cfg = toy_config(tmp_path / 'test', model=dict(type='LogitsModel'))
+        cfg.update(test_dataloader=cfg.val_dataloader, test_cfg=dict(type='TestLoop'),
+                   test_evaluator=dict(type='AllLogits'),
+                   load_from=str(tmp_path / 'iter_12.pth'))
+        cfg.custom_hooks = [*custom_hooks, dict(type='SeeFoldedHook'),
+                            *[dict(type='mmlth.SparseHook')] * sparse]
+        runner = Runner.from_cfg(cfg)
+        found[sparse] = runner.test()
+        assert SeeFoldedHook.seen is sparse
+        weights = runner.model.state_dict()
+    assert found[True] == pytest.approx(found[False], rel=1e-5)
+    saved = torch.load(tmp_path / 'iter_12.pth', weights_only=False)['state_dict']
+    assert all(torch.equal(weights[name], tensor) for name, tensor in saved.items())

@@ -1,4 +1,7 @@
 """Evaluate a ticket with its surviving weights alone."""
+import copy
+from typing import Dict, Optional
+
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -11,16 +14,26 @@ from mmlth.sparse import sparsify
 
 @HOOKS.register_module()
 class SparseHook(Hook):
-    """Before a test, :func:`mmlth.sparse.sparsify` the model on the first batch.
+    """Test a copy of the model that :func:`mmlth.sparse.sparsify` has seen, on the first batch.
 
-    In one process, on the CPU: from a GPU the model is moved there. Note: it cannot be trained or
-    saved afterwards.
+    In one process, on the CPU: from a GPU the model is moved there. The copy is made after all
+    other hooks, for an EMAHook exchanges weights before a test, and again after it: both with the
+    model as it was.
     """
+    priority = 'LOWEST'
 
     def before_test(self, runner: Runner) -> None:
         if is_model_wrapper(runner.model):
             raise UserError('SparseHook tests in one process, got a distributed test; use '
                             '--launcher none')
         runner.model.eval().cpu()
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        self._dense = runner.model
+        runner.model = copy.deepcopy(self._dense)
         batch = next(iter(runner.test_dataloader))
         print_log(sparsify(runner.model, batch).to_text(), 'current')
+
+    def after_test_epoch(self, runner: Runner,
+                         metrics: Optional[Dict[str, float]] = None) -> None:
+        runner.model = self._dense
