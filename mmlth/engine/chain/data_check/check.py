@@ -23,7 +23,8 @@ LOADERS = ('train_dataloader', 'val_dataloader')
 def check_loaders(cfg: Config, every_image: bool = False) -> List[Look]:
     """Look at what the training and the validation of ``cfg`` would read.
 
-    Every annotation is read, and of each data set 200 images that are spread evenly over it.
+    Every annotation is read, and of each data set 200 images that are spread evenly over it; none
+    where a step of the user's own loads them.
 
     Args:
         cfg: The whole config.
@@ -82,8 +83,9 @@ def _add(look: Look, part: Any, sample: Optional[int]) -> None:
                       if path not in filled]
     look.findings += [Finding('unseen', name, 'no image has an object of this class')
                       for i, name in enumerate(classes) if not counts[i]]
-    images = list(sizes.items())
+    settings = settings_of(part)
+    images = list(sizes.items()) if settings is not None else []
     if sample is not None and sample < len(images):
         images = [images[i * len(images) // sample] for i in range(sample)]
     look.read += len(images)
-    look.findings += check_images(images, settings_of(part))
+    look.findings += check_images(images, settings or {})

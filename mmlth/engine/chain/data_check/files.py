@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 from xml.etree import ElementTree
 
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, DefaultScope
 
+from ...types import bases_of
 from .findings import Finding
 from .numbers import check_order, numbers_of
 
@@ -32,7 +33,8 @@ def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> A
     """Read the annotation files of one data set; of a kind that is not known, nothing.
 
     Args:
-        dataset: Its config, of COCO's form (JSON) or VOC's (XML).
+        dataset: Its config, of COCO's form (JSON) or VOC's (XML); a name without a scope is of
+            the current default scope.
         largest: Bytes of JSON; of a larger file only the end is looked at, which is missing
             after an interrupted download. Default: no limit.
     """
@@ -40,14 +42,15 @@ def read_annotations(dataset: Mapping[str, Any], largest: float = math.inf) -> A
     if not isinstance(file, str) or not file or dataset.get('backend_args'):
         return Annotations()
     path = os.path.join(root, file)
-    if 'XMLDataset' in _kinds(dataset.get('type')):
+    kinds = _kinds(dataset)
+    if 'XMLDataset' in kinds:
         found = _read_xml(dataset, root, path)
     elif path.endswith('.json') and os.path.isfile(path):
         found = (_read_coco if os.path.getsize(path) <= largest else _read_end)(path)
     else:
         return Annotations()
     classes = _classes(dataset)
-    found.numbers = numbers_of(_kinds(dataset.get('type')), classes, found.names)
+    found.numbers = numbers_of(kinds, classes, found.names)
     found.findings += _check_names(classes, found.names)
     found.findings += check_order(classes, found.numbers)
     return found
@@ -148,18 +151,18 @@ def _why(error: Exception) -> str:
     return getattr(error, 'strerror', None) or str(error)
 
 
-def _kinds(kind: Any) -> Dict[str, type]:
-    """The classes that a data set's class is derived from, by name."""
-    found = DATASETS.get(kind) if isinstance(kind, str) else kind
-    return {base.__name__: base for base in getattr(found, '__mro__', ())}
+def _kinds(dataset: Mapping[str, Any]) -> Dict[str, type]:
+    """The classes that a data set's class is derived from, itself first, by name."""
+    current = DefaultScope.get_current_instance()
+    return {base.__name__: base
+            for base in bases_of(DATASETS, dataset, current and current.scope_name)}
 
 
 def _classes(dataset: Mapping[str, Any]) -> List[str]:
     """The classes that a data set will have; none if only building it would tell."""
     names = (dataset.get('metainfo') or {}).get('classes')
     if names is None:
-        bases = _kinds(dataset.get('type')).values()
-        names = next((base.METAINFO['classes'] for base in bases
+        names = next((base.METAINFO['classes'] for base in _kinds(dataset).values()
                       if (getattr(base, 'METAINFO', None) or {}).get('classes')), ())
     return list(names) if isinstance(names, (list, tuple)) else []
 

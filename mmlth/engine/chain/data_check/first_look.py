@@ -65,8 +65,10 @@ def look_at(loader: str, dataset: Any) -> None:
     fatal: List[Finding] = []
     if loader == 'train_dataloader':
         fatal += [f for entry in found for f in check_boxes(entry, True) if f.fatal]
-    images = list({entry.path: entry.size for entry in found}.items())[:IMAGES]
-    fatal += [f for f in check_images(images, settings_of(dataset), 1) if f.fatal]
+    settings = settings_of(dataset)
+    if settings is not None:
+        images = list({entry.path: entry.size for entry in found}.items())[:IMAGES]
+        fatal += [f for f in check_images(images, settings, 1) if f.fatal]
     _raise(loader, fatal)
 
 

@@ -3,6 +3,10 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
+
+# Whose loading steps decode an image as mmcv does.
+_LIBRARIES = ('mmcv', 'mmdet', 'mmpose', 'mmpretrain')
 
 
 @dataclass
@@ -52,9 +56,9 @@ def entries(dataset: Any, limit: Optional[int] = None) -> Iterator[Entry]:
 def _entry(info: Dict[str, Any]) -> Entry:
     size = (info['width'], info['height']) if info.get('width') and info.get('height') else None
     if 'instances' in info:         # MMDetection
-        kept = [i for i in info['instances'] if len(i.get('bbox', ())) == 4]   # no turned ones
+        kept = [i for i in info['instances'] if _is_upright(i.get('bbox'))]
         boxes = [i['bbox'] for i in kept]
-        labels = [int(i.get('bbox_label', -1)) for i in kept]
+        labels = [-1 if i.get('bbox_label') is None else int(i['bbox_label']) for i in kept]
         ignored = [bool(i.get('ignore_flag')) for i in kept]
     else:                           # MMPose has boxes, MMPretrain a label
         boxes = info['bbox'] if info.get('bbox') is not None else []
@@ -64,14 +68,25 @@ def _entry(info: Dict[str, Any]) -> Entry:
     return Entry(info['img_path'], size, np.asarray(boxes, float).reshape(-1, 4), labels, ignored)
 
 
-def settings_of(dataset: Any) -> Dict[str, Any]:
-    """How its pipeline decodes images: the arguments of its ``LoadImageFromFile``."""
-    for transform in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
-        if hasattr(transform, 'imdecode_backend'):
-            return {name: getattr(transform, name, None) or default for name, default in (
-                ('color_type', 'color'), ('imdecode_backend', 'cv2'), ('backend_args', None),
-                ('ignore_empty', False))}
-    return {}
+def _is_upright(box: Any) -> bool:
+    """Whether it is a box of four numbers: there is none, or it is turned, else."""
+    return box is not None and len(box) == 4
+
+
+def settings_of(dataset: Any) -> Optional[Dict[str, Any]]:
+    """How its pipeline decodes images: the arguments of its ``LoadImageFromFile``.
+
+    None where a step of the user's own loads them, which may read what no decoder knows, or where
+    nothing tells.
+    """
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    step = steps[0] if steps else None
+    if not isinstance(step, LoadImageFromFile) or (
+            type(step).transform.__module__.partition('.')[0] not in _LIBRARIES):
+        return None
+    return {name: getattr(step, name, None) or default for name, default in (
+        ('color_type', 'color'), ('imdecode_backend', 'cv2'), ('backend_args', None),
+        ('ignore_empty', False))}
 
 
 def classes_of(dataset: Any) -> List[str]:
