@@ -92,10 +92,6 @@ def test_what_is_evaluated_is_the_same_with_a_moving_average(tmp_path, average):
                    load_from=str(tmp_path / 'iter_12.pth'))
         cfg.custom_hooks = [*custom_hooks, dict(type='SeeFoldedHook'),
                             *[dict(type='mmlth.SparseHook')] * sparse]
-        runner = Runner.from_cfg(cfg)
-        found[sparse] = runner.test()
+        found[sparse] = Runner.from_cfg(cfg).test()
         assert SeeFoldedHook.seen is sparse
-        weights = runner.model.state_dict()
     assert found[True] == pytest.approx(found[False], rel=1e-5)
-    saved = torch.load(tmp_path / 'iter_12.pth', weights_only=False)['state_dict']
-    assert all(torch.equal(weights[name], tensor) for name, tensor in saved.items())

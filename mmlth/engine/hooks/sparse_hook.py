@@ -1,6 +1,5 @@
 """Evaluate a ticket with its surviving weights alone."""
 import copy
-from typing import Dict, Optional
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -14,11 +13,12 @@ from mmlth.sparse import sparsify
 
 @HOOKS.register_module()
 class SparseHook(Hook):
-    """Test a copy of the model that :func:`mmlth.sparse.sparsify` has seen, on the first batch.
+    """Before a test, give the runner a copy of its model that :func:`mmlth.sparse.sparsify` has
+    seen, on the first batch.
 
     In one process, on the CPU: from a GPU the model is moved there. The copy is made after all
     other hooks, for an EMAHook exchanges weights before a test, and again after it: both with the
-    model as it was.
+    model as it was. Note: the runner's model cannot be trained or saved afterwards.
     """
     priority = 'LOWEST'
 
@@ -29,11 +29,6 @@ class SparseHook(Hook):
         runner.model.eval().cpu()
 
     def before_test_epoch(self, runner: Runner) -> None:
-        self._dense = runner.model
-        runner.model = copy.deepcopy(self._dense)
+        runner.model = copy.deepcopy(runner.model)
         batch = next(iter(runner.test_dataloader))
         print_log(sparsify(runner.model, batch).to_text(), 'current')
-
-    def after_test_epoch(self, runner: Runner,
-                         metrics: Optional[Dict[str, float]] = None) -> None:
-        runner.model = self._dense
