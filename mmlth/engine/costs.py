@@ -36,13 +36,18 @@ def first_validation_batch(cfg: Config) -> Any:
                    if cfg.get(key)), None)
     if loader is None:
         raise UserError('the config has no data to take an image from')
+    # How its images are read, batched and handed over takes no part in one of them.
+    image = {key: loader[key] for key in ('dataset', 'collate_fn') if key in loader}
     try:
         # With a seed, a sampler asks no other rank for one: they wait for the rank that measures.
-        return first_batch(Runner.build_dataloader({
-            **loader, 'num_workers': 0, 'persistent_workers': False, 'batch_sampler': None,
-            'batch_size': 1, 'sampler': dict(type='DefaultSampler', shuffle=False, seed=0)}))
-    except (OSError, IndexError) as error:
-        raise UserError(f"the config's data give no image: {error}") from error
+        return first_batch(Runner.build_dataloader(dict(
+            image, batch_size=1, num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False, seed=0))))
+    except UserError:
+        raise
+    except Exception as error:      # whatever a data set and its pipeline meet
+        raise UserError(f"the config's data give no image: {type(error).__name__}: "
+                        f'{str(error)[:300]}') from error
 
 
 def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:

@@ -8,6 +8,7 @@ from mmengine.registry import RUNNERS
 from toy import lottery_config, toy_config
 
 from mmlth.core import draw, paths, prunable
+from mmlth.core.errors import UserError
 from mmlth.datasets import make_digits
 from mmlth.engine.chain import lottery_runner, table
 from mmlth.engine.chain.lottery_spec import LotterySpec
@@ -64,3 +65,13 @@ def test_a_rank_takes_an_image_alone(tmp_path, monkeypatch):
         raise AssertionError('a collective that one rank enters alone')
     monkeypatch.setattr(sampler, 'sync_random_seed', fail)
     assert len(first_validation_batch(toy_config(tmp_path))['labels']) == 1
+
+
+def test_settings_of_workers_take_no_part_in_an_image(tmp_path):
+    cfg = toy_config(tmp_path)
+    cfg.val_dataloader.update(num_workers=2, prefetch_factor=4, persistent_workers=True, timeout=60,
+                              multiprocessing_context='spawn')
+    assert len(first_validation_batch(cfg)['labels']) == 1
+    cfg.val_dataloader.dataset.size = 'many'
+    with pytest.raises(UserError, match='data give no image: TypeError'):
+        first_validation_batch(cfg)
