@@ -130,7 +130,8 @@ def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
     meta = dict(
-        done, seed=runner.seed, experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
+        done, seed=runner.seed, experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text,
+        averaged='ema_state_dict' in checkpoint)
     dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
     if dataset_meta is not None:
         meta['dataset_meta'] = plain(dataset_meta)

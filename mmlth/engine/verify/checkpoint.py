@@ -16,7 +16,8 @@ from .violation import Violation
 
 
 def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None,
-                     source: str = '') -> Tuple[str, Optional[Mapping[str, Tensor]]]:
+                     source: str = '', static: bool = False,
+                     ) -> Tuple[str, Optional[Mapping[str, Tensor]]]:
     """What was checked, and the masks that its training has begun with.
 
     They are the checkpoint's own (empty for a dense one); where the training changes them, they
@@ -26,9 +27,13 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
         path: The ``.pth`` file.
         expected: The masks it must have, or have begun with. Default: None, any.
         source: Where ``expected`` comes from, for the message.
+        static: Its lottery changes no masks within a training. Default: False, it may.
     """
     checkpoint = load_checkpoint(path)
     mask, update = read_masks(checkpoint, path), update_of(checkpoint, path)
+    if update is not None and static:
+        raise Violation(f'{path}: it notes that its masks were changed within the training '
+                        '(mmlth.update), but the lottery has no update')
     if update is None and expected is not None and masks.digest(mask) != masks.digest(expected):
         raise Violation(
             f'{path}: its masks prune {masks.pruned(mask)} of {masks.size(mask)} weights, '
@@ -127,13 +132,13 @@ def check_weights(where: str, weights: Mapping[str, Tensor], mask: Mapping[str, 
             raise Violation(f'{where}: {name} has {alive} weights that are not 0 among its '
                             f'{int((~keep).sum())} pruned ones')
     for name, tensor in weights.items():
-        bad = tensor.numel() - int(torch.isfinite(_comparable(tensor)).sum())
+        bad = tensor.numel() - int(torch.isfinite(comparable(tensor)).sum())
         if bad:
             raise Violation(f'{where}: {name.removeprefix(prefix)} has {bad} non-finite '
                             f'values (NaN or infinity) of {tensor.numel()}')
 
 
-def _comparable(tensor: Tensor) -> Tensor:
+def comparable(tensor: Tensor) -> Tensor:
     """Eight-bit floats have no operators."""
     return tensor.float() if tensor.element_size() == 1 else tensor
 

@@ -8,13 +8,14 @@ from .checkpoint import check_checkpoint
 from .ticket import check_scope, check_ticket
 
 
-def check_folder(folder: Path, earlier: Optional[Ticket] = None) -> Tuple[List[str],
-                                                                          Optional[Ticket]]:
+def check_folder(folder: Path, earlier: Optional[Ticket] = None, static: bool = False,
+                 ) -> Tuple[List[str], Optional[Ticket]]:
     """What was checked, a line per file, and the ticket that the training trains.
 
     Args:
         folder: A round's folder, or the work dir of any training.
         earlier: The ticket of the round before. Default: None.
+        static: Its lottery changes no masks within a training. Default: False, it may.
     """
     lines, ticket, mask, source = [], None, None, ''
     if (folder / paths.TICKET).is_file():
@@ -22,7 +23,7 @@ def check_folder(folder: Path, earlier: Optional[Ticket] = None) -> Tuple[List[s
         lines.append(f'{folder / paths.TICKET}: {text}')
         mask, source = ticket.mask, paths.TICKET
     for path in sorted(folder.glob('*.pth')):
-        text, found = check_checkpoint(path, mask, source)
+        text, found = check_checkpoint(path, mask, source, static)
         lines.append(f'{path}: {text}')
         if mask is None and found is not None:      # all have the same, unless they change
             mask, source = found, path.name

@@ -10,6 +10,7 @@ from mmlth.core import mask as masks
 from mmlth.core import paths
 from mmlth.core.flops import compute_sparsity
 
+from ..chain.lottery_spec import settings_of
 from ..chain.state import read_json, read_lottery
 from .checkpoint import load_checkpoint, read_masks
 from .drawn import noted_costs
@@ -17,6 +18,7 @@ from .folder import check_folder
 from .given import check_given
 from .moved import update_of
 from .noise import check_noise
+from .training import check_end, check_seeds
 from .violation import Violation
 
 
@@ -24,29 +26,34 @@ def check_lottery(work_dir: Path) -> List[str]:
     """What was checked, a line per file."""
     path = work_dir / paths.LOTTERY
     lottery = read_lottery(path)
-    rounds = lottery['rounds']
+    rounds, static = lottery['rounds'], settings_of(lottery).get('update') is None
     done = sum(entry['status'] == 'done' for entry in rounds)
     lines, ticket = [f'{path}: valid, {done} of {len(rounds)} rounds are done'], None
+    trained: List[Path] = []
     for entry in rounds:
         folder = paths.round_dir(work_dir, entry['round'])
         if entry['status'] == 'done':
             check_files(work_dir, entry)
         if folder.is_dir():
-            found, ticket = check_folder(folder, ticket)
+            found, ticket = check_folder(folder, ticket, static)
             lines += found
             if ticket and entry.get('ticket_digest') not in (None, ticket.digest()):
                 raise Violation(
                     f'{folder / paths.TICKET} is not the ticket that round {entry["round"]} was '
                     f'begun with, by its digest in {paths.LOTTERY}; --resume trains it anew')
-        if entry['status'] == 'done' and entry.get('given'):
-            lines += check_given(folder, entry['given'])
         if entry['status'] == 'done':
-            trained = trained_ticket(folder, ticket) if entry['round'] else None
-            mask = trained.mask if trained else {}
+            if entry.get('given'):
+                lines += check_given(folder, entry['given'])
+            else:
+                check_seeds(folder, entry['round'], lottery)
+                trained.append(folder)
+            last = trained_ticket(folder, ticket) if entry['round'] else None
+            mask = last.mask if last else {}
             network = check_sparsity_report(folder / paths.SPARSITY, mask)
             check_entry(path, entry, network, mask)
-            check_compute(path, entry, trained)
+            check_compute(path, entry, last)
             lines.append(f'{folder / paths.SPARSITY}: agrees with the masks and {paths.LOTTERY}')
+    lines += [f'{folder / paths.FINAL}: {check_end(folder)}' for folder in trained]
     return lines + check_noise(paths.round_dir(work_dir, rounds[-1]['round']), lottery)
 
 
@@ -65,18 +72,21 @@ def trained_ticket(folder: Path, ticket: Optional[Ticket]) -> Optional[Ticket]:
 
 
 def check_files(work_dir: Path, entry: Dict[str, Any]) -> None:
-    """What a finished round names is there, in the noted size."""
+    """What a finished round names is its own, and there, in the noted size."""
     if entry['round'] and not entry.get('ticket'):
         raise Violation(f'{work_dir / paths.LOTTERY}: round {entry["round"]} is done, but '
                         'names no ticket')
-    for key in ('checkpoint', 'ticket'):
+    for key, usual in (('checkpoint', paths.FINAL), ('ticket', paths.TICKET)):
         name, size = entry.get(key), entry.get(f'{key}_bytes')
         if name is None:
             continue
-        path = work_dir / name
+        path, own = work_dir / name, paths.round_dir(work_dir, entry['round']) / usual
         if not path.is_file():
             raise Violation(f'{path} is missing; {paths.LOTTERY} names it as the {key} of '
                             f'round {entry["round"]}')
+        if path != own:
+            raise Violation(f'{work_dir / paths.LOTTERY}: the {key} of round {entry["round"]} is '
+                            f'{name}, expected {own.relative_to(work_dir)}')
         if size is not None and path.stat().st_size != size:
             raise Violation(f'{path} has {path.stat().st_size} bytes, {paths.LOTTERY} notes '
                             f'{size} as {key}_bytes of round {entry["round"]}')

@@ -8,6 +8,7 @@ from mmlth.core.random_state import noise_seed
 
 from ..chain.lottery_spec import settings_of
 from ..dump import read_dump
+from .training import seed_of
 from .violation import Violation
 
 
@@ -21,7 +22,7 @@ def check_noise(folder: Path, lottery: Mapping[str, Any]) -> List[str]:
     noise, dumps = settings_of(lottery)['noise'], sorted(folder.glob('*.py'))
     if noise is None or not dumps:
         return []
-    expected = noise_seed((lottery['config'].get('randomness') or {}).get('seed') or 0, noise)
+    expected = noise_seed(seed_of(lottery) or 0, noise)
     for path in dumps:
         try:
             found = read_dump(path).default_hooks.random_state.get('noise')

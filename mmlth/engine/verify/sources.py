@@ -22,25 +22,30 @@ def origin(path: Path) -> Optional[Path]:
     """The folder of the training that drew the ticket."""
     if path.name == paths.NEXT_TICKET:
         return path.parent
-    index = re.fullmatch(r'round_([1-9]\d{0,8})', path.absolute().parent.name)
-    return index and paths.round_dir(path.absolute().parent.parent, int(index[1]) - 1)
+    index = re.fullmatch(r'round_([1-9]\d{0,8})', path.parent.name)
+    return index and paths.round_dir(path.parent.parent, int(index[1]) - 1)
 
 
 def last_checkpoint(folder: Optional[Path], iterations: Any) -> Optional[Path]:
     """A checkpoint with the weights as they were after the last iteration."""
+    found = saved_on_the_way(folder, iterations)
+    if found is not None or folder is None or not (folder / paths.FINAL).is_file():
+        return found
+    meta = load_checkpoint(folder / paths.FINAL).get('meta', {})
+    # With an EMAHook, final.pth has the average alone. Earlier versions did not note it.
+    averaged = meta.get('averaged', 'EMAHook' in str(meta.get('cfg')))
+    return None if averaged or meta.get('iter') != iterations else folder / paths.FINAL
+
+
+def saved_on_the_way(folder: Optional[Path], iterations: Any) -> Optional[Path]:
+    """A checkpoint that the training itself has saved, after so many iterations."""
     if folder is None or not folder.is_dir():
         return None
     by_number = sorted((path for kind in ('iter', 'epoch') for path in folder.glob(f'{kind}_*.pth')
                         if path.stem.split('_')[1].isdecimal()),
                        key=lambda path: int(path.stem.split('_')[1]), reverse=True)
-    final = folder / paths.FINAL
-    for path in [*by_number, folder / paths.EARLY_BIRD_CHECKPOINT, final]:
-        if not path.is_file():
-            continue
-        meta = load_checkpoint(path).get('meta', {})
-        # With an EMAHook, final.pth has the average alone.
-        if meta.get('iter') == iterations and not (
-                path == final and 'EMAHook' in str(meta.get('cfg'))):
+    for path in [*by_number, folder / paths.EARLY_BIRD_CHECKPOINT]:
+        if path.is_file() and load_checkpoint(path).get('meta', {}).get('iter') == iterations:
             return path
     return None
 

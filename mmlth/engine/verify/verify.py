@@ -1,4 +1,5 @@
 """Choose the checks for what is at a path."""
+import os
 from pathlib import Path
 from typing import List
 
@@ -27,7 +28,7 @@ def verify(path: AnyPath) -> List[str]:
         Violation: The first invariant that does not hold, with file, parameter and
             numbers; or there is nothing to check.
     """
-    path = Path(path)
+    path = Path(os.path.abspath(path))     # a folder is known by its name
     if path.name == paths.LOTTERY:
         path = path.parent
     root = path if path.is_dir() else path.parent
