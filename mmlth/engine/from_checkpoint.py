@@ -15,6 +15,7 @@ from .hook_configs import arguments_of, build_hook, class_of, find_hook
 from .hooks import PruneHook
 from .loading import load_weights
 from .model import build_model
+from .specs import PruneSpec
 
 
 def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float] = None,
@@ -39,7 +40,8 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
             Default: None, the first of the config's validation data.
 
     Raises:
-        UserError: A checkpoint is not of this model, or a setting is out of range.
+        UserError: A checkpoint is not of this model, a setting is out of range, or the config's
+            ticket is not drawn of a checkpoint.
     """
     # Not built for that: its own sparsity need not fit the one asked for.
     given = find_hook(cfg, PruneHook) or ConfigDict()
@@ -51,6 +53,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
     prune = hook.spec
+    _check_drawn(prune)
     model = build_model(cfg)
     given = load_weights(checkpoint, model).mask
     drawing, scope, notes = prune.drawing, prune.scope, {}
@@ -82,3 +85,18 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
     if extra:
         meta['extra_state'] = extra
     return Ticket.draw(mask, start, meta, source)
+
+
+def _check_drawn(prune: PruneSpec) -> None:
+    """Raise a UserError where a lottery would not train the mask that is drawn of the weights."""
+    if prune.control is not None:
+        raise UserError(
+            f'the ticket of this config is the control {prune.control.name!r}, which its lottery '
+            'makes of the mask that it draws: train it there, or draw the ticket itself with '
+            'control=None (--cfg-options default_hooks.prune.control=None)')
+    if prune.update is not None and prune.update.begins_dense:
+        raise UserError(
+            'the ticket of this config begins with all weights, and its update prunes them within '
+            "the training: there is no mask to draw. Train it there, or with TicketHook(draw=..., "
+            'update=...), or draw a static mask with update=None (--cfg-options '
+            'default_hooks.prune.update=None)')

@@ -69,3 +69,14 @@ def test_mistakes(lottery, tmp_path):
         draw_from_checkpoint(wide, work_dir / 'round_0' / paths.FINAL)
     with pytest.raises(UserError, match=r'in \[0, 1\)'):
         draw_from_checkpoint(cfg, work_dir / 'round_0' / paths.FINAL, sparsity=1.5)
+
+
+@pytest.mark.parametrize('changed, message', [
+    (dict(control='random_mask'), "is the control 'random_mask', .* with control=None"),
+    (dict(update='gradual'), 'begins with all weights, .* no mask to draw')])
+def test_what_a_lottery_would_not_train_is_not_drawn(lottery, changed, message):
+    cfg, work_dir = lottery
+    cfg = Config(cfg.to_dict())
+    cfg.default_hooks.prune.update(changed)
+    with pytest.raises(UserError, match=message):
+        draw_from_checkpoint(cfg, work_dir / 'round_0' / paths.FINAL)
