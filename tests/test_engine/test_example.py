@@ -36,3 +36,17 @@ def test_a_loading_step_of_a_user_is_left_out_too():
     pipeline.insert(1, dict(type='LoadProposals'))
     with pytest.raises(UserError, match="asks for more than an image: KeyError.'proposals'"):
         example(cfg)
+
+
+@pytest.mark.parametrize('config, found', [
+    ('mmdet::yolox/yolox_s_8xb8-300e_coco.py', None),
+    ('mmdet::rtmdet/rtmdet_s_8xb32-300e_coco.py', None),
+    ('mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
+     (256, 192))])
+def test_another_shape_than_asked_for_is_told(monkeypatch, config, found):
+    told = []
+    monkeypatch.setattr('mmlth.engine.example.print_log', lambda text, **kwargs: told.append(text))
+    image, = example(load_config(config), shape=(128, 160))['inputs']
+    assert tuple(image.shape[-2:]) == (found or (128, 160))
+    assert [text.split(' (')[0] for text in told] == (
+        ["the network's input is 256 x 192"] if found else [])
