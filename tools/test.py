@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Evaluate a checkpoint, dense or ticket: MMDetection's tools/test.py."""
 import argparse
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from mmengine.runner import Runner
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.evaluation import evaluation_config
+from mmlth.engine.hook_configs import class_of
+from mmlth.engine.loading import read_weights
 from mmlth.engine.ranks import leave_group
 from mmlth.engine.types import name_of
 
@@ -43,13 +46,16 @@ def add_outputs(cfg, args):
         hook = (cfg.get('default_hooks') or {}).get('visualization')
         if hook is None:
             raise UserError('--show needs default_hooks.visualization in the config')
-        hook.show = args.show
-        hook.wait_time = args.wait_time
-        # The hooks of MMPose and MMDetection call the same things by other names.
-        if 'Pose' in name_of(hook.type):
-            hook.enable, hook.out_dir = True, args.show_dir
-        else:
-            hook.draw, hook.test_out_dir = True, args.show_dir
+        hook.update(show=args.show, wait_time=args.wait_time)
+        # The hooks of the libraries call the same things by other names.
+        known = inspect.signature(class_of(cfg, hook) or object).parameters
+        names = next((pair for pair in (('draw', 'test_out_dir'), ('enable', 'out_dir'))
+                      if set(pair) <= set(known)), None)
+        if names is None:
+            raise UserError(f'--show and --show-dir: {name_of(hook.get("type"))}, the visualization'
+                            ' hook of the config, has no arguments draw and test_out_dir, nor '
+                            'enable and out_dir')
+        hook.update(dict(zip(names, (True, args.show_dir))))
     if args.out:
         if not args.out.endswith(('.pkl', '.pickle')):
             raise UserError(f'--out must end in .pkl, got {args.out}')
@@ -59,12 +65,21 @@ def add_outputs(cfg, args):
     return cfg
 
 
+def check_test(cfg, checkpoint):
+    """Raise a UserError where there is nothing to test, or nothing to test it with."""
+    missing = [key for key in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator')
+               if cfg.get(key) is None]
+    if missing:
+        raise UserError(f'the config has no {", no ".join(missing)}: there is nothing to test')
+    if '://' not in checkpoint:
+        read_weights(checkpoint, 'meta')
+
+
 def main():
     args = parse_args()
     try:
         cfg = evaluation_config(load_config(args.config, cfg_options=args.cfg_options))
-        if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
-            raise UserError(f'there is no checkpoint {args.checkpoint}')
+        check_test(cfg, args.checkpoint)
         cfg.launcher, cfg.load_from, cfg.resume = args.launcher, args.checkpoint, False
         cfg.work_dir = args.work_dir or str(
             Path('work_dirs') / Path(args.config).stem / 'test')

@@ -9,12 +9,20 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.utils import get_installed_path
 
+from mmlth.core.errors import UserError
+
 from .masked_optim_wrapper import AMP_ARGUMENTS, MaskedOptimWrapper
 from .types import class_of_type
 
 
 def use_masked_amp(cfg: Config) -> None:
-    """Train with AMP and keep masks: what ``--amp`` sets."""
+    """Train with AMP and keep masks: what ``--amp`` sets.
+
+    Raises:
+        UserError: The config has no optim wrapper.
+    """
+    if not cfg.get('optim_wrapper'):
+        raise UserError('--amp needs an optim_wrapper in the config, which has none')
     cfg.optim_wrapper.type = 'mmlth.MaskedAmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 

@@ -22,15 +22,15 @@ def load_config(config: str, lth: Optional[str] = None,
         cfg_options: From the command line, merged last. Default: None.
 
     Raises:
-        UserError: A file does not exist, or is based on a package that is not installed.
+        UserError: A file does not exist or cannot be read, or what is merged does not fit.
     """
     cfg = _read(config)
     if lth is not None:
         override = _read(lth).to_dict()
         _make_room(cfg, override)
-        cfg.merge_from_dict(override)
+        _merge(cfg, override, lth)
     if cfg_options is not None:
-        cfg.merge_from_dict(cfg_options)
+        _merge(cfg, cfg_options, '--cfg-options')
     keep_amp(cfg)
     return cfg
 
@@ -47,12 +47,21 @@ def _make_room(cfg: dict, override: dict) -> None:
 def _read(config: str) -> Config:
     try:
         return Config.fromfile(_find(config))
-    except ModuleNotFoundError as error:
-        raise UserError(f'{config} cannot be read: {error}') from None
+    except UserError:
+        raise
     except RuntimeError as error:
         raise UserError(f'{config} cannot be read: {error}\nA pure Python config (classes as '
                         "types) takes 'with read_base(): from .my_detector import *' in place of "
                         '_base_, and is no base of one with _base_.') from None
+    except Exception as error:      # a config is a program
+        raise UserError(f'{config} cannot be read: {type(error).__name__}: {error}') from None
+
+
+def _merge(cfg: Config, options: dict, source: str) -> None:
+    try:
+        cfg.merge_from_dict(options)
+    except Exception as error:      # whatever the keys meet in the config
+        raise UserError(f'{source} cannot be merged into the config: {error}') from None
 
 
 def _find(config: str) -> str:

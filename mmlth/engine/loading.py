@@ -38,16 +38,21 @@ def load_weights(address: AnyPath, model: nn.Module, evaluated: bool = False) ->
     Raises:
         UserError: It is not a checkpoint of this model.
     """
-    kind = format_of(address)
-    if kind in _NO_CHECKPOINT:
-        raise UserError(f'{address} is {_NO_CHECKPOINT[kind]}')
-    loaded = read_checkpoint(address)
+    loaded = read_weights(address)
     content = unpack(evaluated_part(loaded) if evaluated else loaded, address)
     if not content.weights:
         raise UserError(
             f'{address} is a mask without weights: take it over with tools/transfer_ticket.py '
             "--mapping same --mask-only, and train it with TicketHook")
     return load_content(content, str(address), model)
+
+
+def read_weights(address: AnyPath, map_location: Any = 'cpu') -> Any:
+    """As :func:`~mmlth.engine.reading.read_checkpoint`; a ticket or a packed model is none."""
+    kind = format_of(address)
+    if kind in _NO_CHECKPOINT:
+        raise UserError(f'{address} is {_NO_CHECKPOINT[kind]}')
+    return read_checkpoint(address, map_location)
 
 
 def evaluated_part(loaded: Any) -> Any:

@@ -17,7 +17,7 @@ from .dump import NOT_PLAIN, parse
 from .evaluation import evaluation_config
 from .example import example
 from .loading import load_weights
-from .preview import build_model
+from .model import build_model, check_model
 from .reading import read_checkpoint
 
 
@@ -34,6 +34,7 @@ def pack(cfg: Config, checkpoint: str, half: bool = False) -> PackedModel:
         UserError: It is no checkpoint of this model, or its modules keep what a file of plain
             values cannot hold.
     """
+    check_model(cfg)
     cfg = evaluation_config(cfg)
     remove_pretrained(cfg.model)
     model = build_model(cfg)

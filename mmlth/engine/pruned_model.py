@@ -16,7 +16,7 @@ from .costs import count_costs
 from .evaluation import evaluation_config
 from .loading import load_weights
 from .methods import allocation_of
-from .preview import build_model
+from .model import build_model, check_model
 
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
@@ -39,6 +39,7 @@ def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
         UserError: There is no such checkpoint, it is not of this model, or the pretrained weights
             cannot be read.
     """
+    check_model(cfg)
     cfg = evaluation_config(cfg)
     if not checkpoint and not pretrained:
         remove_pretrained(cfg.model)
