@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 from torch import nn
 
 from . import trace
-from .fold import replace
 
 SECONDS = 0.1       # per call of a layer, all its forms together
 ROUNDS = (3, 20)    # at least and at most; the fastest round counts
@@ -56,6 +55,14 @@ def measure_whole(model: nn.Module, example: Any,
             trace.run(model, example)
             seconds[i] = min(seconds[i], perf_counter() - start)
     return seconds[0], seconds[1]
+
+
+def replace(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> None:
+    """Put other modules in the places of some, everywhere that the model holds them."""
+    for parent in list(model.modules()):
+        for name, child in list(parent._modules.items()):
+            if child is not None and child in others:
+                parent._modules[name] = others[child].train(child.training)
 
 
 def _best(forms: Sequence[nn.Module], args: Tuple[Any, ...]) -> List[float]:
