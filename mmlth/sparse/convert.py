@@ -94,6 +94,8 @@ def _untried(layer: trace.Layer, use: trace.Use) -> Optional[str]:
         return 'the example does not reach it'
     if use.elsewhere:
         return 'its weights are read outside the layer'
+    if not use.float32:
+        return 'it does not compute in float32'
     if _density(layer) > DENSEST:
         return 'too few zeros'
     if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:

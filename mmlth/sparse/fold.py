@@ -11,10 +11,11 @@ def fold(uses: Uses) -> int:
     The convolution scales and shifts in its weight and bias, and the norm becomes an identity,
     itself: whoever holds it holds the identity. A convolution that several norms share (one per
     level of a pyramid) or whose output something else reads or keeps as well keeps its norm; so
-    does one whose norm is called on something else, too.
+    does one whose norm is called on something else, too, or that computes in half precision.
     """
     pairs = [(layer, use.norms[0]) for layer, use in uses.layers.items()
-             if type(layer) is nn.Conv2d and not use.elsewhere and len(set(use.norms)) == 1
+             if type(layer) is nn.Conv2d and use.float32 and not use.elsewhere
+             and len(set(use.norms)) == 1
              and len(use.norms) == use.reads == len(use.shapes)
              and len(use.norms) == len(uses.norms[use.norms[0]].shapes)
              and not uses.norms[use.norms[0]].elsewhere and _plain(use.norms[0])]

@@ -39,7 +39,7 @@ class SparseLayer(nn.Module):
 
 
 class SparseConv2d(SparseLayer):
-    """``nn.Conv2d`` for inference in float32 on the CPU."""
+    """``nn.Conv2d`` for inference in float32 on the CPU; under autocast its result is cast."""
 
     def __init__(self, conv: nn.Conv2d, plan: Plan) -> None:
         super().__init__(conv.weight, conv.bias, conv_geometry(conv), plan)
@@ -49,10 +49,9 @@ class SparseConv2d(SparseLayer):
 
     def forward(self, input: Tensor) -> Tensor:
         g = self.geometry
-        output = torch.ops.mmlth.sparse_conv2d(
-            input if input.dim() == 4 else input[None], *self.arguments(), g.weight, g.stride,
-            g.padding, g.dilation, g.groups, self.plan.tile, self.plan.block)
-        return output if input.dim() == 4 else output[0]
+        return torch.ops.mmlth.sparse_conv2d(
+            input, *self.arguments(), g.weight, g.stride, g.padding, g.dilation, g.groups,
+            self.plan.tile, self.plan.block)
 
     def extra_repr(self) -> str:
         return (f'{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, '
@@ -60,7 +59,7 @@ class SparseConv2d(SparseLayer):
 
 
 class SparseLinear(SparseLayer):
-    """``nn.Linear`` for inference in float32 on the CPU."""
+    """``nn.Linear`` for inference in float32 on the CPU; under autocast its result is cast."""
 
     def __init__(self, linear: nn.Linear, plan: Plan) -> None:
         super().__init__(linear.weight, linear.bias, linear_geometry(linear), plan)

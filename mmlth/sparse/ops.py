@@ -45,9 +45,9 @@ def _conv2d_shape(input: Tensor, values: Tensor, offsets: Tensor, starts: Tensor
                   bias: Optional[Tensor], weight: Sequence[int], stride: Sequence[int],
                   padding: Sequence[int], dilation: Sequence[int], groups: int,
                   tile: Sequence[int], block: int) -> Tensor:
-    size = [(input.shape[2 + i] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) - 1)
+    size = [(input.shape[i - 2] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) - 1)
             // stride[i] + 1 for i in (0, 1)]
-    return input.new_empty(input.shape[0], weight[0], *size)
+    return input.new_empty(*input.shape[:-3], weight[0], *size)
 
 
 def _linear_shape(input: Tensor, values: Tensor, offsets: Tensor, starts: Tensor,
@@ -65,7 +65,7 @@ def _pool_shape(input: Tensor, kernel: Sequence[int], stride: Sequence[int],
                 padding: Sequence[int], dilation: Sequence[int], ceil: bool) -> Tensor:
     size = []
     for i in (0, 1):
-        room = input.shape[2 + i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1
+        room = input.shape[i - 2] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1
         count = (room + (stride[i] - 1 if ceil else 0)) // stride[i] + 1
-        size.append(count - (ceil and (count - 1) * stride[i] >= input.shape[2 + i] + padding[i]))
-    return input.new_empty(*input.shape[:2], *size)
+        size.append(count - (ceil and (count - 1) * stride[i] >= input.shape[i - 2] + padding[i]))
+    return input.new_empty(*input.shape[:-2], *size)

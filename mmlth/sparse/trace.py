@@ -23,6 +23,7 @@ Layer = Union[nn.Conv2d, nn.Linear]
 class Use:
     """One layer or batch norm on the example."""
     shapes: List[Tuple[int, ...]] = field(default_factory=list)    # of the input of each call
+    float32: bool = True        # so are the inputs and outputs of all calls, and strided
     elsewhere: bool = False     # its parameters or buffers are read outside its own forward
     reads: int = 0      # operations that read its outputs, in all calls, and outputs that remain
     norms: List[_BatchNorm] = field(default_factory=list)   # batch norms among them
@@ -95,13 +96,13 @@ def uses(model: nn.Module, example: Any) -> Uses:
 @contextmanager
 def hooked(modules: Iterable[nn.Module], before: Optional[Callable] = None,
            after: Optional[Callable] = None) -> Iterator[None]:
-    """Forward hooks on all of the modules while the block runs."""
+    """Forward hooks, which get keyword arguments too, on all of the modules in the block."""
     handles = []
     for module in modules:
         if before:
-            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         if after:
-            handles.append(module.register_forward_hook(after))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
         yield
     finally:
@@ -117,7 +118,7 @@ class _Trace(TorchDispatchMode):
 
     def __init__(self, found: Uses) -> None:
         super().__init__()
-        self.uses: Dict[nn.Module, Use] = {**found.layers, **found.norms}
+        self.uses: Dict[nn.Module, Use] = dict([*found.layers.items(), *found.norms.items()])
         self.inside: Optional[nn.Module] = None
         self.owners: Dict[int, List[nn.Module]] = {}
         self.outputs: Dict[int, Tuple[StorageWeakRef, Use]] = {}    # held, no address comes twice
@@ -145,24 +146,32 @@ class _Trace(TorchDispatchMode):
         """Of the layer that has made this tensor, or the one that it is a view of."""
         return self.outputs.get(_storage(tensor), (None, None))[1]
 
-    def enter(self, module: nn.Module, args: Tuple[Tensor, ...]) -> None:
+    def enter(self, module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
         self.inside = module
-        self.uses[module].shapes.append(tuple(args[0].shape))
-        source = self.source(args[0])
+        input, use = args[0] if args else kwargs['input'], self.uses[module]
+        use.shapes.append(tuple(input.shape))
+        use.float32 &= _usual(input)
+        source = self.source(input)
         if source is not None and isinstance(module, _BatchNorm):
             source.norms.append(module)
 
-    def leave(self, module: nn.Module, args: Tuple[Tensor, ...], output: Tensor) -> None:
-        self.inside = None
+    def leave(self, module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any],
+              output: Tensor) -> None:
+        self.inside, use = None, self.uses[module]
+        use.float32 &= _usual(output)
         if not isinstance(module, _BatchNorm):
             memory = StorageWeakRef(output.untyped_storage())
-            self.outputs[memory.cdata] = memory, self.uses[module]
+            self.outputs[memory.cdata] = memory, use
 
     def count_remaining(self) -> None:
         """An output that is still there has been kept, and whoever keeps it may read it."""
         gc.collect()
         for memory, use in self.outputs.values():
             use.reads += not memory.expired()
+
+
+def _usual(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.layout == torch.strided
 
 
 def _storage(tensor: Tensor) -> int:
