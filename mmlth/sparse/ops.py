@@ -1,9 +1,11 @@
 """The operators ``torch.ops.mmlth``, their shapes for torch.compile and torch.export."""
 from functools import lru_cache
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from mmlth.core.errors import UserError
 
 from . import build, trace
 
@@ -32,11 +34,32 @@ def unavailable() -> Optional[str]:
     return reason
 
 
+def load() -> None:
+    """Load the operators, for a model that has been made sparse elsewhere.
+
+    Raises:
+        UserError: They are not there.
+    """
+    reason = unavailable()
+    if reason is not None:
+        raise UserError(f'this model was saved sparse and cannot run here ({reason}): load it '
+                        'where the kernels can be built, or save the dense model')
+
+
+class Module(nn.Module):
+    """One that calls the operators: where it is unpickled, in whatever process, they are loaded."""
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        super().__setstate__(state)
+        load()
+
+
 def use_kernels(name: str = '') -> Vectors:
     """Choose ``avx512``, ``avx2``, ``baseline`` or ``fastest``; '' keeps those in use.
 
-    The fastest that this processor can run are in use from the start. Weights may have been
-    packed for any of them: results stay right, tiles and blocks may not be the best ones.
+    The fastest that this processor can run are in use from the start. A layer that was packed
+    for others may not have the best tiles and blocks; one whose tile is too large is refused
+    until it is copied, loaded or fitted (:meth:`mmlth.sparse.layers.SparseLayer.fit`).
     """
     return Vectors(*torch.ops.mmlth.use_kernels(name))
 

@@ -4,6 +4,7 @@ from typing import Optional, Protocol, Sequence, Tuple, Union, cast
 import torch
 from torch import Tensor, nn
 
+from . import ops
 from .trace import altered
 
 MAX_BINS = 64       # the kernels'
@@ -21,7 +22,7 @@ class RoIAlign(Protocol):
     def __call__(self, input: Tensor, rois: Tensor) -> Tensor: ...
 
 
-class FastMaxPool2d(nn.Module):
+class FastMaxPool2d(ops.Module):
     """``nn.MaxPool2d`` with vectors, which PyTorch has in ``channels_last`` only.
 
     Other types than float32 are left to PyTorch.
@@ -42,7 +43,7 @@ class FastMaxPool2d(nn.Module):
                 f'dilation={self.dilation}, ceil_mode={self.ceil_mode}')
 
 
-class FastRoIAlign(nn.Module):
+class FastRoIAlign(ops.Module):
     """mmcv's ``RoIAlign`` of averages, with vectors and threads; mmcv's has neither.
 
     Other types than float32 are left to mmcv's.
