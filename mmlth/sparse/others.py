@@ -1,4 +1,5 @@
 """Faster forms of what is neither convolution nor linear: its time counts once these are fast."""
+import copy
 from typing import Optional, Protocol, Sequence, Tuple, Union, cast
 
 import torch
@@ -51,7 +52,7 @@ class FastRoIAlign(ops.Module):
 
     def __init__(self, align: RoIAlign) -> None:
         super().__init__()
-        self.original = align
+        self.original = copy.deepcopy(align)    # itself is what this form takes the place of
         self.output_size, self.spatial_scale = tuple(align.output_size), align.spatial_scale
         self.sampling_ratio, self.aligned = align.sampling_ratio, align.aligned
 

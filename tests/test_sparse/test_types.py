@@ -68,7 +68,7 @@ def test_what_computes_under_autocast_stays_dense(always, inside):  # noqa: F811
 
 
 def test_a_sparse_model_runs_under_autocast(always):  # noqa: F811
-    """Sparsified in float32, evaluated in half precision: the types are the dense model's."""
+    """Sparsified in float32, run in half precision: the types are the dense model's."""
     model, x = net(), torch.randn(2, 4, 12, 12)
     dense = copy.deepcopy(model)
     sparsify(model, x)
