@@ -1,6 +1,7 @@
 // The kernels as PyTorch operators, and their threads.
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 #include <torch/version.h>
 
