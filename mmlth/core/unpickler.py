@@ -9,7 +9,7 @@ import collections
 import pickle
 import re
 from types import SimpleNamespace
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -52,6 +52,7 @@ class Unknown:
 class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, classes too
     """Makes what :data:`_MAKERS` has, and fills what :data:`_FILLERS` has."""
     stack: List[Any]
+    records: ClassVar[Optional[Mapping[str, int]]] = None
     dispatch: ClassVar[Dict[int, Callable[[Any], None]]] = {
         code: function for code, function in pickle._Unpickler.dispatch.items()
         if bytes([code]) not in _NEVER}
@@ -75,8 +76,25 @@ class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, clas
                 return fill(self.stack[-1], state)
         raise pickle.UnpicklingError(f'it fills a {type(self.stack[-1]).__name__}')
 
+    def load_binpersid(self) -> None:
+        if self.records is not None:
+            _check_stored(self.stack[-1], self.records)
+        super().load_binpersid()    # type: ignore[misc]    # typeshed lacks it
+
+    dispatch[pickle.BINPERSID[0]] = load_binpersid
     dispatch[pickle.REDUCE[0]] = dispatch[pickle.NEWOBJ[0]] = load_reduce
     dispatch[pickle.BUILD[0]] = load_build
+
+
+def module(records: Optional[Mapping[str, int]] = None) -> SimpleNamespace:
+    """What torch.load wants of a pickle module.
+
+    Args:
+        records: The bytes of each record of the file, if it is a zip file. Default: None.
+    """
+    kind = type('Unpickler', (Unpickler,), dict(records=records))
+    return SimpleNamespace(__name__=__name__, Unpickler=kind,
+                           load=lambda file, **options: kind(file, **options).load())
 
 
 def make(maker: Any, arguments: Any) -> Any:
@@ -106,6 +124,14 @@ def allow(name: str, maker: Callable,
     if filled is not None:
         kind, filler = filled
         _FILLERS[kind] = filler
+
+
+def _check_stored(storage: Any, records: Mapping[str, int]) -> None:
+    """Not all releases of torch look whether the file has as much of it as they read."""
+    _, kind, key, _, count = storage
+    size = 1 if kind is torch.UntypedStorage else torch._utils._element_size(kind.dtype)
+    if not 0 <= count * size <= records.get(f'data/{key}', -1):
+        raise pickle.UnpicklingError(f'it lacks the bytes of storage {key!r:.40}')
 
 
 def _attribute(owner: Any, name: Any) -> Unknown:
@@ -182,7 +208,3 @@ _FILLERS: Dict[type, Callable[[Any, Any], None]] = {
     collections.OrderedDict: _versions,
     np.dtype: _order,
     np.ndarray: np.ndarray.__setstate__}
-
-# What torch.load wants of a pickle module.
-MODULE = SimpleNamespace(__name__=__name__, Unpickler=Unpickler,
-                         load=lambda file, **options: Unpickler(file, **options).load())

@@ -4,6 +4,7 @@ import functools
 import os
 import pickle
 import subprocess
+import tarfile
 import zipfile
 
 import numpy as np
@@ -205,3 +206,21 @@ def test_what_is_no_checkpoint(tmp_path):
             small.writestr(name, file.read(name))
     with pytest.raises(UserError, match='it is compressed'):
         checkpoint_file.load(tmp_path / 'y.pth')
+
+
+@pytest.mark.parametrize('first', ['storages', checkpoint_file._LEGACY.decode('latin1')])
+def test_a_tar_file_is_not_unpacked(tmp_path, first):
+    """It would be for releases before 0.1.10, with links; zip files are found by their end."""
+    victim = tmp_path / 'victim'
+    victim.write_text('mine')
+    victim.chmod(0o600)
+    with tarfile.open(tmp_path / 'x.pth', 'w', encoding='latin1') as file:
+        for name in dict.fromkeys((first, 'storages')):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.mode = tarfile.LNKTYPE, str(victim), 0o777
+            file.addfile(member)
+    with open(tmp_path / 'x.pth', 'ab') as file, zipfile.ZipFile(file, 'a') as end:
+        end.writestr('x/data.pkl', 'x')
+    with pytest.raises(UserError, match='torch.save has not written it, or it is damaged'):
+        checkpoint_file.load(tmp_path / 'x.pth')
+    assert victim.stat().st_mode & 0o777 == 0o600
