@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from . import archive, unpickler
 from .errors import UserError
 from .files import AnyPath
-from .unpickler import Unknown
+from .unknown import Unknown
 
 _ZIP = b'PK\x03\x04'
 # Of files older than torch 1.6: torch's magic number, pickled.
@@ -25,7 +25,7 @@ def load(path: AnyPath, map_location: Any = 'cpu') -> Any:
     """The content of a file of ``torch.save``, or of safetensors, with nothing of it being run.
 
     Objects of classes that :mod:`~mmlth.core.unpickler` does not know become
-    :class:`~mmlth.core.unpickler.Unknown`.
+    :class:`~mmlth.core.unknown.Unknown`.
 
     Args:
         path: The file.
