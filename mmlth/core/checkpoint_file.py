@@ -36,14 +36,16 @@ def load(path: AnyPath, map_location: Any = 'cpu') -> Any:
         UserError: It is missing, damaged, or no such file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f'there is no checkpoint {path}')
     try:
+        if not path.is_file():
+            raise UserError(f'there is no checkpoint {path}')
         if path.suffix == '.safetensors':
             return load_file(str(path))
         reader = _reader(path)
         with _without(_FORCE):
             return torch.serialization.load(str(path), map_location, reader)
+    except UserError:
+        raise
     except Exception as error:      # an unpickler raises whatever the damage makes of it
         reason = (str(error).strip() or '-').splitlines()[0][:200]
         raise UserError(f'{path} cannot be read as a checkpoint: {type(error).__name__}: '

@@ -44,5 +44,5 @@ def fill_array(array: np.ndarray, state: Any) -> Optional[Unknown]:
         return Unknown('numpy.ndarray', made=True)
     if isinstance(state[2], Unknown):
         return state[2]
-    array.__setstate__(state)   # type: ignore[arg-type]
+    array.__setstate__(state)
     return None

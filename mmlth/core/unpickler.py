@@ -27,9 +27,8 @@ class _Opcodes(Dict[int, Callable[[Any], None]]):
     """What is called for each opcode."""
 
     def __missing__(self, code: int) -> Callable[[Any], None]:
-        known = pickletools.code2op.get(chr(code))
-        raise pickle.UnpicklingError(f'it has the opcode {known.name if known else code}, which is '
-                                     'not read')
+        name = next((op.name for op in pickletools.opcodes if op.code == chr(code)), code)
+        raise pickle.UnpicklingError(f'it has the opcode {name}, which is not read')
 
 
 class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, classes too
