@@ -15,7 +15,6 @@ from mmlth.engine.evaluation import evaluation_config
 from mmlth.engine.hook_configs import class_of
 from mmlth.engine.loading import read_weights
 from mmlth.engine.ranks import leave_group
-from mmlth.engine.types import name_of
 
 
 def parse_args():
@@ -49,12 +48,7 @@ def add_outputs(cfg, args):
         hook.update(show=args.show, wait_time=args.wait_time)
         # The hooks of the libraries call the same things by other names.
         known = inspect.signature(class_of(cfg, hook) or object).parameters
-        names = next((pair for pair in (('draw', 'test_out_dir'), ('enable', 'out_dir'))
-                      if set(pair) <= set(known)), None)
-        if names is None:
-            raise UserError(f'--show and --show-dir: {name_of(hook.get("type"))}, the visualization'
-                            ' hook of the config, has no arguments draw and test_out_dir, nor '
-                            'enable and out_dir')
+        names = ('draw', 'test_out_dir') if 'draw' in known else ('enable', 'out_dir')
         hook.update(dict(zip(names, (True, args.show_dir))))
     if args.out:
         if not args.out.endswith(('.pkl', '.pickle')):

@@ -86,8 +86,6 @@ def test_pictures_by_the_arguments_that_a_hook_has(outputs, scope, kind, names):
     hook = outputs(dict(type=kind), scope)
     assert (hook[names[0]], hook[names[1]], hook.show) == (True, 'pics', False)
     assert set(hook) == {'type', 'show', 'wait_time', *names}
-    with pytest.raises(UserError, match='LoggerHook, the visualization hook of the config, has no'):
-        outputs(dict(type='LoggerHook'), scope)
 
 
 def test_what_is_merged_is_named(tmp_path):
