@@ -6,7 +6,7 @@ from mmlth.core.files import write_json
 from mmlth.report import write_report
 from mmlth.report.write import check_folder
 
-from .compare.barriers import barrier_of, error_axis, metrics_of
+from .compare.barriers import barrier_of, error_axis, errors_of
 from .found.children import find_children, find_pairs
 from .measure.connectivity import LineSettings, line_of, remarks
 from .sections.connectivity import Measured, connectivity_section
@@ -73,6 +73,6 @@ def _numbers(measured: Measured, sentences: Sequence[str]) -> Dict[str, Any]:
 
 def _barriers(measured: Measured) -> Dict[str, Any]:
     """By error; in the training loss, which every line has, last."""
-    metrics: List[Any] = [*metrics_of([measured.line], measured.pair.a.run.cfg), None]
+    metrics: List[Any] = [*errors_of([measured.line], measured.pair.a.run.cfg), None]
     found = {error_axis(metric): barrier_of(measured.line, metric) for metric in metrics}
     return {name: barrier for name, barrier in found.items() if barrier}

@@ -218,3 +218,21 @@ def test_of_an_error_the_smaller_wins(tmp_path):
     assert [(row['verdict'], row['rule'], row['worse']) for row in section.rows] == [
         ('worse', 'no', True), ('better', 'yes', False)]
     assert 'several seeds 1 shown to be better, 1 to be worse' in section.text
+
+
+CROWD = ['crowd_human/mAP', 'crowd_human/mMR', 'crowd_human/JI', 'own/depth']
+
+
+def test_a_rate_of_misses_is_better_when_it_falls(tmp_path):
+    """CrowdHuman's; what nothing is known of is higher or lower, and no ticket wins by it."""
+    for seed, shift in enumerate((0, .001, -.001)):
+        dense, ticket = (dict(zip(CROWD, values)) for values in (
+            (.86 + shift, .52, .79, 1.0 + shift), (.88 + shift, .41 + 2 * shift, .79, .5)))
+        write_lottery(tmp_path / f'{seed}', dense, ticket, seed=seed)
+    section = one(verdict_sections, find_runs(sorted(tmp_path.iterdir())).runs)
+    assert {row['metric']: (row['verdict'], row['rule']) for row in section.rows} == {
+        'crowd_human/mAP': ('no verdict (no spread)', 'yes'),
+        'crowd_human/mMR': ('better', 'yes'), 'crowd_human/JI': ('no verdict (no spread)', 'yes'),
+        'own/depth': ('lower', '')}
+    assert '1 shown to be better, 0 to be worse, 2 neither, 1 to be higher or lower' in section.text
+    assert 'Whether more is better is not known of own/depth: ' in section.text

@@ -36,8 +36,11 @@ class Ending:
 
     @property
     def gain(self) -> Optional[float]:
-        """What training on adds, in the metric's unit; positive if it makes the model better."""
-        if self.found is None:
+        """What training on adds, in the metric's unit; positive if it makes the model better.
+
+        None if it was not trained on, or if it is not known what is better.
+        """
+        if self.found is None or self.metric.greater is None:
             return None
         return self.found.difference if self.metric.greater else -self.found.difference
 

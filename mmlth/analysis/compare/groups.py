@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.core import CONTROLS
-from mmlth.metrics import Metric, chosen_metrics, main_metrics, metric_of
+from mmlth.metrics import Metric, metric_of, metrics_of
 
 from ..found.labels import DIRECT
 from ..found.run import Run
@@ -92,8 +92,9 @@ class Group:
     @property
     def metrics(self) -> List[Metric]:
         """One per task."""
-        chosen = dict.fromkeys(name for run in self.runs for name in chosen_metrics(run.cfg))
-        return main_metrics((m.name for run in self.runs for m in run.metrics), chosen)
+        runs = self.runs
+        return metrics_of((name for run in runs for entry in run.rounds for name in entry.metrics),
+                          [run.cfg for run in runs])
 
     @property
     def metrics_at_50(self) -> List[Metric]:

@@ -79,7 +79,7 @@ def comparison_cells(found: Comparison) -> Dict[str, Any]:
 
 def _test(found: Comparison) -> str:
     if found.interval is None:
-        return ONE_SEED if found.winning is None else NO_SPREAD
+        return ONE_SEED if None in (found.dense.std, found.ticket.std) else NO_SPREAD
     return 'paired' if found.paired else 'Welch'
 
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
-from mmlth.metrics import Metric, chosen_metrics, main_metrics
+from mmlth.metrics import Metric, metrics_of
 
 
 @dataclass
@@ -126,8 +126,7 @@ class Run:
     @property
     def metrics(self) -> List[Metric]:
         """The main metric of each task that it was evaluated on; ``save_best`` says which."""
-        return main_metrics((name for r in self.rounds for name in r.metrics),
-                            chosen_metrics(self.cfg))
+        return metrics_of((name for r in self.rounds for name in r.metrics), [self.cfg])
 
     @property
     def drawn_at_start(self) -> bool:

@@ -113,18 +113,22 @@ def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:
 
 
 def _sentence(group: Group, metric: Metric, points: Sequence[_Point]) -> str:
-    """The best of those that cost no more than the dense model, and the best of all."""
-    best = max if metric.greater else min
+    """The best of those that cost no more than the dense model, and the best of all.
+
+    Where it is not known what is better, the highest.
+    """
+    best, words = (min, 'best') if metric.greater is False else (
+        max, 'best' if metric.greater else 'highest')
     cheap = [point for point in points if point.cost <= _SAME]
     named = {'for one dense training or less': cheap, 'at any cost': points}
-    parts = [_best(best(own, key=lambda point: point.found.ticket.mean), words, len(own))
-             for words, own in named.items() if own]
+    parts = [_best(best(own, key=lambda point: point.found.ticket.mean), f'{words} {cost} (of '
+                   f'{len(own)})') for cost, own in named.items() if own]
     return f'{group.label}, {metric.task}, {_sparsity(points):.0f} %: {"; ".join(parts)}.'
 
 
-def _best(point: _Point, words: str, count: int) -> str:
+def _best(point: _Point, words: str) -> str:
     found = point.found
     interval: Optional[str] = comparison_cells(found)['interval']
-    return (f'best {words} (of {count}) {point.label} with {found.ticket.mean:.2f}, '
+    return (f'{words} {point.label} with {found.ticket.mean:.2f}, '
             f'{found.difference:+.2f} from dense'
             + (f' (95 % interval {interval})' if interval else '') + f', cost {point.cost:.2f}')

@@ -6,7 +6,7 @@ from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section
 
-from ..compare.correction import BETTER, LEVEL, WORSE, correct
+from ..compare.correction import BETTER, HIGHER, LEVEL, LOWER, ONE_SEED, WORSE, correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
@@ -85,13 +85,13 @@ def _row(group: Group, cell: Cell, metric: Metric, label: str,
 
 
 def _rule(found: Comparison) -> str:
-    """Whether the paper's rule is met; empty where there is no spread to judge by."""
+    """Whether the paper's rule is met; empty where there is nothing to judge by."""
     return '' if found.winning is None else 'yes' if found.winning else 'no'
 
 
 def _text(rows: List[Dict[str, Any]]) -> str:
     """What the rows say, counted."""
-    judged = [row for row in rows if row['rule']]
+    judged = [row for row in rows if row['test'] != ONE_SEED]
     if not judged:
         return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
@@ -107,6 +107,10 @@ def _text(rows: List[Dict[str, Any]]) -> str:
                  f'{best["task"]}: {best["ticket"]} against {best["dense"]} dense'
                  + (f', 95 % interval of the difference {best["interval"]}' if best['interval']
                     else '') + ').')
+    unclear = dict.fromkeys(row['metric'] for row in rows if row['worse'] is None)
+    if unclear:
+        text += (f' Whether more is better is not known of {", ".join(unclear)}: the '
+                 'CheckpointHook\'s save_best and rule in the config say it.')
     text += _longer(tickets)
     without = len(rows) - len(judged)
     return text + (f' {without} rows have one seed and no verdict.' if without else '')
@@ -115,9 +119,11 @@ def _text(rows: List[Dict[str, Any]]) -> str:
 def _counted(rows: Sequence[Dict[str, Any]], what: str) -> str:
     """How many rows have each verdict."""
     counts = Counter(row['verdict'] for row in rows)
-    open_ = len(rows) - counts[BETTER] - counts[WORSE]
+    moved = counts[HIGHER] + counts[LOWER]
+    open_ = len(rows) - counts[BETTER] - counts[WORSE] - moved
     return (f'of {len(rows)} {what}{"" if len(rows) == 1 else "s"} with several seeds '
-            f'{counts[BETTER]} shown to be better, {counts[WORSE]} to be worse, {open_} neither')
+            f'{counts[BETTER]} shown to be better, {counts[WORSE]} to be worse, {open_} neither'
+            + (f', {moved} to be higher or lower' if moved else ''))
 
 
 def _longer(tickets: Sequence[Dict[str, Any]]) -> str:
