@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.files import write_json
 from mmlth.report import write_report
+from mmlth.report.keys import keys_apart
 from mmlth.report.write import check_folder
 
 from .compare.barriers import barrier_of, error_axis, errors_of
@@ -41,6 +42,7 @@ def connect(networks: Sequence[Union[str, Path]], settings: LineSettings,
         parts.append(f'All numbers: {json}')
     if out:
         section = connectivity_section(found)
+        keys_apart([section])
         section.text = '\n\n'.join([section.text, *dict.fromkeys(sum(told, []))])
         parts.append(f'Report: {write_report([section], out, title="Linear mode connectivity")}')
     return '\n\n'.join(parts)

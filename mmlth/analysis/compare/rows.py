@@ -133,9 +133,3 @@ def dense_line(group: Group, metric: Metric) -> List[Reference]:
         return []
     dense = spread(values.values())
     return [Reference('dense', dense.mean, dense.std)]
-
-
-def slug(*parts: Any) -> str:
-    """A key of a figure: lower case letters, digits and dashes."""
-    text = '-'.join(map(str, parts)).lower()
-    return '-'.join(filter(None, ''.join(c if c.isalnum() else '-' for c in text).split('-')))

@@ -4,13 +4,14 @@ from typing import Callable, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.between import Choice, Differences, as_sparse, extremes_text
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import family_labels, varied
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import (BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread)
+from ..compare.rows import BAND_TEXT, columns, dense_line, line, row, ticket_spread
 from ..compare.statistics import spread
 from ..found.labels import USUAL
 from ..found.run import Run

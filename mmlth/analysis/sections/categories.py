@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.changes import (BySeed, Values, change, dense_of, kinds_of, missing_text,
                                protocol_of, tickets_of, values)
@@ -14,7 +15,7 @@ from ..compare.correction import WORSE, correct, holm
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import change_cells, slug
+from ..compare.rows import change_cells
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 

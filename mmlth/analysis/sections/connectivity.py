@@ -6,11 +6,12 @@ import numpy as np
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.barriers import LOSS, Barrier, barrier_of, error_axis, errors_of, unclear_text
 from ..compare.families import family_labels
 from ..compare.groups import Group, group_runs
-from ..compare.rows import BAND_TEXT, band, slug
+from ..compare.rows import BAND_TEXT, band
 from ..compare.statistics import Spread, spread
 from ..found.children import Child, Pair, siblings
 from ..found.labels import DIRECT

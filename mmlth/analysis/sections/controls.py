@@ -6,11 +6,12 @@ from mmlth.engine import RewindHook
 from mmlth.engine.hook_configs import arguments_of
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section
+from mmlth.report.keys import slug
 
 from ..compare.correction import correct, correction_text
 from ..compare.families import families, labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells
 from ..compare.statistics import Comparison, compare
 from ..compare.wording import numbered
 from ..found.run import Run

@@ -4,13 +4,14 @@ from typing import Dict, List, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.between import Differences, no_sparser
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import curves_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, ticket_spread
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..measure.evaluate import Evaluations

@@ -4,12 +4,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line, slug,
+from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line,
                             ticket_spread)
 from ..compare.statistics import Comparison, spread
 from ..found.run import Run

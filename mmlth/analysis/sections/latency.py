@@ -3,12 +3,13 @@ from typing import List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section
+from mmlth.report.keys import slug
 
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import families, family_labels
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
+from ..compare.rows import BAND_TEXT, columns, line, row, ticket_spread
 from ..compare.statistics import mean_of_known
 from ..found.run import Run
 from ..measure.evaluate import Evaluations

@@ -4,10 +4,11 @@ from typing import Any, Dict, List, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import BAND, BAND_TEXT, slug
+from ..compare.rows import BAND, BAND_TEXT
 from ..compare.statistics import spread
 from ..found.run import Run, sparsity_report
 from ..measure.evaluate import Evaluations

@@ -4,12 +4,12 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
+from mmlth.report.keys import slug
 from mmlth.report.picture import render_columns, to_png
 
 from ..compare.changes import missing_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import slug
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 

@@ -4,13 +4,14 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.changes import BySeed, change, dense_of, kinds_of, missing_text, tickets_of, values
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import group_runs
-from ..compare.rows import BAND, BAND_TEXT, change_cells, slug
+from ..compare.rows import BAND, BAND_TEXT, change_cells
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 from ..measure.precision import SIZES

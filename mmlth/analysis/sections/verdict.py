@@ -5,12 +5,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section
+from mmlth.report.keys import slug
 
 from ..compare.correction import BETTER, HIGHER, LEVEL, LOWER, ONE_SEED, WORSE, correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
