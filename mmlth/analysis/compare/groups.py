@@ -9,6 +9,7 @@ from mmlth.metrics import Metric, metric_of, metrics_of
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..found.trainings import training_settings
+from .seeds import tickets_of
 from .statistics import BySeed, Comparison, compare, mean_of_known
 
 
@@ -173,19 +174,12 @@ def _difference(group: Group, same: Sequence[Group]) -> str:
 def _cells(runs: Sequence[Run]) -> List[Cell]:
     found: Dict[str, List[Run]] = {}
     for run in runs:
-        key = key_of(_shared(run))
-        if run.settings.get('transfer'):    # its sparsity is its source's
-            key += f'{run.ticket.network_sparsity:.3f}'
-        found.setdefault(key, []).append(run)
+        found.setdefault(key_of(_shared(run)), []).append(run)
     cells = []
     for members in found.values():
-        if len({run.seed for run in members}) < len(members):   # two sources of one name
-            kinds: Dict[str, List[Run]] = {}
-            for run in members:
-                kinds.setdefault(run.kind, []).append(run)
-            cells += [Cell(same, _shared(same[0])) for same in kinds.values()]
-        else:
-            cells.append(Cell(members, _shared(members[0])))
+        transferred = members[0].settings.get('transfer')
+        cells += [Cell(own, _shared(own[0])) for own in (
+            tickets_of(members) if transferred else [members])]
     return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, round(c.scope_sparsity)))
 
 
