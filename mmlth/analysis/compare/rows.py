@@ -6,7 +6,7 @@ from mmlth.report import Reference, Series
 
 from .correction import NO_SPREAD, ONE_SEED
 from .groups import Cell, Group
-from .statistics import Comparison, Spread, spread
+from .statistics import BySeed, Comparison, Spread, spread
 
 # The paper's figures: "error bands are within 3 times the standard deviation".
 BAND = 3
@@ -32,20 +32,24 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
         **more: Any) -> Dict[str, Any]:
     """A cell's result beside its dense model's; ``more`` keys stand behind the method.
 
-    Metrics in their unit (percent), sparsities in percent, None where nothing was measured.
+    Metrics in their unit (percent), sparsities in percent, None where nothing was measured. Means
+    and deviations are over the seeds that the change is over, so that they differ by it.
     """
-    values = list(cell.values(metric).values())
-    ticket = spread(values) if values else None
-    dense = spread(group.dense(metric).values()) if group.dense(metric) else None
+    found = group.compare(cell, metric)
+    ticket, dense = (found.ticket, found.dense) if found else (
+        _spread(cell.values(metric)), _spread(group.dense(metric)))
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         method=method or cell.method, **more,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
         compute_sparsity=cell.compute_sparsity,
         from_start=cell.length('from_start'), chain=cell.length('chain'),
-        seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
-        dense_mean=dense and dense.mean, dense_std=dense and dense.std,
-        **change_cells(group.compare(cell, metric)))
+        seeds=ticket.n if ticket else 0, mean=ticket and ticket.mean, std=ticket and ticket.std,
+        dense_mean=dense and dense.mean, dense_std=dense and dense.std, **change_cells(found))
+
+
+def _spread(values: BySeed) -> Optional[Spread]:
+    return spread(values.values()) if values else None
 
 
 def change_cells(found: Optional[Comparison]) -> Dict[str, Any]:
@@ -121,15 +125,11 @@ def band(value: Spread) -> Optional[float]:
 def ticket_spread(metric: Metric) -> Callable[[Cell], Optional[Spread]]:
     """What :func:`line` plots of a metric."""
     def of(cell: Cell) -> Optional[Spread]:
-        values = cell.values(metric)
-        return spread(values.values()) if values else None
+        return _spread(cell.values(metric))
     return of
 
 
 def dense_line(group: Group, metric: Metric) -> List[Reference]:
     """The dense mean with its one-σ band; nothing where no dense model was measured."""
-    values = group.dense(metric)
-    if not values:
-        return []
-    dense = spread(values.values())
-    return [Reference('dense', dense.mean, dense.std)]
+    dense = _spread(group.dense(metric))
+    return [Reference('dense', dense.mean, dense.std)] if dense else []

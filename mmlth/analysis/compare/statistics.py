@@ -25,8 +25,8 @@ class Comparison:
     """What separates a ticket from its dense model.
 
     Args:
-        dense: Over the dense model's seeds.
-        ticket: Over the ticket's seeds.
+        dense: Over the dense model's seeds; if paired, over those that the ticket has too.
+        ticket: Over the ticket's seeds, likewise.
         paired: Whether the test is paired over shared seeds; else it is Welch's.
         n: Pairs; or for Welch's test the smaller number of seeds.
         difference: Ticket less dense, mean over the pairs or of the means.
@@ -83,20 +83,21 @@ def compare(dense: BySeed, ticket: BySeed,
     """
     if not dense or not ticket:
         return None
-    first, second = spread(dense.values()), spread(ticket.values())
     shared = [seed for seed in ticket if seed in dense]
-    both = None
-    if first.std is not None and second.std is not None:
-        both = float(np.hypot(first.std, second.std))
     paired = len(shared) > 1 or len(shared) == len(ticket)
     if paired:
+        dense, ticket = ({seed: of[seed] for seed in shared} for of in (dense, ticket))
+    first, second = spread(dense.values()), spread(ticket.values())
+    if paired:
         deltas = spread([ticket[seed] - dense[seed] for seed in shared])
-        n, difference, std = deltas.n, deltas.mean, deltas.std
-        interval, p = _paired([dense[s] for s in shared], [ticket[s] for s in shared])
+        difference, std = deltas.mean, deltas.std
+        interval, p = _paired(list(dense.values()), list(ticket.values()))
     else:
-        n, difference = min(first.n, second.n), second.mean - first.mean
-        std = both
+        difference, std = second.mean - first.mean, None
+        if first.std is not None and second.std is not None:
+            std = float(np.hypot(first.std, second.std))
         interval, p = _welch(list(dense.values()), list(ticket.values()))
+    n = min(first.n, second.n)
     return Comparison(first, second, paired, n, difference, std, interval, p,
                       _worse(interval, greater), _winning(first, second, greater))
 

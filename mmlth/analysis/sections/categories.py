@@ -1,6 +1,5 @@
 """Change of AP from the dense model by category: rare and frequent, easy and hard (Fig. 5)."""
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from scipy.stats import spearmanr
@@ -9,8 +8,8 @@ from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 from mmlth.report.keys import slug
 
-from ..compare.changes import (BySeed, Values, change, dense_of, kinds_of, missing_text,
-                               protocol_of, tickets_of, values)
+from ..compare.changes import (BySeed, Values, ap_cells, change, dense_of, kinds_of,
+                               missing_text, protocol_of, tickets_of, values)
 from ..compare.correction import WORSE, correct, holm
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
@@ -148,9 +147,8 @@ def _rows(dense: BySeed, cells: Sequence[Tuple[Cell, BySeed]],
 def _row(name: str, count: Optional[int], before: Values, after: Values, cell: Cell) -> Row:
     moved = change(before, after)
     return dict(
-        category=name, training_annotations=count, dense=100 * fmean(before.values()),
-        ticket=100 * fmean(after.values()), **change_cells(moved), std=moved and moved.std,
-        seeds=len(after), scope_sparsity=cell.scope_sparsity,
+        category=name, training_annotations=count, **ap_cells(moved, before, after),
+        **change_cells(moved), std=moved and moved.std, scope_sparsity=cell.scope_sparsity,
         network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity)
 
 

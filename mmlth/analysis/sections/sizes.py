@@ -1,12 +1,12 @@
 """Change of AP from the dense model by object size, against sparsity (Fig. 4)."""
-from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 from mmlth.report.keys import slug
 
-from ..compare.changes import BySeed, change, dense_of, kinds_of, missing_text, tickets_of, values
+from ..compare.changes import (BySeed, ap_cells, change, dense_of, kinds_of, missing_text,
+                               tickets_of, values)
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
@@ -67,8 +67,7 @@ def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
         moved = change(before, after)
         objects = next(iter(dense.values()))['precision'][kind]['objects'][size]
         rows.append(dict(
-            **shared, size=size, objects=objects, seeds=len(after),
-            dense=100 * fmean(before.values()), ticket=100 * fmean(after.values()),
+            **shared, size=size, objects=objects, **ap_cells(moved, before, after),
             **change_cells(moved), std=moved and moved.std))
     return rows
 

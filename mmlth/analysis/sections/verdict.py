@@ -11,7 +11,7 @@ from ..compare.correction import BETTER, HIGHER, LEVEL, LOWER, ONE_SEED, WORSE, 
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells
+from ..compare.rows import COMPARISON, bars, comparison_cells, dense_line
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
@@ -54,8 +54,8 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
 
 _RULE = (
     'Verdict: what a two-sided t test of the difference shows, paired where ticket and dense model '
-    'share seeds, else Welch\'s, with p corrected for the number of rows: better or worse below '
-    f'{LEVEL}. No difference shown does not mean that there is none; the interval says how large '
+    'share seeds (then means and deviations are over these), else Welch\'s, with p corrected for '
+    f'the number of rows: better or worse below {LEVEL}. No difference shown does not mean that there is none; the interval says how large '
     'it may be. The paper\'s rule asks for no proof: a winning ticket\'s mean over seeds is not '
     'worse than the dense mean by more than one sample standard deviation of the dense model; with '
     'a wide spread it is easily passed. With one seed there is no standard deviation, so no '
@@ -68,12 +68,12 @@ def _figure(group: Group, metric: Metric,
     names = numbered(f'{label}, {cell.scope_sparsity:.3g} %' for cell, label, _ in compared)
     series = bars((cell.method, name, comparison)
                   for (cell, _, comparison), name in zip(compared, names))
-    dense = compared[0][2].dense
+    bands = [Reference(dense.label, 0, dense.error) for dense in dense_line(group, metric)]
     return Figure(
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
         'deviation of the difference; band: one of the dense model (none with one seed).', '',
-        metric.change_axis, series, [Reference('dense', 0, dense.std)])
+        metric.change_axis, series, bands)
 
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
