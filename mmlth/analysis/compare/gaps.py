@@ -9,16 +9,17 @@ from .groups import Cell, Group
 
 
 def unmeasured(groups: Sequence[Group]) -> Dict[str, str]:
-    """Dense model or ticket of a run -> which metric of it is left out of all means, and why."""
-    found: Dict[str, str] = {}
+    """Dense model or ticket of a run -> which metrics of it are left out of all means, and why."""
+    found: Dict[str, List[str]] = {}
     for group in groups:
         for metric in group.metrics:
             for run in group.runs:
                 for what, entry in _measured(run):
                     reason = _why_not(entry, metric)
                     if reason:
-                        found[f'{what} of {run.name}'] = f'{metric.name} {reason}'
-    return found
+                        found.setdefault(f'{what} of {run.name}', []).append(
+                            f'{metric.name} {reason}')
+    return {what: ' and '.join(reasons) for what, reasons in found.items()}
 
 
 def unpaired(groups: Sequence[Group]) -> Dict[str, str]:

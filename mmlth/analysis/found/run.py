@@ -11,6 +11,8 @@ from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
 from mmlth.metrics import Metric, metrics_of
 
+from .names import name_of
+
 
 @dataclass
 class Round:
@@ -95,6 +97,8 @@ class Run:
         rewound_to: The iteration of the rewind point; None for a point in epochs of an
             iteration-based loop, where an older version has not noted it.
         study: Name of the study it belongs to, or None.
+        name: Its folder's name, behind that of its study; other, where another run of a report
+            has that name (see :func:`mmlth.analysis.found.names.names_apart`).
     """
     folder: Path
     model: str
@@ -107,11 +111,10 @@ class Run:
     cfg: Config = field(repr=False)
     rewound_to: Optional[int]
     study: Optional[str] = None
+    name: str = ''
 
-    @property
-    def name(self) -> str:
-        """Its folder's name, behind that of its study."""
-        return f'{self.study}/{self.folder.name}' if self.study else self.folder.name
+    def __post_init__(self) -> None:
+        self.name = self.name or name_of(self.folder, self.study)
 
     @property
     def dense(self) -> Round:

@@ -55,11 +55,11 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
 _RULE = (
     'Verdict: what a two-sided t test of the difference shows, paired where ticket and dense model '
     'share seeds (then means and deviations are over these), else Welch\'s, with p corrected for '
-    f'the number of rows: better or worse below {LEVEL}. No difference shown does not mean that there is none; the interval says how large '
-    'it may be. The paper\'s rule asks for no proof: a winning ticket\'s mean over seeds is not '
-    'worse than the dense mean by more than one sample standard deviation of the dense model; with '
-    'a wide spread it is easily passed. With one seed there is no standard deviation, so no '
-    'verdict is possible by either.')
+    f'the number of rows: better or worse below {LEVEL}. No difference shown does not mean that '
+    'there is none; the interval says how large it may be. The paper\'s rule asks for no proof: a '
+    'winning ticket\'s mean over seeds is not worse than the dense mean by more than one sample '
+    'standard deviation of the dense model; with a wide spread it is easily passed. With one seed '
+    'there is no standard deviation, so no verdict is possible by either.')
 
 
 def _figure(group: Group, metric: Metric,
