@@ -1,5 +1,5 @@
 """Rows of tables and lines of figures that several analyses share."""
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
@@ -96,6 +96,24 @@ def columns(**more: str) -> Dict[str, str]:
     before = ('group', 'task', 'method')
     return {**{k: COLUMNS[k] for k in before}, **more,
             **{k: v for k, v in COLUMNS.items() if k not in before}}
+
+
+def with_metric(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Dict[str, str]:
+    """The columns, behind the task the metric's name where a task has rows of several metrics.
+
+    Args:
+        columns: With ``'task'``; ``'label'`` among them tells metrics apart too.
+        rows: With ``task`` and ``metric``.
+    """
+    names: Dict[tuple, Set[str]] = {}
+    for row in rows:
+        task = row['task'], row['label'] if 'label' in columns else ''
+        names.setdefault(task, set()).add(row['metric'])
+    if all(len(found) == 1 for found in names.values()):
+        return dict(columns)
+    place = list(columns).index('task') + 1
+    items = list(columns.items())
+    return dict([*items[:place], ('metric', 'metric, as evaluated'), *items[place:]])
 
 
 def line(label: str, cells: Sequence[Cell], x: Callable[[Cell], Optional[float]],

@@ -11,7 +11,7 @@ from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import family_labels, varied
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import BAND_TEXT, columns, dense_line, line, row, ticket_spread
+from ..compare.rows import BAND_TEXT, columns, dense_line, line, row, ticket_spread, with_metric
 from ..compare.statistics import spread
 from ..found.labels import USUAL
 from ..found.run import Run
@@ -86,7 +86,7 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
             against.text(), 'The same sparsity in every layer (layerwise) against one '
             f'threshold for all weights (global), all else equal. {BAND_TEXT}',
             evidence_text(rows, groups)])), rows,
-        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')]
+        with_metric({**columns(), 'method': 'allocation'}, rows), figures, paper='Fig. 2e')]
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
@@ -114,7 +114,7 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
     rows = correct(rows)
     return Section(name, title, '\n\n'.join(filter(None, [
         extremes_text(choices, title.lower()), f'{text} {BAND_TEXT}',
-        evidence_text(rows, groups)])), rows, columns(at=xlabel), figures)
+        evidence_text(rows, groups)])), rows, with_metric(columns(at=xlabel), rows), figures)
 
 
 def _in_order(family: Sequence[Cell], x: Callable[[Cell], Optional[float]]) -> List[Cell]:

@@ -11,7 +11,7 @@ from mmlth.report.keys import slug
 from ..compare.correction import correct, correction_text
 from ..compare.families import families, labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells
+from ..compare.rows import COMPARISON, bars, comparison_cells, with_metric
 from ..compare.statistics import Comparison, compare
 from ..compare.wording import numbered
 from ..found.run import Run
@@ -47,7 +47,7 @@ def controls_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
         raise UserError('no ticket has a control beside it that differs in nothing else')
     rows = correct(rows)
     return [Section('controls', 'Tickets against their controls', '\n\n'.join([
-        _TEXT, correction_text(rows)]), rows, _COLUMNS, figures)]
+        _TEXT, correction_text(rows)]), rows, with_metric(_COLUMNS, rows), figures)]
 
 
 _TEXT = (

@@ -7,7 +7,7 @@ from mmlth.report import Section
 from ..compare.correction import correct, correction_text
 from ..compare.endings import Ending, endings, endings_text
 from ..compare.groups import group_runs
-from ..compare.rows import COMPARISON, comparison_cells
+from ..compare.rows import COMPARISON, comparison_cells, with_metric
 from ..compare.statistics import Comparison
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -36,7 +36,8 @@ def endings_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
             endings_text(groups), 'A dense model was trained to its end if as many more '
             'iterations (the control "dense, trained on") make it better by less than one sample '
             'standard deviation over its seeds. What a ticket gains over a dense model that was '
-            'not may be due to its longer training.', correction_text(rows)]), rows, _COLUMNS)]
+            'not may be due to its longer training.', correction_text(rows)]), rows,
+        with_metric(_COLUMNS, rows))]
 
 
 def _row(ending: Ending, found: Comparison) -> Dict[str, Any]:

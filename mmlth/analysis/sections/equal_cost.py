@@ -11,7 +11,7 @@ from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line,
-                            ticket_spread)
+                            ticket_spread, with_metric)
 from ..compare.statistics import Comparison, spread
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -52,7 +52,7 @@ def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
     return [Section(
         'equal-cost', 'At equal cost',
         '\n\n'.join([' '.join(sentences), _TEXT, evidence_text(rows, groups)]),
-        rows, _COLUMNS, figures)]
+        rows, with_metric(_COLUMNS, rows), figures)]
 
 
 _TEXT = (

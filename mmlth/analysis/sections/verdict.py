@@ -11,7 +11,7 @@ from ..compare.correction import BETTER, HIGHER, LEVEL, LOWER, ONE_SEED, WORSE, 
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells, dense_line
+from ..compare.rows import COMPARISON, bars, comparison_cells, dense_line, with_metric
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
@@ -48,8 +48,8 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
         raise UserError('no ticket and its dense model were both evaluated')
     rows = correct(rows)
     return [Section('verdict', 'Which tickets win', '\n\n'.join([
-        _text(rows), _RULE, evidence_text(rows, groups)]), rows, COLUMNS, figures,
-        paper='Section 4.3')]
+        _text(rows), _RULE, evidence_text(rows, groups)]), rows, with_metric(COLUMNS, rows),
+        figures, paper='Section 4.3')]
 
 
 _RULE = (
