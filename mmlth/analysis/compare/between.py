@@ -5,10 +5,10 @@ from typing import Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
+from .amounts import difference_text, interval_text, mean_text
 from .correction import LEVEL, holm
 from .groups import Cell
-from .rows import interval_text
-from .statistics import BySeed, Comparison, compare, spread
+from .statistics import BySeed, Comparison, Spread, compare, spread
 
 
 _SAME = 0.5     # points of network sparsity
@@ -21,11 +21,11 @@ class Choice:
     Args:
         words: Model, task and method.
         values: Value of the setting -> seed -> metric.
-        dense: Mean of the dense model; None where it was not measured.
+        dense: The dense model; None where it was not measured.
     """
     words: str
     values: Dict[str, BySeed]
-    dense: Optional[float]
+    dense: Optional[Spread]
 
 
 def extremes_text(choices: Sequence[Choice], title: str) -> str:
@@ -116,7 +116,7 @@ class _Words:
 
     def of(self, found: Comparison) -> str:
         """E.g. ``'+1.20 (95 % interval +0.20 to +2.20, p = 0.03)'``."""
-        text = f'{found.difference:+.2f}'
+        text = difference_text(found)
         if found.p is None:
             return text
         unclear = '' if self.differs(found) else ', no difference shown'
@@ -147,9 +147,9 @@ def _extremes(choice: Choice, pairs: Dict[tuple, Comparison], words: _Words, tit
     """The first pair begins with the highest, the last ends with the lowest."""
     (highest, _), (_, lowest) = next(iter(pairs)), list(pairs)[-1]
     found = pairs[highest, lowest]
-    return (f'{choice.words}: highest with {title} {highest} ({found.ticket.mean:.2f}), lowest '
-            f'with {lowest} ({found.dense.mean:.2f})'
-            + ('.' if choice.dense is None else f', dense {choice.dense:.2f}.')
+    return (f'{choice.words}: highest with {title} {highest} ({mean_text(found.ticket)}), lowest '
+            f'with {lowest} ({mean_text(found.dense)})'
+            + ('.' if choice.dense is None else f', dense {mean_text(choice.dense)}.')
             + f' Between the two: {words.of(found)}.'
             + _behind({low: found for (high, low), found in pairs.items()
                        if high == highest and low != lowest}, words))

@@ -9,9 +9,9 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
+from .amounts import deviation_text, difference_text, interval_text
 from .correction import Row, correction_text
 from .groups import Cell, Group
-from .rows import interval_text
 from .statistics import Comparison
 
 # Of twice the dense training: a rewind point or an epoch may leave some of it out.
@@ -61,9 +61,9 @@ class Ending:
         if self.found is None:
             return name
         sigma = 'σ unknown: one seed' if self.found.dense.std is None else (
-            f'σ {self.found.dense.std:.2f}')
+            f'σ {deviation_text(self.found.dense)}')
         interval = interval_text(self.found)
-        return (f'{name} ({self.found.difference:+.2f}'
+        return (f'{name} ({difference_text(self.found)}'
                 + (f', 95 % interval {interval}' if interval else '') + f'; {sigma})')
 
 

@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
 
+from .amounts import interval_text, spread_text
 from .correction import NO_SPREAD, ONE_SEED
 from .groups import Cell, Group
 from .statistics import BySeed, Comparison, Spread, spread
@@ -67,15 +68,10 @@ def difference_cells(found: Comparison) -> Dict[str, Any]:
         worse=found.worse, p=found.p, test=_test(found), n=found.n)
 
 
-def interval_text(found: Comparison) -> str:
-    """E.g. ``'-0.20 to +0.41'``; empty where there is none."""
-    return '' if found.interval is None else ' to '.join(f'{end:+.2f}' for end in found.interval)
-
-
 def comparison_cells(found: Comparison) -> Dict[str, Any]:
     """A comparison with the dense model as cells: means and spreads, difference, interval, test."""
     return dict(
-        dense=_value(found.dense), ticket=_value(found.ticket),
+        dense=spread_text(found.dense), ticket=spread_text(found.ticket),
         dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
         ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
         ticket_seeds=found.ticket.n, **difference_cells(found))
@@ -85,10 +81,6 @@ def _test(found: Comparison) -> str:
     if found.interval is None:
         return ONE_SEED if None in (found.dense.std, found.ticket.std) else NO_SPREAD
     return 'paired' if found.paired else 'Welch'
-
-
-def _value(value: Spread) -> str:
-    return f'{value.mean:.2f}' + ('' if value.std is None else f' ± {value.std:.2f}')
 
 
 def columns(**more: str) -> Dict[str, str]:

@@ -134,4 +134,4 @@ def _choice(group: Group, metric: Metric, label: str, cells: Sequence[Cell], key
     dense = group.dense(metric)
     return Choice(f'{group.label}, {metric.task}, {label}',
                   {str(cell.settings[key]): cell.values(metric) for cell in cells},
-                  spread(dense.values()).mean if dense else None)
+                  spread(dense.values()) if dense else None)

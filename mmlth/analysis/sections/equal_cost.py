@@ -1,11 +1,12 @@
 """What methods reach at which training cost, dense models and controls beside them."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
 from mmlth.report.keys import slug
 
+from ..compare.amounts import difference_text, interval_text, mean_text
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
@@ -129,7 +130,7 @@ def _sentence(group: Group, metric: Metric, points: Sequence[_Point]) -> str:
 
 def _best(point: _Point, words: str) -> str:
     found = point.found
-    interval: Optional[str] = comparison_cells(found)['interval']
-    return (f'{words} {point.label} with {found.ticket.mean:.2f}, '
-            f'{found.difference:+.2f} from dense'
+    interval = interval_text(found)
+    return (f'{words} {point.label} with {mean_text(found.ticket)}, '
+            f'{difference_text(found)} from dense'
             + (f' (95 % interval {interval})' if interval else '') + f', cost {point.cost:.2f}')
