@@ -1,17 +1,15 @@
 """Differences between tickets: the values of one setting, and one method less another."""
 import itertools
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
 from .amounts import difference_text, interval_text, mean_text
 from .correction import LEVEL, holm
 from .groups import Cell
+from .sparsities import percents, same
 from .statistics import BySeed, Comparison, Spread, compare, spread
-
-
-_SAME = 0.5     # points of network sparsity
 
 
 @dataclass
@@ -54,11 +52,12 @@ class Differences:
     Args:
         usual: What that one is called.
         of: What they are compared at some places of. Default: ``'sparsity'``.
-        found: What is compared -> at which place -> difference. Default: filled by ``add``.
+        found: What is compared -> at which places, and the differences. Default: filled by
+            ``add``.
     """
     usual: str
     of: str = 'sparsity'
-    found: Dict[str, Dict[str, Comparison]] = field(default_factory=dict)
+    found: Dict[str, List[Tuple[str, Comparison]]] = field(default_factory=dict)
 
     def add(self, name: str, pairs: Iterable[Pair], metric: Metric) -> None:
         """Compare the tickets of some pairs, as far as they were measured.
@@ -71,24 +70,25 @@ class Differences:
         for at, cell, other in pairs:
             found = compare(other.values(metric), cell.values(metric))
             if found is not None:
-                self.found.setdefault(name, {})[at] = found
+                self.found.setdefault(name, []).append((at, found))
 
     def text(self) -> str:
         """A sentence per model, task and method; p is corrected for all of them."""
-        words = _Words(found for of in self.found.values() for found in of.values())
+        words = _Words(found for of in self.found.values() for _, found in of)
         sentences = [f'{name} less {self.usual}: ' + ', '.join(
-            f'{words.of(found)} at {at}' for at, found in of.items()) + f' {self.of}.'
+            f'{words.of(found)} at {at}' for at, found in of) + f' {self.of}.'
             for name, of in self.found.items()]
         return ' '.join([*sentences, *words.note('difference', 'differences')])
 
 
 def as_sparse(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
     """Each cell with the usual one of its scope sparsity, but none with itself."""
-    others = {round(cell.scope_sparsity, 1): cell for cell in usual}
-    for cell in sorted(cells, key=lambda cell: cell.scope_sparsity):
-        other = others.get(round(cell.scope_sparsity, 1), cell)
-        if other is not cell:
-            yield f'{cell.scope_sparsity:.0f} %', cell, other
+    cells = sorted(cells, key=lambda cell: cell.scope_sparsity)
+    for cell, text in zip(cells, percents([cell.scope_sparsity for cell in cells])):
+        other = min(usual, default=cell,
+                    key=lambda other: abs(other.scope_sparsity - cell.scope_sparsity))
+        if other is not cell and same(other.scope_sparsity, cell.scope_sparsity):
+            yield f'{text} %', cell, other
 
 
 def no_sparser(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
@@ -99,11 +99,12 @@ def no_sparser(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
     """
     for cell in sorted(cells, key=lambda cell: cell.network_sparsity):
         above = [other for other in usual
-                 if other.network_sparsity > cell.network_sparsity - _SAME]
+                 if other.network_sparsity > cell.network_sparsity
+                 or same(other.network_sparsity, cell.network_sparsity)]
         if above:
             other = min(above, key=lambda other: other.network_sparsity)
-            yield (f'{cell.network_sparsity:.0f} % against {other.network_sparsity:.0f} % network',
-                   cell, other)
+            own, least = percents([cell.network_sparsity, other.network_sparsity])
+            yield f'{own} % against {least} % network', cell, other
 
 
 class _Words:

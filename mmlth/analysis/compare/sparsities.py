@@ -1,5 +1,5 @@
 """Sparsities of one size, and how they are written: what is left decides, not what is gone."""
-import itertools
+from statistics import fmean
 from typing import Callable, List, Sequence, TypeVar
 
 T = TypeVar('T')
@@ -37,17 +37,21 @@ def by_sparsity(items: Sequence[T], of: Callable[[T], float]) -> List[List[T]]:
 
 
 def percents(values: Sequence[float]) -> List[str]:
-    """Sparsities as text, without the per cent sign.
+    """Sparsities as text, without the per cent sign: one text for all that are of one size.
 
-    With as many digits as tell apart what is not the same, also from 0 and 100.
+    With as many digits as tell the others apart, also from 0 and 100.
     """
+    sizes = by_sparsity(range(len(values)), lambda index: values[index])
+    means = [fmean(values[index] for index in own) for own in sizes]
+    ends = [(str(end), mean) for end in (0, 100) for mean in means if not same(mean, end)]
     texts: List[str] = []
     for digits in range(_DIGITS + 1):
-        texts = [_text(value, digits) for value in values]
-        if not any(a == b and not same(x, y) for (x, a), (y, b) in itertools.combinations(
-                zip([*values, 0.0, 100.0], [*texts, '0', '100']), 2)):
+        texts = [_text(mean, digits) for mean in means]
+        told = [(text, mean) for text, mean in zip(texts, means)]
+        if len(set(texts)) == len(texts) and not set(told) & set(ends):
             break
-    return texts
+    return [text for _, text in sorted(
+        (index, text) for own, text in zip(sizes, texts) for index in own)]
 
 
 def percent(value: float) -> str:

@@ -15,6 +15,8 @@ from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import change_cells
+from ..compare.sparsities import percent, percents
+from ..compare.wording import numbered
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 
@@ -153,8 +155,10 @@ def _row(name: str, count: Optional[int], before: Values, after: Values, cell: C
 
 
 def _series(rows: List[Row]) -> List[Series]:
-    return [Series(_label(sparsity), [r['category'] for r in own], [r['change'] for r in own])
-            for sparsity in sorted({r['scope_sparsity'] for r in rows})
+    sparsities = sorted({r['scope_sparsity'] for r in rows})
+    return [Series(label, [r['category'] for r in own], [r['change'] for r in own])
+            for sparsity, label in zip(sparsities, numbered(
+                f'{text} % scope sparsity' for text in percents(sparsities)))
             for own in [[r for r in rows if r['scope_sparsity'] == sparsity]]]
 
 
@@ -195,12 +199,9 @@ def _correlation(rows: Sequence[Row], order: _Order) -> Any:
 def _losing(rows: Sequence[Row]) -> str:
     """How many categories lose, how many are shown to, and which loses most."""
     losing, clear = sum(r['change'] < 0 for r in rows), sum(r['verdict'] == WORSE for r in rows)
-    text = f'at {_label(rows[0]["scope_sparsity"])}, {losing} of {len(rows)} categories lose'
+    text = (f'at {percent(rows[0]["scope_sparsity"])} % scope sparsity, {losing} of {len(rows)} '
+            'categories lose')
     if losing:
         worst = min(rows, key=lambda r: r['change'])
         text += f' ({clear} by the test), most {worst["category"]} ({worst["change"]:+.1f} %)'
     return text
-
-
-def _label(sparsity: float) -> str:
-    return f'{sparsity:.0f} % scope sparsity'

@@ -12,6 +12,7 @@ from ..compare.barriers import LOSS, Barrier, barrier_of, error_axis, errors_of,
 from ..compare.families import family_labels
 from ..compare.groups import Group, group_runs
 from ..compare.rows import BAND_TEXT, band
+from ..compare.sparsities import percents
 from ..compare.statistics import Spread, spread
 from ..found.children import Child, Pair, siblings
 from ..found.labels import DIRECT
@@ -118,8 +119,10 @@ def _points(found: Sequence[Measured]) -> List[_Point]:
 def _names(group: Group) -> Dict[Any, str]:
     """Folder of a run -> what its network is called: how much is pruned, and what is unusual."""
     found = {}
-    for cell, label in zip(group.cells, family_labels([[c] for c in group.cells], _VARY)):
-        name = f'{cell.scope_sparsity:.0f} % pruned' if cell.scope_sparsity else 'dense children'
+    texts = percents([cell.scope_sparsity for cell in group.cells])
+    labels = family_labels([[cell] for cell in group.cells], _VARY)
+    for cell, label, text in zip(group.cells, labels, texts):
+        name = f'{text} % pruned' if cell.scope_sparsity else 'dense children'
         found.update({run.folder: name if label == DIRECT else f'{name}, {label}'
                       for run in cell.runs})
     return found

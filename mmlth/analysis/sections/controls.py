@@ -12,6 +12,7 @@ from ..compare.correction import correct, correction_text
 from ..compare.families import families, labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import COMPARISON, bars, comparison_cells, with_metric
+from ..compare.sparsities import percents
 from ..compare.statistics import Comparison, compare
 from ..compare.wording import numbered
 from ..found.run import Run
@@ -93,8 +94,9 @@ def _row(group: Group, metric: Metric, ticket: Cell, label: str, control: Cell, 
 
 def _figure(group: Group, metric: Metric, found: Sequence[_Found]) -> Figure:
     """A bar per ticket and control, coloured by what the control is."""
-    names = numbered(f'{label} less {other}, {ticket.scope_sparsity:.3g} %'
-                     for ticket, label, _, other, _ in found)
+    texts = percents([ticket.scope_sparsity for ticket, *_ in found])
+    names = numbered(f'{label} less {other}, {text} %'
+                     for (_, label, _, other, _), text in zip(found, texts))
     series = bars((control.method, name, difference)
                   for (_, _, control, _, difference), name in zip(found, names))
     axis = metric.change_axis.replace('change of', 'ticket less control,')

@@ -13,6 +13,7 @@ from ..compare.between import Differences, Pair
 from ..compare.families import families
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import BAND, BAND_TEXT, dense_line, line, ticket_spread
+from ..compare.sparsities import percent
 from ..compare.statistics import Spread, spread
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -39,12 +40,12 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
             for metric in group.metrics:
                 figure = _figure(group, metric, family, curves)
                 if len(found) > 1:
-                    figure.caption += f' Scope sparsity {family[0].scope_sparsity:.0f} %.'
+                    figure.caption += f' Scope sparsity {percent(family[0].scope_sparsity)} %.'
                 figures.append(figure)
                 rows += [dict(group=group.label, scope_sparsity=family[0].scope_sparsity, **r)
                          for r in _rows(family, metric, curves)]
                 against.add(f'{group.label}, {metric.task}, early birds of '
-                            f'{family[0].scope_sparsity:.0f} %', _pairs(family), metric)
+                            f'{percent(family[0].scope_sparsity)} %', _pairs(family), metric)
     if not figures:
         raise UserError('no lottery has an EarlyBirdHook')
     return [Section(

@@ -12,6 +12,7 @@ from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.rows import COMPARISON, bars, comparison_cells, dense_line, with_metric
+from ..compare.sparsities import percents
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
@@ -65,7 +66,8 @@ _RULE = (
 def _figure(group: Group, metric: Metric,
             compared: Sequence[Tuple[Cell, str, Comparison]]) -> Figure:
     """Every setting's change from dense: a bar each, coloured by method."""
-    names = numbered(f'{label}, {cell.scope_sparsity:.3g} %' for cell, label, _ in compared)
+    texts = percents([cell.scope_sparsity for cell, *_ in compared])
+    names = numbered(f'{label}, {text} %' for (_, label, _), text in zip(compared, texts))
     series = bars((cell.method, name, comparison)
                   for (cell, _, comparison), name in zip(compared, names))
     bands = [Reference(dense.label, 0, dense.error) for dense in dense_line(group, metric)]
