@@ -76,8 +76,8 @@ def test_near_sparsities_stand_apart(tmp_path):
             for seed, dense in enumerate((.70, .71, .72)):
                 write_lottery(
                     tmp_path / 'runs' / f'{name}_{sparsity}_{seed}', {MAP: dense},
-                    {MAP: dense - drop + more + seed ** 2 * (more + .5) / 999}, seed=seed, sparsity=sparsity,
-                    scope=sparsity, network=sparsity,
+                    {MAP: dense - drop + more + seed ** 2 * (more + .5) / 999}, seed=seed,
+                    sparsity=sparsity, scope=sparsity, network=sparsity,
                     layers={'a.weight': (1000, round(1000 * sparsity))}, **settings)
     runs = find_runs([tmp_path]).runs
     difference = one(allocation_sections, runs).text.split('\n\n')[0]

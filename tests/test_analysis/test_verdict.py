@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from written import MAP, one, write_lottery
 
+from mmlth.analysis.compare.families import main_direct
+from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.compare.statistics import compare, spread
 from mmlth.analysis.found.runs import find_runs
 from mmlth.analysis.sections.verdict import verdict_sections
@@ -250,3 +252,19 @@ def test_a_rate_of_misses_is_better_when_it_falls(tmp_path):
         'own/depth': ('lower', '')}
     assert '1 shown to be better, 0 to be worse, 2 neither, 1 to be higher or lower' in section.text
     assert 'Whether more is better is not known of own/depth: ' in section.text
+
+
+def test_a_lottery_that_prunes_nothing_is_no_ticket(tmp_path):
+    """Dense children, between which barriers are measured: not the sparsest ticket that wins."""
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    aps = [(.70, .705), (.71, .712), (.72, .73)]
+    write(runs, aps, sparsity=0.0, scope=0.0, network=0.0)
+    write(runs, [(.70, .60), (.71, .62), (.72, .61)])
+    section = one(verdict_sections, find_runs([tmp_path]).runs)
+    assert len(section.rows) == 2 and 'of 1 ticket with several seeds 0 shown' in section.text
+    assert ' 0 of the tickets meet' in section.text and 'sparsest' not in section.text
+    assert ' 1 of the rows prune nothing: dense models, not tickets.' in section.text
+    group, = group_runs(find_runs([tmp_path]).runs)
+    assert [cell.prunes_nothing for cell in group.cells] == [True, False]
+    assert main_direct(group) == group.cells[1:]

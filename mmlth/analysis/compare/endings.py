@@ -121,6 +121,6 @@ def _long_ones(group: Group) -> Iterator[Tuple[float, Cell]]:
     once = group.dense_iterations
     for cell in group.cells:
         total = cell.length('from_start')
-        if cell.prunes_nothing and once and total is not None and (
+        if cell.trained_on and once and total is not None and (
                 total >= 2 * _AS_MANY_MORE * once):
             yield total, cell

@@ -31,10 +31,15 @@ class Cell:
         return self.runs[0].method
 
     @property
-    def prunes_nothing(self) -> bool:
+    def trained_on(self) -> bool:
         """Whether it is the dense model, trained on as a control."""
         control = CONTROLS.get(self.settings.get('control') or '')
         return control is not None and control.every_round
+
+    @property
+    def prunes_nothing(self) -> bool:
+        """Whether it is a dense model: trained on, or trained again from a rewind point."""
+        return self.trained_on or not any(run.ticket.scope_sparsity for run in self.runs)
 
     @property
     def scope_sparsity(self) -> float:
@@ -180,7 +185,7 @@ def _cells(runs: Sequence[Run]) -> List[Cell]:
         transferred = members[0].settings.get('transfer')
         cells += [Cell(own, _shared(own[0])) for own in (
             tickets_of(members) if transferred else [members])]
-    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, round(c.scope_sparsity)))
+    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
 
 
 def _shared(run: Run) -> Dict[str, Any]:

@@ -72,7 +72,7 @@ def _by_sparsity(group: Group, metric: Metric,
                  cells: Sequence[Cell]) -> List[Tuple[str, List[_Point]]]:
     """Each sparsity and its points, the cheapest first, where they differ in cost.
 
-    The dense model trained on as a control has no sparsity: it stands beside all.
+    Dense models, trained on as a control or again, have no sparsity: they stand beside all.
     """
     points = []
     for cell, label in zip(cells, labels_of(cells)):

@@ -98,7 +98,8 @@ def _text(rows: List[Dict[str, Any]]) -> str:
     if not judged:
         return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
-    tickets = [row for row in judged if not _is_control(row)]
+    tickets = [row for row in judged if not _is_control(row) and row['scope_sparsity']]
+    dense = len(judged) - len(controls) - len(tickets)
     text = f'By the corrected test against the dense model, {_counted(tickets, "ticket")}'
     text += f'; {_counted(controls, "control")}.' if controls else '.'
     text += (f' The paper\'s rule, which asks for no proof, {_winning(tickets)} of the tickets meet'
@@ -115,6 +116,7 @@ def _text(rows: List[Dict[str, Any]]) -> str:
         text += (f' Whether more is better is not known of {", ".join(unclear)}: the '
                  'CheckpointHook\'s save_best and rule in the config say it.')
     text += _longer(tickets)
+    text += f' {dense} of the rows prune nothing: dense models, not tickets.' if dense else ''
     without = len(rows) - len(judged)
     return text + (f' {without} rows have one seed and no verdict.' if without else '')
 
@@ -145,7 +147,7 @@ def best_direct(rows: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
     It meets the paper's rule and is not shown to be worse.
     """
     winning = [row for row in rows if row['rule'] == 'yes' and row['verdict'] != WORSE
-               and row['method'].startswith(DIRECT)]
+               and row['method'].startswith(DIRECT) and row['scope_sparsity']]
     return max(winning, key=lambda row: row['network_sparsity'], default=None)
 
 
