@@ -10,6 +10,7 @@ from mmlth.analysis.sections.ablations import (allocation_sections, rewinding_se
 from mmlth.analysis.sections.curves import backbone_sections, sparsity_sections
 from mmlth.analysis.sections.early_bird import early_bird_sections
 from mmlth.analysis.sections.layers import layers_sections
+from mmlth.analysis.sections.overview import overview_section
 from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core.errors import UserError
 from mmlth.metrics import metric_of
@@ -361,3 +362,17 @@ def test_models_stand_together_only_by_one_metric(study):
     assert 'metric' not in alone.columns
     both = one(verdict_sections, study.runs)
     assert both.columns['metric'] == 'metric, as evaluated'
+
+
+def test_the_overview_repeats_findings_alone(study, tmp_path):
+    """Of allocations at different sparsities nothing is found, so that nothing is told."""
+    study.add((.70, .65), (.74, .70), sparsity=.8, scope=.8, allocation='layerwise')
+    study.add((.70, .66), (.74, .69), sparsity=.5, scope=.5)
+    found = find_runs([tmp_path])
+    sections = [one(each, found.runs) for each in (allocation_sections, verdict_sections)]
+    text = overview_section(found, sections, {}, []).text
+    assert 'Which tickets win. By the corrected test' in text and 'Layerwise against' not in text
+    study.add((.70, .67), (.74, .71), sparsity=.8, scope=.8)
+    sections = [one(allocation_sections, study.runs)]
+    assert 'Layerwise against global pruning. Faster R-CNN R18, VOC, detection, layerwise less' in (
+        overview_section(found, sections, {}, []).text)

@@ -113,9 +113,21 @@ def _study_folders(path: Path) -> List[Path]:
 
 
 def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
-    """The run, or why it is left out."""
+    """The run, or why it is left out.
+
+    Raises:
+        UserError: Its file is damaged, or of another make.
+    """
     if study and not (folder / paths.LOTTERY).is_file():
         return 'not begun'
+    try:
+        return _finished(folder, study)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f'{folder / paths.LOTTERY} is not what mmlth writes '
+                        f'({type(error).__name__}: {str(error):.200})') from None
+
+
+def _finished(folder: Path, study: Optional[str]) -> Union[Run, str]:
     lottery = read_lottery(folder / paths.LOTTERY)
     waiting = [e['round'] for e in lottery['rounds'] if e['status'] != 'done']
     if waiting:

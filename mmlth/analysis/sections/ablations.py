@@ -79,14 +79,15 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     dense_line(group, metric)))
     if not figures:
         raise UserError('no two lotteries differ in the allocation of sparsity')
-    rows = correct(rows)
+    rows, finding = correct(rows), against.text()
     return [Section(
         'allocation', 'Layerwise against global pruning',
         '\n\n'.join(filter(None, [
-            against.text(), 'The same sparsity in every layer (layerwise) against one '
+            finding, 'The same sparsity in every layer (layerwise) against one '
             f'threshold for all weights (global), all else equal. {BAND_TEXT}',
             evidence_text(rows, groups)])), rows,
-        with_metric({**columns(), 'method': 'allocation'}, rows), figures, paper='Fig. 2e')]
+        with_metric({**columns(), 'method': 'allocation'}, rows), figures, paper='Fig. 2e',
+        finding=finding)]
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
@@ -111,10 +112,11 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
                     dense_line(group, metric)))
     if not figures:
         raise UserError(f'no two lotteries differ in their {title.lower()} alone')
-    rows = correct(rows)
+    rows, finding = correct(rows), extremes_text(choices, title.lower())
     return Section(name, title, '\n\n'.join(filter(None, [
-        extremes_text(choices, title.lower()), f'{text} {BAND_TEXT}',
-        evidence_text(rows, groups)])), rows, with_metric(columns(at=xlabel), rows), figures)
+        finding, f'{text} {BAND_TEXT}',
+        evidence_text(rows, groups)])), rows, with_metric(columns(at=xlabel), rows), figures,
+        finding=finding)
 
 
 def _in_order(family: Sequence[Cell], x: Callable[[Cell], Optional[float]]) -> List[Cell]:

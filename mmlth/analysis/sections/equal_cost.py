@@ -51,11 +51,11 @@ def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                 rows += [_row(group, metric, point) for point in points]
     if not figures:
         raise UserError('no tickets of one sparsity differ in what their training costs')
-    rows = correct(rows)
+    rows, finding = correct(rows), ' '.join(sentences)
     return [Section(
         'equal-cost', 'At equal cost',
-        '\n\n'.join([' '.join(sentences), _TEXT, evidence_text(rows, groups)]),
-        rows, with_metric(_COLUMNS, rows), figures)]
+        '\n\n'.join([finding, _TEXT, evidence_text(rows, groups)]),
+        rows, with_metric(_COLUMNS, rows), figures, finding=finding)]
 
 
 _TEXT = (

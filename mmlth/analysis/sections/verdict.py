@@ -48,9 +48,10 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     if not rows:
         raise UserError('no ticket and its dense model were both evaluated')
     rows = correct(rows)
+    finding = _text(rows)
     return [Section('verdict', 'Which tickets win', '\n\n'.join([
-        _text(rows), _RULE, evidence_text(rows, groups)]), rows, with_metric(COLUMNS, rows),
-        figures, paper='Section 4.3')]
+        finding, _RULE, evidence_text(rows, groups)]), rows, with_metric(COLUMNS, rows), figures,
+        paper='Section 4.3', finding=finding)]
 
 
 _RULE = (
