@@ -56,7 +56,8 @@ _MAIN: Dict[str, _Main] = {
 _GREATER = frozenset((
     'map aps apm apl apr apc apf ap ar acc aacc macc accuracy handednessacc top auc pck pckh tpck '
     'iou miou ciou dice mdice precision mprecision recall mrecall fscore mfscore score f1 pq sq rq '
-    'ji hota assa deta mota motp mt idf idtp idp idr tp bleu meteor rouge cider spice anls').split())
+    'ji hota assa deta mota motp mt idf idtp idp idr tp bleu meteor rouge cider spice anls'
+).split())
 _LESS = frozenset((
     'mmr nme epe mpjpe mrrpe loss error idsw frag ml fp fn idfp idfn').split())
 
