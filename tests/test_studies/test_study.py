@@ -10,8 +10,8 @@ from mmlth.core.errors import UserError
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find
 from mmlth.studies.description import write_description
+from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.one import dense_points
-from mmlth.studies.results import summarise, to_markdown
 
 
 def load(*args, **kwargs):

@@ -1,0 +1,42 @@
+"""What a study ends in: its table, what is in none of the means, its analysis."""
+import csv
+import math
+
+import pytest
+from toy_study import finish, write_study
+
+from mmlth.studies import load_study
+from mmlth.studies.results import collect, write_results
+
+NAN = float('nan')
+
+
+def toy(value, **more):
+    return {'toy/AP': value, **more}
+
+
+def test_a_metric_that_is_no_number_is_in_no_mean(tmp_path):
+    """It came to a traceback, and to no results at every further start."""
+    study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8, 0.9])), seeds=[0, 1])))
+    finish(study, tmp_path, (toy(70.0), toy(69.0)), (toy(70.0), toy(NAN)),
+           (toy(71.0), toy(math.inf)), (toy(71.0), toy(60.0)))
+    text = write_results(study, tmp_path)
+    assert 'nan |' not in text and '| 70.5000 ± 0.7071 | 69.0000 | -1.0000 |' in text
+    assert '| 70.5000 ± 0.7071 | 60.0000 | -11.0000 |' in text
+    names = [run.name for run in study.runs]
+    assert (f'Not in any mean: toy/AP is nan (the ticket of {names[1]}); toy/AP is inf (the ticket '
+            f'of {names[2]}).') in text
+    rows = list(csv.DictReader((tmp_path / 'study/results.csv').open()))
+    assert [row['ticket'] for row in rows] == ['69.0', '', '', '60.0']
+    assert [row['change'] for row in rows] == ['-1.0', '', '', '-11.0']
+
+
+@pytest.mark.parametrize('name', ['coco/keypoints_mAP', 'coco/bbox_mAP_s', 'coco/AR (M)'])
+def test_where_there_is_nothing_to_find(tmp_path, name):
+    study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8])), metric=name)))
+    finish(study, tmp_path, ({name: -1.0}, {name: -1.0}))
+    row, = collect(study, tmp_path)
+    assert row['dense'] is row['ticket'] is row['change'] is None
+    run, = study.runs
+    assert (f'Not in any mean: {name} is -1: there is nothing to find (the dense model of '
+            f'{run.name}, the ticket of {run.name}).') in write_results(study, tmp_path)
