@@ -1,6 +1,6 @@
 """The means of a study: per setting over its seeds, and a test, as one table."""
 from statistics import mean, stdev
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from mmlth.analysis.compare.correction import holm
 from mmlth.analysis.compare.statistics import compare
@@ -20,9 +20,9 @@ def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
         key = (row['part'], repr(row['settings']), row['metric'])
         groups.setdefault(key, []).append(row)
     found = [_group(members) for members in groups.values()]
-    tested = {_comparison_key(group): group['p'] for group in found if group['p'] is not None}
+    tested = _tested(found)
     corrected = dict(zip(tested, holm(list(tested.values()))))
-    return [{**group, 'p_corrected': corrected.get(_comparison_key(group))} for group in found]
+    return [{**group, 'p_corrected': corrected.get(_comparison(group))} for group in found]
 
 
 def _group(members: List[Dict[str, Any]]) -> Dict[str, Any]:
@@ -32,7 +32,7 @@ def _group(members: List[Dict[str, Any]]) -> Dict[str, Any]:
     found = compare(dense, ticket, metric_of(members[0]['metric']).greater)
     return dict(
         part=members[0]['part'], settings=members[0]['settings'], metric=members[0]['metric'],
-        seeds=sorted(m['seed'] for m in members),
+        seeds=sorted(m['seed'] for m in members), runs=frozenset(m['run'] for m in members),
         scope_sparsity=mean(m['scope_sparsity'] for m in members),
         network_sparsity=mean(m['network_sparsity'] for m in members),
         compute_sparsity=_spread([m.get('compute_sparsity') for m in members])['mean'],
@@ -43,9 +43,14 @@ def _group(members: List[Dict[str, Any]]) -> Dict[str, Any]:
         from_start=members[0]['from_start'], chain=members[0]['chain'])
 
 
-def _comparison_key(group: Dict[str, Any]) -> tuple:
+def _comparison(group: Dict[str, Any]) -> Tuple[str, FrozenSet[str]]:
     """Equal for the same runs in several parts of a study."""
-    return tuple(group[key] for key in ('metric', 'dense_mean', 'ticket_mean', 'interval', 'p'))
+    return group['metric'], group['runs']
+
+
+def _tested(groups: Sequence[Dict[str, Any]]) -> Dict[Tuple[str, FrozenSet[str]], float]:
+    """The p values that there are: each comparison once."""
+    return {_comparison(group): group['p'] for group in groups if group['p'] is not None}
 
 
 def to_markdown(groups: Sequence[Dict[str, Any]], *notes: str) -> str:
@@ -55,9 +60,9 @@ def to_markdown(groups: Sequence[Dict[str, Any]], *notes: str) -> str:
         groups: Of :func:`summarise`.
         notes: Paragraphs below the table; empty ones are left out.
     """
-    count = len({_comparison_key(group) for group in groups if group['p'] is not None})
-    test = (f'p: two-sided paired t test, corrected by Holm for the {count} '
-            f'comparison{"" if count == 1 else "s"} of this table.' if count else
+    count = len(_tested(groups))
+    test = ("p: two-sided t test, paired where seeds are shared, else Welch's; corrected by Holm "
+            f'for the {count} comparison{"" if count == 1 else "s"} of this table.' if count else
             'No p value: a test needs two seeds at least, and some spread.')
     lines = [
         'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '

@@ -6,6 +6,7 @@ import pytest
 from toy_study import finish, write_study
 
 from mmlth.studies import load_study
+from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.results import collect, write_results
 
 NAN = float('nan')
@@ -40,3 +41,16 @@ def test_where_there_is_nothing_to_find(tmp_path, name):
     run, = study.runs
     assert (f'Not in any mean: {name} is -1: there is nothing to find (the dense model of '
             f'{run.name}, the ticket of {run.name}).') in write_results(study, tmp_path)
+
+
+def test_equal_numbers_of_different_runs_are_two_comparisons():
+    """Of a dense model trained on for no iterations, say; the same runs in two parts are one."""
+    rows = [dict(part=part, run=f'{run}_{seed}', settings=dict(rounds=run), metric='toy/AP',
+                 seed=seed, scope_sparsity=0.8, network_sparsity=0.7, compute_sparsity=None,
+                 dense=50.0, ticket=50.0 + change, change=change, iterations=10, minutes=1.0,
+                 from_start=14, chain=22)
+            for part, run in (('a', 'one'), ('b', 'one'), ('a', 'two'))
+            for seed, change in enumerate((1.0, 2.0, 3.0))]
+    groups = summarise(rows)
+    assert [group['p_corrected'] for group in groups] == pytest.approx([2 * groups[0]['p']] * 3)
+    assert 'by Holm for the 2 comparisons of this table' in to_markdown(groups)

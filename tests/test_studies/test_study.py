@@ -176,7 +176,7 @@ def test_study_json(tmp_path):
 
 
 def test_means_over_seeds():
-    rows = [dict(part='a', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
+    rows = [dict(part='a', run=f'a_{seed}', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
                  scope_sparsity=0.8, network_sparsity=0.7, dense=0.5, ticket=0.5 + change,
                  change=change, iterations=10, minutes=1.0, from_start=14, chain=22)
             for seed, change in enumerate((0.1, 0.2, 0.3))]
@@ -188,7 +188,8 @@ def test_means_over_seeds():
     p = stats.ttest_1samp([0.1, 0.2, 0.3], 0).pvalue
     assert group['p'] == group['p_corrected'] == pytest.approx(p)
     assert group['interval'] == pytest.approx((0.2 - 0.2484, 0.2 + 0.2484), abs=1e-4)
-    worse = [{**row, 'settings': dict(sparsity=0.9), 'ticket': 0.2 + row['seed'] / 20,
+    worse = [{**row, 'run': f'b_{row["seed"]}', 'settings': dict(sparsity=0.9),
+              'ticket': 0.2 + row['seed'] / 20,
               'change': row['seed'] / 20 - 0.3} for row in rows]
     groups = summarise([*rows, *worse, *({**row, 'part': 'b'} for row in rows)])
     assert [g['p_corrected'] for g in groups] == pytest.approx([p, 2 * groups[1]['p'], p])
