@@ -5,10 +5,11 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mmengine.config import Config
 
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 
-from .settings import apply_settings, changed, fill_sources, run_name, sources_in
+from .settings import apply_settings, changed, check_keys, fill_sources, run_name, sources_in
 from .study import Run, Study
 
 _KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
@@ -37,7 +38,7 @@ def load_study(path: str) -> Study:
       dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
     Raises:
-        UserError: A key is missing or unknown, or a value is no list.
+        UserError: A key is missing or unknown, a value is no list, or a run stands twice in a part.
     """
     if not Path(path).is_file():
         raise UserError(f'there is no study {path}')
@@ -61,7 +62,12 @@ def load_study(path: str) -> Study:
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
         for settings in study.parts[part]:
             run = maker.run(settings, study)
-            found.setdefault(run.name, run).parts[part] = settings
+            run = found.setdefault(run.name, run)
+            if part in run.parts:
+                raise UserError(
+                    f'{path}: axes.{part}: {settings_text(run.parts[part])!r} and '
+                    f'{settings_text(settings)!r} are one run: leave one of them out')
+            run.parts[part] = settings
     # Seed by seed: what an unfinished study has, it has for all settings.
     study.runs = sorted(found.values(), key=lambda run: run.seed)
     return study
@@ -103,6 +109,7 @@ class _Maker:
         base = self._load(config, options)
         settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
                                 {name: f'{{{run.name}}}' for name, run in sources.items()})
+        check_keys(base, settings)
         own = changed(base, settings)
         if 'lth' in options:
             options = {**options, 'lth': Path(options['lth']).stem}
@@ -112,9 +119,11 @@ class _Maker:
     def _load(self, config: str, options: Mapping[str, Any]) -> Config:
         key = (config, bool(options))
         if key not in self.bases:
-            lth = options.get('lth')
-            self.bases[key] = load_config(self._beside(config), lth and self._beside(lth),
-                                          options.get('cfg_options'))
+            lth, own = options.get('lth'), options.get('cfg_options')
+            place, over = self._beside(config), lth and self._beside(lth)
+            if own:
+                check_keys(load_config(place, over), own, short=())
+            self.bases[key] = load_config(place, over, own)
         return self.bases[key]
 
     def _of_base(self, key: str, stem: str) -> List[str]:

@@ -12,6 +12,7 @@ from mmlth.studies.dense import dense_name, find
 from mmlth.studies.description import write_description
 from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.one import dense_points
+from mmlth.studies.settings import read_setting
 
 
 def load(*args, **kwargs):
@@ -111,12 +112,41 @@ def test_a_run_is_named_after_what_its_source_is(tmp_path):
     (dict(axes=dict(a=dict(load_from=['{x}/final.pth'])), sources=dict(x=dict(rounds=2))),
      'sources.x: it has no base'),
     (dict(name='runs'), "cannot be called 'runs'"),
+    # Two names of one training.
+    (dict(axes=dict(a=dict(sparsty=[0.5, 0.9]))), "no setting 'sparsty'.* Is it 'sparsity'"),
+    (dict(axes=dict(a={'optim_wraper.optimizer.lr': [0.1]})),
+     "'optim_wraper' is no key of the config.* Is it 'optim_wrapper'"),
+    (dict(axes=dict(a=dict(length_of_it=[3]))), "'length_of_it' is a variable of the config file"),
+    (dict(cfg_options={'optim_wraper.optimizer.lr': 0.1}), "Is it 'optim_wrapper'"),
+    (dict(cfg_options={'sparsity': 0.9}), "'sparsity' is no key of the config$"),
+    (dict(axes=dict(a=dict(load_from=['{x}/final.pth'])),
+          sources=dict(x=dict(base='base.py', round=2))), "no setting 'round'"),
+    (dict(axes=dict(a={'train_cfg.max_iters.x': [1]})), "max_iters is 12, which has no 'x'"),
+    (dict(axes=dict(a={'param_scheduler.9.gamma': [1]})), "is a list of 1, which has no '9'"),
+    (dict(cfg_options={'param_scheduler.end': 1}), "is a list of 1, which has no 'end'"),
+    (dict(axes=dict(a={'train_cfg.max_iters': [dict(x=1)]})), 'is 12 and cannot become'),
+    (dict(axes=dict(a=dict(sparsity=[0.8, 0.8]))), 'axes.a: .sparsity 0.8, seed 0. and .* one run'),
+    (dict(seeds=[0, 0]), 'are one run: leave one of them out'),
 ])
 def test_mistakes(tmp_path, change, message):
     spec = dict(axes=dict(a=dict(sparsity=[0.9])))
     spec.update(change)
+    write_base(tmp_path, length_of_it=12)
     with pytest.raises(UserError, match=message):
         load(tmp_path, **spec)
+
+
+@pytest.mark.parametrize('key, value', [
+    ('auto_scale_lr', dict(enable=True, base_batch_size=6)), ('auto_scale_lr.enable', True),
+    ('model_wrapper_cfg.type', 'MMDistributedDataParallel'), ('model.neck.width', 4),
+    ('default_hooks.ema', dict(type='EMAHook')), ('custom_hooks', [dict(type='EMAHook')]),
+    ('optim_wrapper.clip_grad', dict(max_norm=35)), ('param_scheduler.0.end', 3),
+    ('resume', True)])
+def test_what_a_base_may_lack(tmp_path, key, value):
+    """Hooks, parts and settings that are new to it, also in the place of a None."""
+    write_base(tmp_path, optim_wrapper=dict(clip_grad=None))
+    run, = load(tmp_path, dict(a={key: [value]})).runs
+    assert read_setting(run.cfg, key) == value and key.split('.')[-1] in run.name
 
 
 def test_what_shares_a_dense_training(tmp_path):
