@@ -7,8 +7,8 @@ from mmengine.config import Config
 
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.errors import UserError
-from mmlth.engine.config import load_config
 
+from .bases import Bases
 from .settings import apply_settings, changed, check_keys, fill_sources, run_name, sources_in
 from .study import Run, Study
 
@@ -38,7 +38,8 @@ def load_study(path: str) -> Study:
       dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
     Raises:
-        UserError: A key is missing or unknown, a value is no list, or a run stands twice in a part.
+        UserError: A key is missing or unknown, a value is no list, a run stands twice in a part, or
+            a base cannot be told from another or has no metric.
     """
     if not Path(path).is_file():
         raise UserError(f'there is no study {path}')
@@ -56,7 +57,8 @@ def load_study(path: str) -> Study:
                   paper=spec.get('paper', ''))
     if study.name in ('dense', 'runs'):
         raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
-    maker = _Maker(spec, Path(path).parent)
+    bases = Bases(spec, Path(path).parent)
+    maker = _Maker(spec, bases)
     found: Dict[str, Run] = {}
     for part, axes in spec.axes.items():
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
@@ -68,6 +70,7 @@ def load_study(path: str) -> Study:
                     f'{path}: axes.{part}: {settings_text(run.parts[part])!r} and '
                     f'{settings_text(settings)!r} are one run: leave one of them out')
             run.parts[part] = settings
+    bases.check(dict.fromkeys(run.base for run in found.values()))
     # Seed by seed: what an unfinished study has, it has for all settings.
     study.runs = sorted(found.values(), key=lambda run: run.seed)
     return study
@@ -76,20 +79,22 @@ def load_study(path: str) -> Study:
 class _Maker:
     """Makes the runs of one study file."""
 
-    def __init__(self, spec: Config, folder: Path):
-        self.spec, self.folder = spec, folder
-        self.bases: Dict[Any, Config] = {}
+    def __init__(self, spec: Config, bases: Bases):
+        self.spec, self.bases = spec, bases
 
     def run(self, settings: Dict[str, Any], study: Study) -> Run:
         """The run that sets ``settings``; a base among them is replaced by its bare name."""
         config = settings.get('base', self.spec.get('base'))
         if 'base' in settings:
-            settings['base'] = Path(config).stem
+            settings['base'] = self.bases.name(config)
         options = {key: self.spec[key] for key in ('lth', 'cfg_options') if self.spec.get(key)}
         known = self.spec.get('sources') or {}
         sources = {name: self.source(name, settings['seed'], study)
                    for name in sources_in(settings, known)}
-        return self._make(config, settings, options, sources)
+        run = self._make(config, settings, options, sources)
+        run.metrics = self.bases.of('metric', run.base)
+        run.rewind_points = self.bases.of('rewind_points', run.base)
+        return run
 
     def source(self, name: str, seed: int, study: Study) -> Run:
         """The run of a source with that seed."""
@@ -99,44 +104,20 @@ class _Maker:
             if 'base' not in settings:
                 raise UserError(f'sources.{name}: it has no base')
             found[seed] = self._make(settings['base'], {'seed': seed, **settings}, {}, {})
-            found[seed].metrics, found[seed].rewind_points = [], []
-            study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
+            study.source_settings[name] = {**settings, 'base': found[seed].base}
         return found[seed]
 
     def _make(self, config: str, settings: Mapping[str, Any], options: Mapping[str, Any],
               sources: Dict[str, Run]) -> Run:
-        stem = Path(config).stem
-        base = self._load(config, options)
+        name, base = self.bases.name(config), self.bases.load(config, options)
         settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
                                 {name: f'{{{run.name}}}' for name, run in sources.items()})
         check_keys(base, settings)
         own = changed(base, settings)
         if 'lth' in options:
             options = {**options, 'lth': Path(options['lth']).stem}
-        return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
-                   self._of_base('metric', stem), self._of_base('rewind_points', stem), sources)
-
-    def _load(self, config: str, options: Mapping[str, Any]) -> Config:
-        key = (config, bool(options))
-        if key not in self.bases:
-            lth, own = options.get('lth'), options.get('cfg_options')
-            place, over = self._beside(config), lth and self._beside(lth)
-            if own:
-                check_keys(load_config(place, over), own, short=())
-            self.bases[key] = load_config(place, over, own)
-        return self.bases[key]
-
-    def _of_base(self, key: str, stem: str) -> List[str]:
-        """What the study file says for that base, or for all."""
-        value = self.spec.get(key, [])
-        if isinstance(value, dict):
-            value = value.get(stem, [])
-        return [value] if isinstance(value, str) else list(value)
-
-    def _beside(self, config: str) -> str:
-        """A config named relative to the study file."""
-        absolute = '::' in config or Path(config).is_absolute()
-        return config if absolute else str(self.folder / config)
+        return Run({}, apply_settings(base, settings), run_name(name, own, options), name,
+                   sources=sources)
 
 
 def _combinations(axes: Mapping[str, Any], seeds: Sequence[int],

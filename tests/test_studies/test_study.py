@@ -62,6 +62,22 @@ def test_several_bases_and_metrics(tmp_path):
     assert one.name.startswith('base_') and other.name.startswith('other_')
 
 
+@pytest.mark.parametrize('spec', [
+    dict(axes=dict(a=dict(base=['voc/model.py', 'coco/model.py']))),
+    dict(axes=dict(a=dict(base=['voc/model.py']), b=dict(base=['coco/model.py']))),
+    dict(axes=dict(a=dict(load_from=['{x}/round_0/final.pth'])), base='coco/model.py',
+         sources=dict(x=dict(base='voc/model.py')))])
+def test_two_bases_of_one_name(tmp_path, spec):
+    """They came to one run, of the first."""
+    for folder, iters in dict(voc=12, coco=8).items():
+        (tmp_path / folder).mkdir()
+        write_base(tmp_path / folder, 'model', iters=iters)
+    with pytest.raises(UserError, match='two bases are called model: .*voc/model.* rename one'):
+        load(tmp_path, **spec)
+    same = load(tmp_path, dict(a=dict(base=['voc/model.py']), b=dict(base=['./voc/model.py'])))
+    assert len(same.runs) == 1
+
+
 def sourced(folder, **spec):
     axes = dict(direct=dict(sparsity=[0.8, 0.9]),
                 moved={'load_from': ['{first}/round_1/final.pth', '{second}/round_1/final.pth']})
@@ -127,11 +143,17 @@ def test_a_run_is_named_after_what_its_source_is(tmp_path):
     (dict(axes=dict(a={'train_cfg.max_iters': [dict(x=1)]})), 'is 12 and cannot become'),
     (dict(axes=dict(a=dict(sparsity=[0.8, 0.8]))), 'axes.a: .sparsity 0.8, seed 0. and .* one run'),
     (dict(seeds=[0, 0]), 'are one run: leave one of them out'),
+    (dict(metric=dict(bsae='toy/AP')), "metric: 'bsae' is none of the bases, .* Is it 'base'"),
+    (dict(rewind_points=dict(bas=['6it'])), "rewind_points: 'bas' is none of the bases, base, nor"),
+    (dict(metric=dict(other='toy/AP')), 'metric: there is none of the base base, so'),
+    (dict(metric=[]), 'metric: there is none of the base base'),
+    (dict(base=['base.py']), 'expected the name of a config file, got'),
 ])
 def test_mistakes(tmp_path, change, message):
     spec = dict(axes=dict(a=dict(sparsity=[0.9])))
     spec.update(change)
-    write_base(tmp_path, length_of_it=12)
+    for name in ('base', 'other'):
+        write_base(tmp_path, name, length_of_it=12)
     with pytest.raises(UserError, match=message):
         load(tmp_path, **spec)
 
