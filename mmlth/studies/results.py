@@ -19,6 +19,7 @@ from .times import read_sessions, sessions_text
 
 Row = Dict[str, Any]
 TABLE, ROWS, ANALYSIS = 'results.md', 'results.csv', 'analysis'
+REPORT = f'{ANALYSIS}/report.html'
 
 
 def collect(study: Study, root: Path) -> List[Row]:

@@ -3,8 +3,9 @@ import csv
 import math
 
 import pytest
-from toy_study import finish, write_study
+from toy_study import finish, run_tool, write_study
 
+from mmlth.registry import ANALYSES
 from mmlth.studies import load_study
 from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.results import collect, write_results
@@ -54,3 +55,21 @@ def test_equal_numbers_of_different_runs_are_two_comparisons():
     groups = summarise(rows)
     assert [group['p_corrected'] for group in groups] == pytest.approx([2 * groups[0]['p']] * 3)
     assert 'by Holm for the 2 comparisons of this table' in to_markdown(groups)
+
+
+def test_the_tool_tells_what_its_analysis_lacks(tmp_path, monkeypatch, capsys):
+    """Without a metric that is there, the report is; what fails in it is no success."""
+    path = write_study(tmp_path, dict(a=dict(sparsity=[0.8])), metric=['toy/APP'])
+    finish(load_study(str(path)), tmp_path, (toy(70.0), toy(69.0, loss=0.5)))
+    monkeypatch.setitem(ANALYSES.module_dict, 'bad', lambda runs, evaluations: 1 / 0)
+    code = run_tool(monkeypatch, path, '--work-dir', tmp_path)
+    text = capsys.readouterr().out
+    assert 'Left out, for it failed: bad (ZeroDivisionError' in code
+    assert "No finished run has the metric 'toy/APP'; their evaluators give: toy/AP, loss." in text
+    assert f'results.csv and analysis/report.html: {tmp_path / "study"}' in text
+    assert (tmp_path / 'study/analysis/report.html').is_file()
+    # An earlier page is no report of this run.
+    (tmp_path / 'study/analysis/report_files.json').unlink()
+    code = run_tool(monkeypatch, path, '--work-dir', tmp_path)
+    assert code.startswith('Error: no analysis: ')
+    assert f'1 of 1 runs are finished; results.csv: {tmp_path / "study"}' in capsys.readouterr().out
