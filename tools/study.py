@@ -63,7 +63,7 @@ def main():
     try:
         study, root = load_study(args.study), args.work_dir.absolute()
         if args.dry_run:
-            print(dry_run(study, root, args.jobs or 1))
+            print(dry_run(study, root, 1 if args.jobs is None else args.jobs))
         else:
             failed = run_study(
                 study, args.study, root, resume=args.resume, executor=args.executor,

@@ -53,6 +53,10 @@ class Disk:
             return self.per_dense.get(job.run.base, 0.0)
         return self.per_training.get(job.run.base, 0.0) * job.trainings
 
+    def _wants(self, job: Job) -> float:
+        """Bytes that must be free for a job to start."""
+        return _MARGIN * self.needs(job)
+
     def free(self) -> int:
         """Bytes that are free where the runs are or will be."""
         folder = self.root
@@ -61,12 +65,13 @@ class Disk:
         return shutil.disk_usage(folder).free
 
     def check(self, jobs: Sequence[Job]) -> None:
-        """Refuse what will clearly not fit.
+        """Refuse what will clearly not fit, together or the largest alone.
 
         Raises:
             UserError: The jobs will write more than is free.
         """
         wanted, free = sum(map(self.needs, jobs)), self.free()
+        wanted = max([wanted, *map(self._wants, jobs)])
         if wanted > free:
             raise UserError(
                 f'{text_of_bytes(wanted)} of disk are wanted for {len(jobs)} jobs, as finished '
@@ -75,7 +80,7 @@ class Disk:
 
     def why_not(self, job: Job) -> Optional[str]:
         """Why a job may not start now; None if it may."""
-        wanted, free = _MARGIN * self.needs(job), self.free()
+        wanted, free = self._wants(job), self.free()
         if free >= wanted:
             return None
         return (f'{text_of_bytes(free)} of disk are free in {self.root}, '
