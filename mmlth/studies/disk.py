@@ -10,6 +10,7 @@ from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .jobs import Job
+from .lotteries import lotteries_of
 from .study import Study
 
 _MARGIN = 1.5       # a run that is being trained has files that it removes at its end
@@ -31,8 +32,8 @@ class Disk:
             folder = self.root / 'dense' / run.dense
             if run.base not in self.per_dense and dense.finished(folder):
                 self.per_dense[run.base] = size_of(folder)
-        for base in {run.base for run in study.all_runs}:
-            sizes = [_per_training(folder) for folder in (self.root / 'runs').glob(f'{base}_*')]
+        for base, folders in lotteries_of(study, self.root).items():
+            sizes = map(_per_training, folders)
             known = [size for size in sizes if size is not None]
             if known:
                 self.per_training[base] = max(known)
