@@ -21,6 +21,7 @@ _OWNER = {name: hook for hook in (PruneHook, RewindHook) for name in arguments_o
 _OF_RUNNER = {*signature(Runner.__init__).parameters} - {'self', 'cfg'} | {
     'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing',
     'efficient_conv_bn_eval', 'runner_type', 'latency'}
+_LONGEST = 255      # bytes of a file's name; a letter that is not ASCII has up to four
 _SOURCE = re.compile(r'\{([^{}]+)\}')
 
 
@@ -107,7 +108,7 @@ def run_name(stem: str, settings: Mapping[str, Any], options: Mapping[str, Any])
     """
     text = json.dumps(plain([stem, dict(settings), dict(options)]), sort_keys=True)
     words = [f'{key.split(".")[-1]}-{_short(value)}' for key, value in sorted(settings.items())]
-    readable = '_'.join([stem, *words])[:100]
+    readable = '_'.join([stem, *words])[:100].encode()[:_LONGEST - 9].decode(errors='ignore')
     return f'{readable}_{hashlib.sha256(text.encode()).hexdigest()[:8]}'
 
 

@@ -50,6 +50,15 @@ def test_names_depend_on_what_differs_alone(tmp_path):
     assert len(names) == 4
 
 
+def test_a_name_fits_a_file_system(tmp_path):
+    """It has at most 255 bytes there, whatever it is written in."""
+    words = ['刈' * 200, '刈' * 199, '𝔸' * 80, 'a' * 300]
+    study = load(tmp_path, dict(a={'model.note': words}))
+    for run in study.runs:
+        (tmp_path / 'runs' / run.name).mkdir(parents=True)
+    assert [len(run.name) for run in study.runs] == [97, 97, 78, 109]
+
+
 def test_several_bases_and_metrics(tmp_path):
     write_base(tmp_path, 'other', iters=8)
     study = load(tmp_path, dict(a=dict(base=['base.py', 'other.py'], sparsity=[0.5])),
