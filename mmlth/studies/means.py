@@ -6,6 +6,7 @@ from mmlth.analysis.compare.correction import holm
 from mmlth.analysis.compare.statistics import compare
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.metrics import metric_of
+from mmlth.report.cells import markdown
 
 
 def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
@@ -73,7 +74,7 @@ def to_markdown(groups: Sequence[Dict[str, Any]], *notes: str) -> str:
         '| compute sparsity | dense | ticket | change | 95 % interval | p (Holm) | iterations '
         '| from start | whole chain | time |', f'|{"---|" * 16}']
     for group in groups:
-        cells = [group['part'], settings_text(group['settings']), group['metric'],
+        cells = [*map(markdown, (group['part'], settings_text(group['settings']), group['metric'])),
                  ', '.join(map(str, group['seeds'])),
                  f'{group["scope_sparsity"]:.2%}', f'{group["network_sparsity"]:.2%}',
                  '-' if group['compute_sparsity'] is None else f'{group["compute_sparsity"]:.2%}',

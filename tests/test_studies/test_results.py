@@ -1,6 +1,7 @@
 """What a study ends in: its table, what is in none of the means, its analysis."""
 import csv
 import math
+import re
 
 import pytest
 from toy_study import finish, run_tool, write_study
@@ -73,3 +74,12 @@ def test_the_tool_tells_what_its_analysis_lacks(tmp_path, monkeypatch, capsys):
     code = run_tool(monkeypatch, path, '--work-dir', tmp_path)
     assert code.startswith('Error: no analysis: ')
     assert f'1 of 1 runs are finished; results.csv: {tmp_path / "study"}' in capsys.readouterr().out
+
+
+def test_no_setting_breaks_its_row(tmp_path):
+    study = load_study(str(write_study(tmp_path, {'a|b': dict(
+        scope=[dict(include=['backbone|head'])])})))
+    finish(study, tmp_path, (toy(70.0), toy(69.0)))
+    *_, headings, _, row = to_markdown(summarise(collect(study, tmp_path))).splitlines()
+    assert row.startswith(r'| a\|b | scope ') and r'backbone\|head' in row
+    assert len(re.findall(r'(?<!\\)\|', row)) == headings.count('|') == 17
