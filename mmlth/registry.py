@@ -4,6 +4,7 @@ A config that names ``mmlth.X`` makes mmengine import this module, and on the fi
 look-up the locations below. Little else is imported here: mmengine swallows import
 errors of a registry module, so one hidden failure would look like an unknown type.
 """
+import importlib
 import inspect
 from functools import partial
 from typing import Any, Callable, Mapping, Optional, Union
@@ -87,10 +88,23 @@ def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str =
         found = None
     if found is None:
         raise UserError(
-            f'unknown {registry.name} {named!r}, expected one of: '
+            f'unknown {registry.name} {named!r}{_why_not_imported(named)}, expected one of: '
             f'{", ".join(sorted(registry.module_dict))}{beside}. One of your own is registered by '
             "a module that custom_imports names, or is given as 'package.module.name'")
     return found
+
+
+def _why_not_imported(path: Any) -> str:
+    """What went wrong in a module on the way, which a look-up takes for no such name."""
+    parts = path.split('.') if isinstance(path, str) else []
+    for length in range(1, len(parts)):
+        module = '.'.join(parts[:length])
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            # The rest is the name of a class in it; or the first part is a scope.
+            return '' if error.name == module else f' ({module} cannot be imported: {error})'
+    return ''
 
 
 def written(registry: Registry, named: Any) -> Any:

@@ -2,7 +2,8 @@
 import copy
 import re
 from types import MappingProxyType
-from typing import Any, Container, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import (Any, Container, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.core.state import trained_weights
-from mmlth.core.unpickler import Unknown
+from mmlth.core.unknown import Unknown
 
 # Where training programs put the state dict: MMEngine, Lightning, SparseML, timm, torchvision.
 _NESTS = ('state_dict', 'model_state_dict', 'model', 'net', 'network', 'module', 'weights',
@@ -97,6 +98,10 @@ def _find_state(loaded: Any) -> Optional[Dict[str, Any]]:
         if found is not None:
             # mmengine's averages count their updates
             return {n: t for n, t in found.items() if n != 'steps' or not key.startswith('ema')}
+    # A tensor beside state dicts, a best score for one, makes no state dict of their dict.
+    if any(_find_state(value) is not None for name, value in loaded.items()
+           if not str(name).endswith('_extra_state')):
+        return None
     return loaded if any(map(torch.is_tensor, loaded.values())) else None
 
 
@@ -113,12 +118,17 @@ def _masks_of_prune(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
 def _masks_by_module(loaded: Any) -> Dict[str, Tensor]:
     """NNI's; a mask of a bias that keeps all of it is none."""
-    if not isinstance(loaded, dict):
-        return {}
-    found = {f'{module}.{key}': _binary(f'{module}.{key}', value)
-             for module, inner in loaded.items() if isinstance(inner, dict)
-             for key, value in inner.items() if torch.is_tensor(value)}
-    return {n: keep for n, keep in found.items() if keep.dim() > 1 or not keep.all()}
+    found = {(module, key): value for module, inner in _items(loaded)
+             for key, value in _items(inner) if torch.is_tensor(value)}
+    if any(key not in ('weight', 'bias') for _, key in found):
+        return {}       # state dicts of several models
+    keeps = {f'{module}.{key}': _binary(f'{module}.{key}', value)
+             for (module, key), value in found.items()}
+    return {n: keep for n, keep in keeps.items() if keep.dim() > 1 or not keep.all()}
+
+
+def _items(value: Any) -> Iterable[Tuple[Any, Any]]:
+    return value.items() if isinstance(value, dict) else ()
 
 
 def _binary(name: str, mask: Tensor) -> Tensor:

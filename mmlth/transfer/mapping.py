@@ -1,6 +1,6 @@
 """Which tensor of the source goes where: rules on names that one can read."""
 import re
-from typing import Container, Dict, List, Mapping, Optional, Pattern, Sequence, Tuple, Union
+from typing import Container, Dict, List, Mapping, Match, Optional, Pattern, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
 from mmlth.core.parts import BACKBONE, BEHIND_BACKBONE, TILL_HEADS, any_of
@@ -58,9 +58,17 @@ def _place(name: str, rules: Sequence[_Compiled], known: Container[str]) -> Opti
     for pattern, replacements in rules:
         match = pattern.match(name)
         if match:
-            return next((place for place in map(match.expand, replacements) if place in known),
-                        None)
+            places = (_expand(match, replacement) for replacement in replacements)
+            return next((place for place in places if place in known), None)
     return None
+
+
+def _expand(match: Match[str], replacement: str) -> str:
+    try:
+        return match.expand(replacement)
+    except (re.error, IndexError, TypeError) as error:
+        raise UserError(f'the rule ({match.re.pattern!r}, {replacement!r}) cannot be applied to '
+                        f'{match.string}: {error}') from None
 
 
 def _rules(mapping: Union[str, Sequence[Rule], Mapping]) -> List[_Compiled]:

@@ -37,11 +37,12 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
     """Read a ticket, or a checkpoint of torchvision, timm, mmpretrain or MMDetection.
 
     The masks of a checkpoint are those that it holds (:func:`~mmlth.transfer.formats.unpack`);
-    else they are inferred from exact zeros in its weights of two dimensions or more, if they are
-    one in 1000 of a layer at least, which :attr:`Source.origin` says. A dense training leaves
-    zeros too: whole filters that died, and what they fed. So a checkpoint is only taken for a
-    ticket if some layer has :data:`LEAST` of its weights pruned one by one. With ``sparsity`` it
-    counts as dense, and :func:`~mmlth.transfer.transfer` prunes it.
+    else they are inferred from exact zeros in its weights of two dimensions or more (not in tables
+    and buffers: attention masks are full of zeros), if they are one in 1000 of a layer at least;
+    :attr:`Source.origin` says so. A dense training leaves zeros too: whole filters that died, and
+    what they fed. So a checkpoint is only taken for a ticket if some layer has :data:`LEAST` of
+    its weights pruned one by one. With ``sparsity`` it counts as dense, and
+    :func:`~mmlth.transfer.transfer` prunes it.
 
     Args:
         path: ``.safetensors`` or a PyTorch file.
@@ -59,7 +60,11 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
         if zeros:
             raise UserError('zeros says that the source is pruned already, sparsity how much to '
                             'prune it: leave one of them out')
-    if is_ticket(path):
+    kind = _format(path)
+    if kind == 'mmlth.model':
+        raise UserError(f'{path} is a packed model, which is there to be run: transfer the ticket '
+                        'or the checkpoint that it was packed of')
+    if kind == Ticket.FORMAT:
         if sparsity is not None:
             raise UserError(f'{path} is a ticket, which has masks already: leave sparsity out')
         ticket = Ticket.load(path)
@@ -71,23 +76,24 @@ def read_source(path: AnyPath, sparsity: Optional[float] = None, zeros: bool = F
         return Source(weights, {}, f'pruned here to {sparsity:.0%} by global magnitude', sparsity)
     if saved:
         return Source(weights, saved, origin)
-    mask = {n: w != 0 for n, w in weights.items() if w.dim() >= 2 and _is_pruned(w)}
+    layers = {n: w for n, w in weights.items() if _is_layer(n, w)}
+    mask = {n: w != 0 for n, w in layers.items() if _is_pruned(w)}
     if not mask:
         raise UserError(
             f'{path} has neither masks nor zeros: it is a dense checkpoint. Say how much of it to '
             'prune (sparsity=0.8; on the command line --sparsity 0.8), or take a ticket.')
     if not zeros and not any(scattered(weights[n]) >= LEAST for n in mask):
-        raise UserError(_no_ticket(path, weights, mask))
+        raise UserError(_no_ticket(path, layers, mask))
     return Source(weights, mask, 'inferred from the zeros of the weights')
 
 
-def is_ticket(path: AnyPath) -> bool:
-    """Whether the file is one of ours, whole or not."""
+def _format(path: AnyPath) -> Optional[str]:
+    """What a safetensors file of ours says it is; None of any other file."""
     try:
         with safetensors.safe_open(str(path), 'pt') as file:
-            return (file.metadata() or {}).get('format') == 'mmlth.ticket'
+            return (file.metadata() or {}).get('format')
     except (safetensors.SafetensorError, OSError):
-        return False
+        return None
 
 
 def _read_checkpoint(path: Path) -> Content:
@@ -97,6 +103,11 @@ def _read_checkpoint(path: Path) -> Content:
         if isinstance(error, UserError):
             raise
         raise UserError(f'{path} cannot be read as a checkpoint: {str(error)[:300]}') from None
+
+
+def _is_layer(name: str, tensor: Tensor) -> bool:
+    """As modules name them: ``weight``, ``in_proj_weight``, ``weight_ih_l0``."""
+    return tensor.is_floating_point() and tensor.dim() >= 2 and 'weight' in name.rpartition('.')[2]
 
 
 def _is_pruned(weight: Tensor) -> bool:
@@ -112,11 +123,11 @@ def scattered(weight: Tensor) -> float:
     return 1 - float(used.float().mean()) if used.numel() else 0.0
 
 
-def _no_ticket(path: Path, weights: Dict[str, Tensor], mask: Dict[str, Tensor]) -> str:
+def _no_ticket(path: Path, layers: Dict[str, Tensor], mask: Dict[str, Tensor]) -> str:
     dead = {n: int((~keep.flatten(1).any(1)).sum()) for n, keep in mask.items()}
     first = max(mask, key=lambda n: dead[n])
     gone = sum(int((~keep).sum()) for keep in mask.values())
-    total = sum(w.numel() for w in weights.values() if w.dim() >= 2)
+    total = sum(w.numel() for w in layers.values())
     return (f'{path} has no masks, and its zeros look like those of a dense training: {gone} of '
             f'{total} weights ({gone / total:.2%}), {sum(dead.values())} whole filters among them '
             f'(most in {first}, {dead[first]} of {len(mask[first])}), and in no layer {LEAST:.0%} '

@@ -125,6 +125,27 @@ def test_wrong_number_of_keypoints_is_reported(tmp_path):
         dataset(tmp_path, write(tmp_path, image=[dict(keypoints=[1, 1, 2, 1, 1, 2])]))
 
 
+def test_other_keypoints_need_their_own_metainfo(tmp_path):
+    """COCO's spread of annotators is that of COCO's keypoints, however many others there are."""
+    path = write(tmp_path, image=[dict(keypoints=[30, 40, 2] * 17)])
+    names = [f'finger_{i}' for i in range(17)]
+
+    def built(**metainfo):
+        return dataset(tmp_path, path, metainfo=dict(keypoint_names=names, **metainfo))
+
+    with pytest.raises(ValueError, match='needs flip_pairs and sigmas for them'):
+        built()
+    with pytest.raises(ValueError, match='needs sigmas for them'):
+        built(flip_pairs=())
+    with pytest.raises(ValueError, match='5 sigmas for 17 keypoint_names'):
+        built(flip_pairs=(), sigmas=[0.1] * 5)
+    with pytest.raises(ValueError, match=r"skeleton names \['thumb'\]"):
+        built(flip_pairs=(), sigmas=[0.1] * 17, skeleton=[('thumb', 'finger_1')])
+    assert built(flip_pairs=(), sigmas=[0.1] * 17).metainfo['skeleton'] == ()
+    same = dict(keypoint_names=COCO_PERSON['keypoint_names'])
+    assert dataset(tmp_path, path, metainfo=same).metainfo['sigmas'] == COCO_PERSON['sigmas']
+
+
 def metric(root, **kwargs):
     register_all_modules()
     built = METRICS.build(dict(

@@ -109,8 +109,26 @@ class Wrapped(nn.Module):
     (dict(epoch=1, loss=2.), 'the keys epoch, loss'), ([torch.ones(1)], 'list of 1'),
     (torch.ones(1), 'Tensor'),
     ({'conv': {'weight': torch.ones(2, 2) / 2}}, 'conv.weight is no mask'),
+    (dict(body={'a.weight': torch.rand(2, 2)}, tail={'b.weight': torch.rand(2, 2)}),
+     'no tensors by parameter name: .* found the keys body, tail'),
+    (dict(generator={'a.weight': torch.rand(2, 2)}, best=torch.tensor(0.5)),
+     'found the keys generator, best'),
     ({'w_orig': torch.ones(2), 'w_mask': torch.ones(2) / 2}, 'w_mask is no mask')])
 def test_what_is_refused(tmp_path, value, found):
     torch.save(value, tmp_path / 'x.pth')
     with pytest.raises(UserError, match=found):
         read_source(tmp_path / 'x.pth')
+
+
+def test_attention_masks_are_no_weights(tmp_path):
+    """Swin's buffer is half zeros, which makes no ticket of a dense checkpoint."""
+    weight = torch.rand(8, 4, 3, 3) + 1
+    state = {'conv.weight': weight, 'attn_mask': torch.ones(4, 7, 7).triu()}
+    torch.save(state, tmp_path / 'x.pth')
+    with pytest.raises(UserError, match='it is a dense checkpoint'):
+        read_source(tmp_path / 'x.pth')
+    weight[3] = 0       # a filter that died
+    torch.save(state, tmp_path / 'x.pth')
+    with pytest.raises(UserError, match='36 of 288 weights .* 1 whole filters'):
+        read_source(tmp_path / 'x.pth')
+    assert read_source(tmp_path / 'x.pth', zeros=True).mask.keys() == {'conv.weight'}

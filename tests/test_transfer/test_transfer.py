@@ -14,6 +14,7 @@ from mmlth.core import Ticket, checkpoint_file, draw, select, snapshot
 from mmlth.core.errors import UserError
 from mmlth.engine.config import load_config
 from mmlth.engine.preview import build_model
+from mmlth.sparse import PackedModel
 from mmlth.transfer import MAPPINGS, Source, match_names, read_source, transfer
 
 ROOT = Path(__file__).parents[2]
@@ -148,8 +149,14 @@ def test_what_cannot_be_transferred(models, tmp_path):
         transfer(source, ToyModel(), 'sideways')
     with pytest.raises(UserError, match='a mapping is a list'):
         transfer(source, ToyModel(), [('(', 'a')])
+    for replacement in (r'\2', r'\g<place>', 3):
+        with pytest.raises(UserError, match='the rule .* cannot be applied to backbone'):
+            transfer(source, ToyModel(), [(r'^(.+)$', [replacement])])
     with pytest.raises(UserError, match='would go to head.weight'):
         match_names(['a.w', 'b.w'], ['head.weight'], [(r'.*', 'head.weight')])
+    PackedModel.pack(select(wide), snapshot(wide), {}).save(tmp_path / 'model.safetensors')
+    with pytest.raises(UserError, match='is a packed model, .* transfer the ticket or the check'):
+        read_source(tmp_path / 'model.safetensors')
     torch.save(dict(a=torch.ones(2, 2)), tmp_path / 'dense.pth')
     with pytest.raises(UserError, match='neither masks nor zeros'):
         read_source(tmp_path / 'dense.pth')

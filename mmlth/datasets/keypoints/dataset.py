@@ -55,8 +55,9 @@ class CocoKeypointDetDataset(CocoDataset):
 
     Args:
         metainfo (dict): Beside ``classes`` and ``palette``: ``keypoint_names`` in the
-            file's order, ``flip_pairs`` and ``skeleton`` (pairs of such names), ``sigmas``.
-            Default: COCO's 17 keypoints of ``person``.
+            file's order, ``flip_pairs`` and ``skeleton`` (pairs of such names), ``sigmas`` (one of
+            each). Default: COCO's 17 keypoints of ``person``; other keypoints need their own
+            ``flip_pairs`` and ``sigmas``, and have no skeleton unless it is given.
         filter_cfg (dict): As in :class:`mmdet.datasets.CocoDataset`, and
             ``min_keypoints``: train only on images with so many labelled keypoints.
             Detectron's Keypoint R-CNN takes 1. Default: 0, all images.
@@ -64,8 +65,32 @@ class CocoKeypointDetDataset(CocoDataset):
     """
     METAINFO = COCO_PERSON
 
+    @classmethod
+    def _load_metainfo(cls, metainfo=None) -> dict:
+        """Those that are given, and the class's own of the same keypoints.
+
+        Raises:
+            ValueError: Keypoints of other names come without ``flip_pairs`` or ``sigmas``.
+        """
+        loaded = super()._load_metainfo(metainfo)
+        if list(loaded['keypoint_names']) != list(cls.METAINFO['keypoint_names']):
+            lacking = [key for key in ('flip_pairs', 'sigmas') if key not in metainfo]
+            if lacking:
+                raise ValueError(
+                    f'metainfo names keypoints of its own and needs {" and ".join(lacking)} for '
+                    'them: flip_pairs=() if none change places in a mirror, and in sigmas how far '
+                    "annotators disagree about each, as a fraction of the object's scale")
+            loaded['skeleton'] = metainfo.get('skeleton', ())
+        return loaded
+
     def load_data_list(self) -> List[dict]:
         self.flip_indices = flip_indices(self.metainfo)
+        names, sigmas = self.metainfo['keypoint_names'], self.metainfo['sigmas']
+        if len(sigmas) != len(names):
+            raise ValueError(f'metainfo has {len(sigmas)} sigmas for {len(names)} keypoint_names')
+        unknown = {name for bone in self.metainfo['skeleton'] for name in bone} - set(names)
+        if unknown:
+            raise ValueError(f'skeleton names {sorted(unknown)}, which are no keypoint_names')
         return super().load_data_list()
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
