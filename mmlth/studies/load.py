@@ -24,9 +24,9 @@ def load_study(path: str) -> Study:
     * ``base``: a config file, relative to the study file, or ``mmdet::...``;
     * ``axes``: per part of the study, ``{setting: [values]}``; all combinations are run. A
       setting is an argument of ``PruneHook`` or ``RewindHook`` by its name, any dotted config
-      key, or ``base``, for several models in one part;
+      key that a training reads, or ``base``, for several models in one part;
     * ``metric``: a name or a list of names; or one of these per base,
-      ``{file name without suffix: ...}``;
+      ``{file name without suffix: ...}``, where others' beside them may stand too;
     * ``seeds`` of every run. Default: ``[0]``;
     * ``sources``: lotteries to be run first, ``{name: dict(base=..., setting=value, ...)}``, with
       the seed of what needs them unless ``seed`` is among their settings. In a setting of an
