@@ -10,6 +10,8 @@ KEYPOINTS, CLASSIFICATION = 'keypoints', 'classification'
 # Bare names that any evaluator may use, in any unit; known are those of these.
 _SHORT = ('AP', 'AP .5', 'AP50', 'mAP')
 _KNOWN = ('coco', 'pascal_voc', 'crowdpose', 'aic', 'posetrack18')
+# Average precisions and recalls, those of a size or an IoU too: 'bbox_mAP_s', 'AP (M)', 'AR .5'.
+_PRECISION = re.compile(r'(?:^|_)m?A[PR]')
 
 
 class _Main(NamedTuple):
@@ -88,12 +90,28 @@ class Metric:
     def of(self, metrics: Mapping[str, float], name: Optional[str] = None) -> Optional[float]:
         """Its value, or that of the metric ``name`` of the same task, in its unit.
 
-        None where it was not measured. An AP of -1 is COCO's word for "no such objects".
+        None where it was not measured (:meth:`why_not`).
+        """
+        return None if self.why_not(metrics, name) else metrics[name or self.name] * self.factor
+
+    def raw(self, metrics: Mapping[str, float]) -> Optional[float]:
+        """Its value as the evaluator gives it; None where :meth:`of` is None."""
+        return None if self.why_not(metrics) else metrics[self.name]
+
+    def why_not(self, metrics: Mapping[str, float], name: Optional[str] = None) -> str:
+        """Why :meth:`of` has no value, as ``'is nan'``; empty if it has one.
+
+        An AP of -1 is COCO's word for "no such objects".
         """
         value = metrics.get(name or self.name)
-        if value is None or not isfinite(value) or value < 0 and self.unit:
-            return None
-        return value * self.factor
+        if value is None:
+            return 'was not measured'
+        if not isfinite(value):
+            return f'is {value}'
+        precise = _PRECISION.search(_split(name or self.name)[1])
+        if value < 0 and self.unit or value == -1 and precise:
+            return f'is {value:g}: there is nothing to find'
+        return ''
 
     @property
     def axis(self) -> str:

@@ -8,6 +8,7 @@ from mmengine.utils import get_installed_path
 from mmlth.core.errors import UserError
 
 from .amp import keep_amp
+from .options import make_room, set_options
 
 
 def load_config(config: str, lth: Optional[str] = None,
@@ -22,26 +23,18 @@ def load_config(config: str, lth: Optional[str] = None,
         cfg_options: From the command line, merged last. Default: None.
 
     Raises:
-        UserError: A file does not exist, or is based on a package that is not installed.
+        UserError: A file does not exist, or is based on a package that is not installed; an option
+            cannot be set.
     """
     cfg = _read(config)
     if lth is not None:
         override = _read(lth).to_dict()
-        _make_room(cfg, override)
+        make_room(cfg, override)
         cfg.merge_from_dict(override)
     if cfg_options is not None:
-        cfg.merge_from_dict(cfg_options)
+        set_options(cfg, cfg_options)
     keep_amp(cfg)
     return cfg
-
-
-def _make_room(cfg: dict, override: dict) -> None:
-    """Remove what is None and is to become something: nothing is merged into None."""
-    for key, value in override.items():
-        if key in cfg and cfg[key] is None:
-            cfg.pop(key)
-        elif isinstance(value, dict) and isinstance(cfg.get(key), dict):
-            _make_room(cfg[key], value)
 
 
 def _read(config: str) -> Config:
