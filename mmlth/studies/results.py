@@ -63,7 +63,7 @@ def _row(run: Run, part: str, metric: Metric, dense: Dict[str, float], rounds: R
         scope_sparsity=later[-1]['scope_sparsity'],
         network_sparsity=later[-1]['network_sparsity'],
         compute_sparsity=later[-1].get('compute_sparsity'), dense=before, ticket=after,
-        change=None if None in (before, after) else after - before,
+        change=None if before is None or after is None else after - before,
         iterations=None if None in own else sum(own),
         minutes=sum(e['seconds'] for e in later) / 60,
         from_start=measured[-1].from_start, chain=measured[-1].chain)
