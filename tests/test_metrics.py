@@ -1,7 +1,7 @@
 """Which metrics are main ones, whose they are, and in which unit they are shown."""
 import pytest
 
-from mmlth.metrics import chosen_metrics, main_metrics, metric_of, worth_a_column
+from mmlth.metrics import chosen_metrics, main_metrics, metric_of, metrics_of, worth_a_column
 
 BOX, SEGM = 'coco/bbox_mAP', 'coco/segm_mAP'
 
@@ -61,3 +61,45 @@ def test_the_chosen_metric_of_a_config(given, found):
 def test_of_an_error_less_is_better():
     assert not metric_of('NME').greater and metric_of(BOX).greater
     assert metric_of('NME').axis == 'keypoints NME (%)' and metric_of('EPE').axis == 'keypoints EPE'
+
+
+@pytest.mark.parametrize('name, greater', [
+    ('crowd_human/mAP', True), ('crowd_human/mMR', False), ('crowd_human/JI', True),
+    ('cityscapes/mAP', True), ('coco_panoptic/PQ_th', True), ('coco/bbox_mAP_s', True),
+    ('lvis/bbox_APr', True), ('coco/AR@100', True), ('motchallenge-metric/IDSW', False),
+    ('motchallenge-metric/HOTA', True), ('grefcoco/F1_score', True), ('left_hand/NME', False),
+    ('P-MPJPE', False), ('N-MPJPE_Eat', False), ('MPJPE_all', False), ('MRRPE', False),
+    ('HandednessAcc', True), ('Head PCK', True), ('PCK@0.1', True), ('posetrack18/Head AP', True),
+    ('accuracy/top5', True), ('multi-label/mAP', True), ('single-label/f1-score', True),
+    ('single-label/support', None), ('x/a', None), ('toy/happiness', None), ('acc_loss', None)])
+def test_what_is_better_of_what_evaluators_report(name, greater):
+    assert metric_of(name).greater is greater
+
+
+def _saved(**hook):
+    return dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', **hook)))
+
+
+@pytest.mark.parametrize('hook, name, greater', [
+    (dict(save_best='x/a', rule='less'), 'x/a', False),
+    (dict(save_best='auto', rule='less'), 'x/a', False),
+    (dict(save_best='auto', rule='less'), 'x/b', None),
+    (dict(save_best=['x/b', 'x/a'], rule=['less', 'greater']), 'x/a', True),
+    (dict(save_best=['x/b', 'x/a'], rule=['less']), 'x/a', False),
+    (dict(save_best='x/b', rule='less'), 'x/a', None), (dict(save_best='x/a'), 'x/a', None),
+    (dict(less_keys=['X/A']), 'x/a', False), (dict(less_keys=['/b']), 'x/b', False),
+    # As the CheckpointHook matches: a whole name before a part of it, then greater before less.
+    (dict(less_keys=['x/a'], greater_keys=['a']), 'x/a', False),
+    (dict(less_keys=['x'], greater_keys=['a']), 'x/a', True),
+    (dict(save_best='PCK', rule='less'), 'PCK', False),
+    # Only a rule that names a known metric says more of it than the table does.
+    (dict(less_keys=['p']), 'PCK', True)])
+def test_a_config_says_what_is_better(hook, name, greater):
+    found = {metric.name: metric for metric in metrics_of(['x/a', 'x/b'], [_saved(**hook)])}
+    assert found.get(name, metric_of(name, [_saved(**hook)])).greater is greater
+
+
+def test_configs_that_disagree_say_nothing():
+    less, greater = (_saved(save_best='x/a', rule=rule) for rule in ('less', 'greater'))
+    assert [metrics_of(['x/a'], cfgs)[0].greater for cfgs in (
+        [less, {}, less], [less, greater])] == [False, None]

@@ -8,9 +8,10 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmlth.core.errors import UserError
+from mmlth.report.guard import Guard
 from mmlth.studies import dry_run, executors, load_study, run_study
 from mmlth.studies.disk import Disk
-from mmlth.studies.results import write_results
+from mmlth.studies.results import REPORT, write_results
 
 
 def parse_args():
@@ -41,6 +42,20 @@ def parse_args():
     return parser.parse_args()
 
 
+def finish(study, root, failed):
+    """Tell what was found, and exit: with 1 if a run, the analysis or a part of it has failed."""
+    guard = Guard()
+    print(write_results(study, root, guard))
+    folder, none = root / study.name, 'analysis' in {**guard.failed, **guard.skipped}
+    files = ['results.csv', *([] if none or not (folder / REPORT).is_file() else [REPORT])]
+    print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished; '
+          f'{" and ".join(files)}: {folder}')
+    print(Disk(study, root).text())
+    if 'analysis' in guard.skipped:
+        sys.exit(f'Error: no analysis: {guard.skipped["analysis"]}')
+    sys.exit(guard.text() if guard.failed else 1 if failed else 0)
+
+
 def main():
     args = parse_args()
     # As Ctrl-C: what was started is ended with us.
@@ -48,17 +63,13 @@ def main():
     try:
         study, root = load_study(args.study), args.work_dir.absolute()
         if args.dry_run:
-            print(dry_run(study, root, args.jobs or 1))
+            print(dry_run(study, root, 1 if args.jobs is None else args.jobs))
         else:
             failed = run_study(
                 study, args.study, root, resume=args.resume, executor=args.executor,
                 jobs=args.jobs, retries=args.retries, nproc=args.nproc, memory=args.memory,
                 slurm=args.slurm)
-            print(write_results(study, root))
-            print(f'{len(study.runs) - failed} of {len(study.runs)} runs are finished; results.csv '
-                  f'and analysis/report.html: {root / study.name}')
-            print(Disk(study, root).text())
-            sys.exit(1 if failed else 0)
+            finish(study, root, failed)
     except KeyboardInterrupt:
         sys.exit('Interrupted; go on with --resume.')
     except UserError as error:

@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from mmlth.registry import ANALYSES
 from mmlth.report import Section, write_report
 from mmlth.report.guard import Guard
+from mmlth.report.keys import keys_apart
 from mmlth.report.write import check_folder, check_sections
 
 from .compare.changes import remarks
@@ -97,6 +98,7 @@ def _sections(analysis: Analysis, runs: Sequence[Run], evaluations: Evaluations,
     found = analysis(runs, evaluations)
     if not isinstance(found, (list, tuple)):
         raise TypeError(f'an analysis returns a list of sections, not a {type(found).__name__}')
+    keys_apart(found, others)
     check_sections([Section('overview', '', ''), *others, *found])
     return list(found)
 

@@ -4,9 +4,10 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mmlth.core.files import write_json
 from mmlth.report import write_report
+from mmlth.report.keys import keys_apart
 from mmlth.report.write import check_folder
 
-from .compare.barriers import barrier_of, error_axis, metrics_of
+from .compare.barriers import barrier_of, error_axis, errors_of
 from .found.children import find_children, find_pairs
 from .measure.connectivity import LineSettings, line_of, remarks
 from .sections.connectivity import Measured, connectivity_section
@@ -41,6 +42,7 @@ def connect(networks: Sequence[Union[str, Path]], settings: LineSettings,
         parts.append(f'All numbers: {json}')
     if out:
         section = connectivity_section(found)
+        keys_apart([section])
         section.text = '\n\n'.join([section.text, *dict.fromkeys(sum(told, []))])
         parts.append(f'Report: {write_report([section], out, title="Linear mode connectivity")}')
     return '\n\n'.join(parts)
@@ -73,6 +75,6 @@ def _numbers(measured: Measured, sentences: Sequence[str]) -> Dict[str, Any]:
 
 def _barriers(measured: Measured) -> Dict[str, Any]:
     """By error; in the training loss, which every line has, last."""
-    metrics: List[Any] = [*metrics_of([measured.line], measured.pair.a.run.cfg), None]
+    metrics: List[Any] = [*errors_of([measured.line], measured.pair.a.run.cfg), None]
     found = {error_axis(metric): barrier_of(measured.line, metric) for metric in metrics}
     return {name: barrier for name, barrier in found.items() if barrier}

@@ -8,6 +8,7 @@ from mmengine.utils import get_installed_path
 from mmlth.core.errors import UserError
 
 from .amp import keep_amp
+from .options import make_room, set_options
 
 
 def load_config(config: str, lth: Optional[str] = None,
@@ -22,26 +23,18 @@ def load_config(config: str, lth: Optional[str] = None,
         cfg_options: From the command line, merged last. Default: None.
 
     Raises:
-        UserError: A file does not exist or cannot be read, or what is merged does not fit.
+        UserError: A file does not exist or cannot be read, what is merged does not fit, or an
+            option cannot be set.
     """
     cfg = _read(config)
     if lth is not None:
         override = _read(lth).to_dict()
-        _make_room(cfg, override)
+        make_room(cfg, override)
         _merge(cfg, override, lth)
     if cfg_options is not None:
-        _merge(cfg, cfg_options, '--cfg-options')
+        set_options(cfg, cfg_options)
     keep_amp(cfg)
     return cfg
-
-
-def _make_room(cfg: dict, override: dict) -> None:
-    """Remove what is None and is to become something: nothing is merged into None."""
-    for key, value in override.items():
-        if key in cfg and cfg[key] is None:
-            cfg.pop(key)
-        elif isinstance(value, dict) and isinstance(cfg.get(key), dict):
-            _make_room(cfg[key], value)
 
 
 def _read(config: str) -> Config:
@@ -57,9 +50,9 @@ def _read(config: str) -> Config:
         raise UserError(f'{config} cannot be read: {type(error).__name__}: {error}') from None
 
 
-def _merge(cfg: Config, options: dict, source: str) -> None:
+def _merge(cfg: Config, override: dict, source: str) -> None:
     try:
-        cfg.merge_from_dict(options)
+        cfg.merge_from_dict(override)
     except Exception as error:      # whatever the keys meet in the config
         raise UserError(f'{source} cannot be merged into the config: {error}') from None
 

@@ -87,6 +87,8 @@ class Section:
         figures: Default: none.
         pictures: Below the figures. Default: none.
         paper: The item of the paper it repeats, as ``'Fig. 2a'`` or ``'Table 3'``. Default: none.
+        finding: What was found, in sentences that an overview repeats; it stands in ``text`` too.
+            Default: nothing.
     """
     key: str
     title: str
@@ -96,3 +98,4 @@ class Section:
     figures: List[Figure] = field(default_factory=list)
     pictures: List[Picture] = field(default_factory=list)
     paper: str = ''
+    finding: str = ''

@@ -10,6 +10,7 @@ from mmlth.engine.chain.state import read_lottery
 
 from . import dense
 from .jobs import Job
+from .lotteries import lotteries_of
 from .study import Study
 
 _MARGIN = 1.5       # a run that is being trained has files that it removes at its end
@@ -31,8 +32,8 @@ class Disk:
             folder = self.root / 'dense' / run.dense
             if run.base not in self.per_dense and dense.finished(folder):
                 self.per_dense[run.base] = size_of(folder)
-        for base in {run.base for run in study.all_runs}:
-            sizes = [_per_training(folder) for folder in (self.root / 'runs').glob(f'{base}_*')]
+        for base, folders in lotteries_of(study, self.root).items():
+            sizes = map(_per_training, folders)
             known = [size for size in sizes if size is not None]
             if known:
                 self.per_training[base] = max(known)
@@ -53,6 +54,10 @@ class Disk:
             return self.per_dense.get(job.run.base, 0.0)
         return self.per_training.get(job.run.base, 0.0) * job.trainings
 
+    def _wants(self, job: Job) -> float:
+        """Bytes that must be free for a job to start."""
+        return _MARGIN * self.needs(job)
+
     def free(self) -> int:
         """Bytes that are free where the runs are or will be."""
         folder = self.root
@@ -61,12 +66,13 @@ class Disk:
         return shutil.disk_usage(folder).free
 
     def check(self, jobs: Sequence[Job]) -> None:
-        """Refuse what will clearly not fit.
+        """Refuse what will clearly not fit, together or the largest alone.
 
         Raises:
             UserError: The jobs will write more than is free.
         """
         wanted, free = sum(map(self.needs, jobs)), self.free()
+        wanted = max([wanted, *map(self._wants, jobs)])
         if wanted > free:
             raise UserError(
                 f'{text_of_bytes(wanted)} of disk are wanted for {len(jobs)} jobs, as finished '
@@ -75,7 +81,7 @@ class Disk:
 
     def why_not(self, job: Job) -> Optional[str]:
         """Why a job may not start now; None if it may."""
-        wanted, free = _MARGIN * self.needs(job), self.free()
+        wanted, free = self._wants(job), self.free()
         if free >= wanted:
             return None
         return (f'{text_of_bytes(free)} of disk are free in {self.root}, '

@@ -8,6 +8,7 @@ from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
 
 from .jobs import Job
+from .lotteries import lotteries_of
 from .steps import trained_steps
 from .study import Study
 
@@ -100,9 +101,9 @@ def earlier(study: Study, root: Path, overhead: float = 1.0) -> List[Taken]:
         overhead: What a job takes beyond the trainings in it, as a factor. Default: 1, nothing.
     """
     found = []
-    for base in sorted({run.base for run in study.all_runs}):
-        files = [path / paths.LOTTERY for path in (Path(root) / 'runs').glob(f'{base}_*')]
-        for file in sorted(filter(Path.is_file, files), key=lambda file: file.stat().st_mtime):
+    for base, folders in lotteries_of(study, root).items():
+        files = [folder / paths.LOTTERY for folder in folders]
+        for file in sorted(files, key=lambda file: file.stat().st_mtime):
             found += _taken(base, file, overhead)
     return found
 

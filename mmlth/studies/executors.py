@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from mmlth.core.errors import UserError
+from mmlth.core.errors import UserError, check_count
 
 from .jobs import Job
+from .machine import available_memory, total_memory
 from .reason import failure
 
 _LOGGED = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
@@ -22,11 +23,19 @@ class LocalExecutor:
     Args:
         jobs: Processes at a time. Default: 1.
         memory: GB that must be available for one to be started. Default: 2.
+
+    Raises:
+        UserError: ``jobs`` is no whole number of at least 1, or ``memory`` more than there is.
     """
     interval = 0.2      # seconds between two looks at the jobs
     submits_ahead = False
 
     def __init__(self, jobs: int = 1, memory: float = MEMORY):
+        check_count('jobs', jobs)
+        total = total_memory()
+        if total is not None and memory > total:
+            raise UserError(f'memory: {memory:g} GB are to be available for a job to start, this '
+                            f'machine has {total:.1f}')
         self.jobs, self.memory = jobs, memory
         self.started: List[subprocess.Popen] = []
 
@@ -83,11 +92,16 @@ class SubmititExecutor:
         jobs: Jobs at a time. Default: None, no limit.
         slurm: Parameters of each job under their names of sbatch (``partition``, ``mem``,
             ``gpus_per_node``, ``cpus_per_task`` ...). Default: none; ``time``: 1 hour.
+
+    Raises:
+        UserError: submitit or the cluster is not there, or an argument is wrong.
     """
     interval = 1.0
 
     def __init__(self, cluster: str, folder: Path, jobs: Optional[int] = None,
                  slurm: Optional[Dict[str, Any]] = None):
+        if jobs is not None:
+            check_count('jobs', jobs)
         try:
             import submitit
         except ImportError:
@@ -178,18 +192,3 @@ def minutes(time: Any) -> int:
     if not str(time).isdecimal():
         raise UserError(f"--slurm time: expected minutes or '12:00:00', got {time!r}")
     return int(time)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, 'sched_getaffinity', None)       # not on macOS
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def available_memory() -> Optional[float]:
-    """GB of memory that a new process can have; None where it cannot be told."""
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return psutil.virtual_memory().available / 1e9

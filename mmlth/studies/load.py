@@ -5,10 +5,11 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from mmengine.config import Config
 
+from mmlth.analysis.compare.wording import settings_text
 from mmlth.core.errors import UserError
-from mmlth.engine.config import load_config
 
-from .settings import apply_settings, changed, fill_sources, run_name, sources_in
+from .bases import Bases
+from .settings import apply_settings, changed, check_keys, fill_sources, run_name, sources_in
 from .study import Run, Study
 
 _KEYS = {'base', 'lth', 'cfg_options', 'axes', 'seeds', 'metric', 'sources', 'rewind_points',
@@ -23,9 +24,9 @@ def load_study(path: str) -> Study:
     * ``base``: a config file, relative to the study file, or ``mmdet::...``;
     * ``axes``: per part of the study, ``{setting: [values]}``; all combinations are run. A
       setting is an argument of ``PruneHook`` or ``RewindHook`` by its name, any dotted config
-      key, or ``base``, for several models in one part;
+      key that a training reads, or ``base``, for several models in one part;
     * ``metric``: a name or a list of names; or one of these per base,
-      ``{file name without suffix: ...}``;
+      ``{file name without suffix: ...}``, where others' beside them may stand too;
     * ``seeds`` of every run. Default: ``[0]``;
     * ``sources``: lotteries to be run first, ``{name: dict(base=..., setting=value, ...)}``, with
       the seed of what needs them unless ``seed`` is among their settings. In a setting of an
@@ -37,7 +38,8 @@ def load_study(path: str) -> Study:
       dict of sbatch parameters) and ``paper`` (the table or figure it repeats).
 
     Raises:
-        UserError: A key is missing or unknown, or a value is no list.
+        UserError: A key is missing or unknown, a value is no list, a run stands twice in a part, or
+            a base cannot be told from another or has no metric.
     """
     if not Path(path).is_file():
         raise UserError(f'there is no study {path}')
@@ -55,13 +57,20 @@ def load_study(path: str) -> Study:
                   paper=spec.get('paper', ''))
     if study.name in ('dense', 'runs'):
         raise UserError(f'{path}: a study cannot be called {study.name!r}, a folder beside it is')
-    maker = _Maker(spec, Path(path).parent)
+    bases = Bases(spec, Path(path).parent)
+    maker = _Maker(spec, bases)
     found: Dict[str, Run] = {}
     for part, axes in spec.axes.items():
         study.parts[part] = _combinations(axes, spec.get('seeds', [0]), f'{path}: axes.{part}')
         for settings in study.parts[part]:
             run = maker.run(settings, study)
-            found.setdefault(run.name, run).parts[part] = settings
+            run = found.setdefault(run.name, run)
+            if part in run.parts:
+                raise UserError(
+                    f'{path}: axes.{part}: {settings_text(run.parts[part])!r} and '
+                    f'{settings_text(settings)!r} are one run: leave one of them out')
+            run.parts[part] = settings
+    bases.check(dict.fromkeys(run.base for run in found.values()))
     # Seed by seed: what an unfinished study has, it has for all settings.
     study.runs = sorted(found.values(), key=lambda run: run.seed)
     return study
@@ -70,20 +79,22 @@ def load_study(path: str) -> Study:
 class _Maker:
     """Makes the runs of one study file."""
 
-    def __init__(self, spec: Config, folder: Path):
-        self.spec, self.folder = spec, folder
-        self.bases: Dict[Any, Config] = {}
+    def __init__(self, spec: Config, bases: Bases):
+        self.spec, self.bases = spec, bases
 
     def run(self, settings: Dict[str, Any], study: Study) -> Run:
         """The run that sets ``settings``; a base among them is replaced by its bare name."""
         config = settings.get('base', self.spec.get('base'))
         if 'base' in settings:
-            settings['base'] = Path(config).stem
+            settings['base'] = self.bases.name(config)
         options = {key: self.spec[key] for key in ('lth', 'cfg_options') if self.spec.get(key)}
         known = self.spec.get('sources') or {}
         sources = {name: self.source(name, settings['seed'], study)
                    for name in sources_in(settings, known)}
-        return self._make(config, settings, options, sources)
+        run = self._make(config, settings, options, sources)
+        run.metrics = self.bases.of('metric', run.base)
+        run.rewind_points = self.bases.of('rewind_points', run.base)
+        return run
 
     def source(self, name: str, seed: int, study: Study) -> Run:
         """The run of a source with that seed."""
@@ -93,41 +104,20 @@ class _Maker:
             if 'base' not in settings:
                 raise UserError(f'sources.{name}: it has no base')
             found[seed] = self._make(settings['base'], {'seed': seed, **settings}, {}, {})
-            found[seed].metrics, found[seed].rewind_points = [], []
-            study.source_settings[name] = {**settings, 'base': Path(settings['base']).stem}
+            study.source_settings[name] = {**settings, 'base': found[seed].base}
         return found[seed]
 
     def _make(self, config: str, settings: Mapping[str, Any], options: Mapping[str, Any],
               sources: Dict[str, Run]) -> Run:
-        stem = Path(config).stem
-        base = self._load(config, options)
+        name, base = self.bases.name(config), self.bases.load(config, options)
         settings = fill_sources({key: value for key, value in settings.items() if key != 'base'},
                                 {name: f'{{{run.name}}}' for name, run in sources.items()})
+        check_keys(base, settings)
         own = changed(base, settings)
         if 'lth' in options:
             options = {**options, 'lth': Path(options['lth']).stem}
-        return Run({}, apply_settings(base, settings), run_name(stem, own, options), stem,
-                   self._of_base('metric', stem), self._of_base('rewind_points', stem), sources)
-
-    def _load(self, config: str, options: Mapping[str, Any]) -> Config:
-        key = (config, bool(options))
-        if key not in self.bases:
-            lth = options.get('lth')
-            self.bases[key] = load_config(self._beside(config), lth and self._beside(lth),
-                                          options.get('cfg_options'))
-        return self.bases[key]
-
-    def _of_base(self, key: str, stem: str) -> List[str]:
-        """What the study file says for that base, or for all."""
-        value = self.spec.get(key, [])
-        if isinstance(value, dict):
-            value = value.get(stem, [])
-        return [value] if isinstance(value, str) else list(value)
-
-    def _beside(self, config: str) -> str:
-        """A config named relative to the study file."""
-        absolute = '::' in config or Path(config).is_absolute()
-        return config if absolute else str(self.folder / config)
+        return Run({}, apply_settings(base, settings), run_name(name, own, options), name,
+                   sources=sources)
 
 
 def _combinations(axes: Mapping[str, Any], seeds: Sequence[int],

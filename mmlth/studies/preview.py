@@ -4,6 +4,7 @@ from typing import List, Optional
 
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.core import paths
+from mmlth.core.errors import check_count
 
 from .disk import Disk
 from .estimate import Estimate, earlier, text_of
@@ -21,6 +22,7 @@ def dry_run(study: Study, root: Path, jobs: int = 1) -> str:
         root: Where its runs are or would be.
         jobs: How many at a time, for the time. Default: 1.
     """
+    check_count('jobs', jobs)
     todo, disk = plan(study, root), Disk(study, root)
     known = Estimate(earlier(study, root, known_overhead(root)))
     seconds = {job.name: known.seconds(job) if known.knows(job) else None for job in todo}

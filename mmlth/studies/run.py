@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 from mmlth.core import paths
-from mmlth.core.errors import UserError
+from mmlth.core.errors import UserError, check_count
 from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.chain.state import LotteryState
 
@@ -13,8 +13,9 @@ from .description import DESCRIPTION, write_description
 from .disk import Disk
 from .estimate import Estimate, earlier
 from .evaluation import evaluation_jobs
-from .executors import MEMORY, Executor, LocalExecutor, SubmititExecutor, available_cores
+from .executors import MEMORY, Executor, LocalExecutor, SubmititExecutor
 from .jobs import Job, plan
+from .machine import available_cores
 from .one import is_finished
 from .progress import Progress
 from .study import Study, run_dir
@@ -42,6 +43,12 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
     Raises:
         UserError: Something is wrong that can be told before the first training.
     """
+    check_count('nproc', nproc)
+    check_count('retries', retries, 0)
+    slurm, at_once = {**study.slurm, **(slurm or {})}, 1 if jobs is None else jobs
+    jobs = jobs if executor == 'slurm' else at_once     # a cluster has its own limits
+    where: Executor = LocalExecutor(at_once, memory) if executor == 'local' else SubmititExecutor(
+        executor, Path(root) / study.name / 'submitit', jobs, slurm)
     check(study, root)
     todo, disk = plan(study, root), Disk(study, root)
     begun = (Path(root) / study.name / DESCRIPTION).exists()
@@ -51,10 +58,6 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
             f'{Path(root) / study.name} was begun already, {done} of {len(study.runs)} runs are '
             'finished. Go on with --resume, or choose another --work-dir; nothing there was '
             'touched.')
-    slurm, at_once = {**study.slurm, **(slurm or {})}, jobs or 1
-    jobs = jobs if executor == 'slurm' else at_once     # a cluster has its own limits
-    where: Executor = LocalExecutor(at_once, memory) if executor == 'local' else SubmititExecutor(
-        executor, Path(root) / study.name / 'submitit', jobs, slurm)
     disk.check(todo)
     write_description(study, root)
     cores = (int(slurm.get('cpus_per_task', 1)) if executor == 'slurm'
@@ -149,20 +152,25 @@ class Loop:
     def _try_to_start(self, job: Job) -> None:
         failed = next((need for need in job.needs if need.status == 'failed'), None)
         if failed:
-            job.status, job.reason = 'failed', f'not started, {failed.name} failed'
-            self.progress.say(f'{job.name}: {job.reason}')
+            self._give_up(job, f'{failed.name} failed')
             return
         ready = ('done', 'running') if self.executor.submits_ahead else ('done',)
         if any(need.status not in ready for need in job.needs):
             return
         running = sum(other.status == 'running' for other in self.jobs)
-        reason = self.executor.why_not(running) or (
-            self.disk.why_not(job) if self.disk else None)
-        if reason is None:
+        reason = self.executor.why_not(running)
+        full = self.disk.why_not(job) if self.disk and reason is None else None
+        if full and not running:    # nothing will end, and leave room
+            self._give_up(job, full)
+        elif reason is None and full is None:
             self._start(job)
         elif not running and reason != self.held:
             self.progress.say(f'waiting: {reason}')
             self.held = reason
+
+    def _give_up(self, job: Job, reason: str) -> None:
+        job.status, job.reason = 'failed', f'not started, {reason}'
+        self.progress.say(f'{job.name}: {job.reason}')
 
     def _start(self, job: Job) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)

@@ -3,16 +3,25 @@ import copy
 import hashlib
 import json
 import re
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Dict, Iterable, Mapping
 
 from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook, RewindHook
 from mmlth.engine.hook_configs import arguments_of, build_hook, find_hook
+from mmlth.engine.options import set_options, value_at
 
 # Settings by a short name: those of these hooks. Any other setting is a dotted key of the config.
 _OWNER = {name: hook for hook in (PruneHook, RewindHook) for name in arguments_of(hook)}
+# Keys that a Runner reads, whether a config has them or not. All others are variables.
+_OF_RUNNER = {*signature(Runner.__init__).parameters} - {'self', 'cfg'} | {
+    'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'compile', 'activation_checkpointing',
+    'efficient_conv_bn_eval', 'runner_type', 'latency'}
+_LONGEST = 255      # bytes of a file's name; a letter that is not ASCII has up to four
 _SOURCE = re.compile(r'\{([^{}]+)\}')
 
 
@@ -32,7 +41,7 @@ def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
 def apply_setting(cfg: Config, key: str, value: Any) -> None:
     """Set one setting, by its short name or as a dotted config key."""
     if key == 'seed':
-        cfg.merge_from_dict({'randomness.seed': value})
+        set_options(cfg, {'randomness.seed': value})
     elif key in _OWNER:
         hook = find_hook(cfg, _OWNER[key])
         if hook is None:
@@ -40,7 +49,7 @@ def apply_setting(cfg: Config, key: str, value: Any) -> None:
                             'base config does not have')
         hook[key] = ConfigDict(value) if isinstance(value, dict) else value
     else:
-        cfg.merge_from_dict({key: value})
+        set_options(cfg, {key: value})
 
 
 def read_setting(cfg: Config, key: str) -> Any:
@@ -49,10 +58,38 @@ def read_setting(cfg: Config, key: str) -> Any:
         return (cfg.get('randomness') or {}).get('seed')
     if key in _OWNER:
         return (build_hook(cfg, _OWNER[key]) or _OWNER[key]()).given[key]
-    value: Any = cfg
-    for step in key.split('.'):
-        value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)
-    return value
+    return value_at(cfg, key)
+
+
+def check_keys(base: Config, keys: Iterable[str], short: Iterable[str] = (*_OWNER, 'seed')) -> None:
+    """Refuse what would change nothing of a training but its name.
+
+    A Runner must read the first step of a dotted key; what lies behind it may be new to the base: a
+    hook by another name, a model's neck.
+
+    Args:
+        base: The config.
+        keys: Of what is to be set in it.
+        short: Settings that are known by a short name. Default: all.
+
+    Raises:
+        UserError: A key is mistyped, or a variable of the config's file.
+    """
+    short = set(short)
+    for key in keys:
+        first = key.split('.')[0]
+        if key in short or first in _OF_RUNNER:
+            continue
+        if first in base:
+            raise UserError(
+                f'there is no setting {key!r}: {first!r} is a variable of the config file, which '
+                'no training reads. Set what it stands in there, by its dotted key, as '
+                "'train_cfg.max_iters'")
+        near = get_close_matches(first, sorted(_OF_RUNNER | short), 3)
+        raise UserError(
+            f'there is no setting {key!r}: {first!r} is no key of the config'
+            + (', nor an argument of PruneHook or RewindHook' if short else '')
+            + (f'. Is it {" or ".join(map(repr, near))}?' if near else ''))
 
 
 def changed(base: Config, settings: Mapping[str, Any]) -> Dict[str, Any]:
@@ -71,7 +108,7 @@ def run_name(stem: str, settings: Mapping[str, Any], options: Mapping[str, Any])
     """
     text = json.dumps(plain([stem, dict(settings), dict(options)]), sort_keys=True)
     words = [f'{key.split(".")[-1]}-{_short(value)}' for key, value in sorted(settings.items())]
-    readable = '_'.join([stem, *words])[:100]
+    readable = '_'.join([stem, *words])[:100].encode()[:_LONGEST - 9].decode(errors='ignore')
     return f'{readable}_{hashlib.sha256(text.encode()).hexdigest()[:8]}'
 
 

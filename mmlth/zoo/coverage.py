@@ -10,6 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from mmlth.core.errors import UserError, check_count
+
 from .light import working_in
 from .listing import library_root, list_configs
 from .model_check import averaging, check_model
@@ -44,11 +46,19 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
 
     Returns:
         list[Result]: One for each config, in the order of their names.
+
+    Raises:
+        UserError: ``jobs`` is no whole number of at least 1, a library is not there, or no config
+            matches.
     """
+    check_count('jobs', jobs)
+    listed = {library: list_configs(library, pattern) for library in libraries}
+    if not any(listed.values()):
+        raise UserError(f'no config of {", ".join(libraries)} has a name that {pattern!r} is found '
+                        'in')
     results, groups = [], defaultdict(list)     # type: List[Result], Dict[tuple, List[Result]]
     quiet()
     torch.set_num_threads(1)    # a forked process waits for ever for the threads of its parent
-    listed = {library: list_configs(library, pattern) for library in libraries}
     for library, names in listed.items():
         preload(library)
         with working_in(library_root(library)):

@@ -1,6 +1,7 @@
 """The line between two children of a rewind point: measured on real trainings, kept, shown."""
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mmlth.analysis.measure.statistics import TrainingBatches, estimate
 from mmlth.analysis.sections.connectivity import connectivity_sections
 from mmlth.core import checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.core.files import write_json
 from mmlth.metrics import metric_of
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/connectivity.py'
@@ -184,6 +186,25 @@ def test_the_section_waits_for_the_tool(children, tmp_path):
         assert entry['barriers']['-(toy/AP)']['height'] == row['barrier']
     assert (tmp_path / 'page/report.html').is_file()
     forget(*children)
+
+
+def test_a_line_outlives_its_networks(children, tmp_path):
+    """Known by what an evaluation has noted of them; a pair of which nothing is known costs itself.
+    """
+    for number, folder in enumerate(children[:2]):
+        shutil.copytree(folder, tmp_path / str(number))
+    pair = pair_of(tmp_path / '0', tmp_path / '1')
+    forget(tmp_path / '0', tmp_path / '1')
+    line = line_of(pair, FEW, print)
+    for child, weights in zip((pair.a, pair.b), line['weights']):
+        write_json(child.part.folder / paths.EVALUATION, dict(version=1, weights=weights))
+        child.checkpoint.unlink()
+    assert known_line(pair) == line
+    (pair.b.part.folder / paths.EVALUATION).unlink()
+    assert known_line(pair) is None
+    runs = [read_run(folder) for folder in (tmp_path / '0', tmp_path / '1')]
+    with pytest.raises(UserError, match='1 pairs of lotteries differ in their SGD noise alone'):
+        connectivity_sections(runs, None)
 
 
 def test_the_tool(children, monkeypatch, capsys):

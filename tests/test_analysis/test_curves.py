@@ -10,6 +10,8 @@ from mmlth.analysis.sections.ablations import (allocation_sections, rewinding_se
 from mmlth.analysis.sections.curves import backbone_sections, sparsity_sections
 from mmlth.analysis.sections.early_bird import early_bird_sections
 from mmlth.analysis.sections.layers import layers_sections
+from mmlth.analysis.sections.overview import overview_section
+from mmlth.analysis.sections.verdict import verdict_sections
 from mmlth.core.errors import UserError
 from mmlth.metrics import metric_of
 
@@ -341,3 +343,36 @@ def test_the_stage_of_an_early_mask_is_in_its_label(study):
         study.add((.4, .7), dense_iterations=10, early_bird=dict(interval=10, stop=dict(at=at)))
     group, = group_runs(study.runs)
     assert labels_of(group.cells) == ['early-bird at 10%', 'early-bird at 50%']
+
+
+def test_models_stand_together_only_by_one_metric(study):
+    """AP at an IoU of 0.50 and AP over several are no differences of one kind."""
+    for model, metric in ((FASTER, MAP), (R50, MAP), (MASK, BOX),
+                          (dict(MASK, type='CascadeRCNN'), BOX)):
+        study.add((.70, .60), (.74, .65), metric=metric, model=model)
+    section = one(backbone_sections, study.runs)
+    assert [[series.label for series in figure.series] for figure in section.figures] == [
+        ['Cascade R-CNN R18', 'Mask R-CNN R18'], ['Faster R-CNN R18', 'Faster R-CNN R50']]
+    assert all(f'detection mAP (%), {name}, from' in figure.caption
+               for name, figure in zip((BOX, MAP), section.figures))
+    # Tables name the metrics where they differ, and only there.
+    assert list(section.columns)[:3] == ['group', 'task', 'metric']
+    assert {row['metric'] for row in section.rows} == {MAP, BOX}
+    alone = one(verdict_sections, [run for run in study.runs if run.model.startswith('Faster')])
+    assert 'metric' not in alone.columns
+    both = one(verdict_sections, study.runs)
+    assert both.columns['metric'] == 'metric, as evaluated'
+
+
+def test_the_overview_repeats_findings_alone(study, tmp_path):
+    """Of allocations at different sparsities nothing is found, so that nothing is told."""
+    study.add((.70, .65), (.74, .70), sparsity=.8, scope=.8, allocation='layerwise')
+    study.add((.70, .66), (.74, .69), sparsity=.5, scope=.5)
+    found = find_runs([tmp_path])
+    sections = [one(each, found.runs) for each in (allocation_sections, verdict_sections)]
+    text = overview_section(found, sections, {}, []).text
+    assert 'Which tickets win. By the corrected test' in text and 'Layerwise against' not in text
+    study.add((.70, .67), (.74, .71), sparsity=.8, scope=.8)
+    sections = [one(allocation_sections, study.runs)]
+    assert 'Layerwise against global pruning. Faster R-CNN R18, VOC, detection, layerwise less' in (
+        overview_section(found, sections, {}, []).text)

@@ -103,3 +103,25 @@ def test_an_average_precision_at_50_that_is_the_metric_itself_is_told_once(tmp_p
                       network=0.0)
     ending, = endings(group_runs(find_runs([tmp_path]).runs))
     assert ending.metric.name == MAP
+
+
+@pytest.mark.parametrize('values, dense, metric, answer, told', [
+    ((.701, .722, .711), DENSE, MAP, 'yes', 'trained to their end: '),
+    ((.70, .74, .711), DENSE, MAP, 'yes (mean gain below σ; the interval reaches +3.50)',
+     'trained to their end by the mean, though the interval reaches σ or more: '),
+    ((.70, .70, .711), DENSE, 'NME', 'yes (mean gain below σ; the interval reaches -3.58)',
+     'trained to their end by the mean, though the interval reaches σ or more: '),
+    ((.71, .72, .715), (.70, .70, .70), MAP, 'not known without spread',
+     'not known without spread: '),
+    ((.71,), DENSE[:1], MAP, 'not known with one seed', 'not known with one seed: '),
+    ((.71, .74, .70), DENSE, 'own/depth', 'not known without knowing what is better',
+     'not known without knowing what is better: '),
+    ((.72, .739, .729), DENSE, MAP, 'no', 'not trained to their end: ')])
+def test_what_the_interval_allows_is_said(tmp_path, values, dense, metric, answer, told):
+    write_on(tmp_path, values, dense=dense, metric=metric)
+    section = one(endings_sections, find_runs([tmp_path]).runs)
+    row, = section.rows
+    assert row['answer'] == answer and 'answer' in section.columns
+    assert row['finished'] is (None if answer.startswith('not') else answer != 'no')
+    assert section.text.startswith(
+        f'Dense models, and what as many more iterations add to them: {told}')

@@ -184,3 +184,17 @@ def test_a_failing_report_costs_no_lottery_its_table(tmp_path, monkeypatch):
     monkeypatch.setattr(chain_report, 'write_report', lambda *args, **kwargs: 1 / 0)
     LotteryRunner(lottery_config(tmp_path / 'b')).train()
     assert 'The lottery is drawn' in said[-1]
+
+
+@pytest.mark.parametrize('change', [
+    lambda config: config.update(default_hooks=[1]), lambda config: config.update(model='a name'),
+    lambda config: config.update(train_dataloader=dict(dataset=dict(datasets=[1])))])
+def test_a_lottery_of_another_make_is_left_out(tmp_path, change):
+    written(tmp_path)
+    path = tmp_path / 'run_1' / paths.LOTTERY
+    lottery = json.loads(path.read_text())
+    change(lottery['config'])
+    path.write_text(json.dumps(lottery))
+    found = find_runs([tmp_path / 'run_0', tmp_path / 'run_1'])
+    assert [run.name for run in found.runs] == ['run_0']
+    assert 'lottery.json is not what mmlth writes (' in found.left_out['run_1']

@@ -6,7 +6,8 @@ import pytest
 from mmengine.config import Config
 from written import COCO, KEYPOINT, MAP, MASK, lottery_cfg, write_lottery
 
-from mmlth.analysis.found.labels import class_names, data_label, method_label, model_label
+from mmlth.analysis.found.labels import (class_names, data_label, method_label, model_label,
+                                         source_label)
 from mmlth.analysis.found.runs import find_runs, read_run
 from mmlth.analysis.found.trainings import training_hash
 from mmlth.core.errors import UserError
@@ -182,3 +183,21 @@ def test_an_untrained_or_cut_dense_model_is_no_dense_model(tmp_path):
     cut = read_run(write_lottery(tmp_path / 'cut', {MAP: 0.3}, {MAP: 0.5}, dense_iterations=40))
     untrained = read_run(write_lottery(tmp_path / 'none', {}, {MAP: 0.5}, dense_iterations=0))
     assert not cut.dense.trained_fully and not untrained.dense.trained_fully
+
+
+@pytest.mark.parametrize('source, label', [
+    ('torchvision://resnet18', 'ImageNet ticket'), ('resnet18-f37072fd.pth', 'ImageNet ticket'),
+    ('~/.cache/torch/hub/checkpoints/resnet50-0676ba61.pth', 'ImageNet ticket'),
+    ('https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth', 'ImageNet ticket'),
+    ('https://download.openmmlab.com/mmclassification/v0/resnet/resnet18_8xb32_in1k_20210831-'
+     'fbbb1da6.pth', 'ImageNet ticket'), ('timm/resnet18.a1_in1k', 'ImageNet ticket'),
+    ('open-mmlab://resnet50_caffe-788b5fa3', 'ImageNet ticket'),
+    ('resnet18.pth', 'ImageNet ticket'), ('data/imagenet/final.pth', 'ImageNet ticket'),
+    ('r18_imagenet.safetensors', 'ImageNet ticket'),
+    ('/home/timmy/tickets/keypoints.safetensors', 'ticket of keypoints'),
+    ('/home/timm/tickets/keypoints.safetensors', 'ticket of keypoints'),
+    ('runs/optimmed/faster.pth', 'ticket of faster'), ('/data/victim_meta/kp.pth', 'ticket of kp'),
+    ('work/mmpretrain/work_dirs/faster.pth', 'ticket of faster'),
+    ('resnet18_keypoints.pth', 'ticket of resnet18_keypoints')])
+def test_published_weights_are_known_by_their_names(source, label):
+    assert source_label(dict(source=source)) == label

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from written import MAP, one, write_lottery
 
+from mmlth.analysis.compare.families import main_direct
+from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.compare.statistics import compare, spread
 from mmlth.analysis.found.runs import find_runs
 from mmlth.analysis.sections.verdict import verdict_sections
@@ -78,7 +80,10 @@ def test_direction_and_level_do_not_matter(dense, ticket, shared, shift):
 
 @given(samples(2), samples(2))
 def test_the_papers_rule(dense, ticket):
+    """Over the seeds that both have."""
     found = compare(by_seed(dense), by_seed(ticket))
+    both = min(len(dense), len(ticket))
+    dense, ticket = dense[:both], ticket[:both]
     limit = np.mean(dense) - np.std(dense, ddof=1)
     assume(abs(np.mean(ticket) - limit) > 1e-9)
     assert found.winning == (np.mean(ticket) > limit)
@@ -97,12 +102,14 @@ def test_unequal_seeds_are_paired_where_they_are_shared():
     dense, ticket = {0: 70.0, 1: 71.0, 2: 72.0, 3: 80.0}, {1: 70.0, 2: 71.5, 9: 10.0}
     found = compare(dense, ticket)
     assert found.paired and found.n == 2 and found.difference == pytest.approx(-0.75)
-    assert found.dense.n == 4 and found.ticket.n == 3
+    # Means, deviations and the paper's rule are over the same seeds, so that all numbers agree.
+    assert found.dense == spread([71, 72]) and found.ticket == spread([70, 71.5])
+    assert found.winning is False and compare(dense, {1: 70.5, 2: 71.5, 9: 10.0}).winning
 
 
 def test_a_ticket_of_one_seed_is_compared_with_the_dense_model_of_that_seed():
     found = compare({0: 70.0, 1: 72.0, 2: 74.0}, {0: 69.0})
-    assert found.difference == -1 and found.dense.mean == 72 and found.winning is None
+    assert found.difference == -1 and found.dense.mean == 70 and found.winning is None
     assert compare({0: 70.0, 1: 72.0}, {5: 69.0}).difference == -2      # none of that seed
 
 
@@ -196,15 +203,24 @@ def test_a_dense_model_that_finds_nothing(tmp_path):
 
 
 def test_dense_models_of_all_runs_with_that_training_count(tmp_path):
-    """The ticket of seed 0 alone is compared with three dense models."""
+    """Each ticket with those of its own seeds, in the table too; others with all three."""
     runs = tmp_path / 'runs'
     runs.mkdir()
     write(runs, [(.70, .705), (.71, .712), (.72, .73)])
     write(runs, [(.70, .69)], rounds=3)
-    row = next(r for r in one(verdict_sections, find_runs([tmp_path]).runs).rows
-               if r['method'] == 'direct, rounds 3')
-    assert row['dense_seeds'] == 3 and row['ticket_seeds'] == 1
-    assert row['verdict'] == 'no verdict (one seed)'
+    write(runs, [(.70, .69), (.71, .70)], rounds=2)
+    for seed in (7, 8):
+        write_lottery(runs / f'{seed}', {MAP: .1}, {MAP: .69 + seed / 1000}, seed=seed, rounds=4,
+                      dense_iterations=50)
+    rows = {row['method']: row for row in one(verdict_sections, find_runs([tmp_path]).runs).rows}
+    assert {name: (row['dense'], row['ticket'], row['dense_seeds'], row['n'])
+            for name, row in rows.items()} == {
+        'direct, rounds 1': ('71.00 ± 1.00', '71.57 ± 1.29', 3, 3),
+        'direct, rounds 3': ('70.00', '69.00', 1, 1),
+        'direct, rounds 2': ('70.50 ± 0.71', '69.50 ± 0.71', 2, 2),
+        'direct, rounds 4': ('71.00 ± 1.00', '69.75 ± 0.07', 3, 2)}
+    assert rows['direct, rounds 3']['verdict'] == 'no verdict (one seed)'
+    assert rows['direct, rounds 2']['rule'] == 'no'
 
 
 def test_of_an_error_the_smaller_wins(tmp_path):
@@ -218,3 +234,37 @@ def test_of_an_error_the_smaller_wins(tmp_path):
     assert [(row['verdict'], row['rule'], row['worse']) for row in section.rows] == [
         ('worse', 'no', True), ('better', 'yes', False)]
     assert 'several seeds 1 shown to be better, 1 to be worse' in section.text
+
+
+CROWD = ['crowd_human/mAP', 'crowd_human/mMR', 'crowd_human/JI', 'own/depth']
+
+
+def test_a_rate_of_misses_is_better_when_it_falls(tmp_path):
+    """CrowdHuman's; what nothing is known of is higher or lower, and no ticket wins by it."""
+    for seed, shift in enumerate((0, .001, -.001)):
+        dense, ticket = (dict(zip(CROWD, values)) for values in (
+            (.86 + shift, .52, .79, 1.0 + shift), (.88 + shift, .41 + 2 * shift, .79, .5)))
+        write_lottery(tmp_path / f'{seed}', dense, ticket, seed=seed)
+    section = one(verdict_sections, find_runs(sorted(tmp_path.iterdir())).runs)
+    assert {row['metric']: (row['verdict'], row['rule']) for row in section.rows} == {
+        'crowd_human/mAP': ('no verdict (no spread)', 'yes'),
+        'crowd_human/mMR': ('better', 'yes'), 'crowd_human/JI': ('no verdict (no spread)', 'yes'),
+        'own/depth': ('lower', '')}
+    assert '1 shown to be better, 0 to be worse, 2 neither, 1 to be higher or lower' in section.text
+    assert 'Whether more is better is not known of own/depth: ' in section.text
+
+
+def test_a_lottery_that_prunes_nothing_is_no_ticket(tmp_path):
+    """Dense children, between which barriers are measured: not the sparsest ticket that wins."""
+    runs = tmp_path / 'runs'
+    runs.mkdir()
+    aps = [(.70, .705), (.71, .712), (.72, .73)]
+    write(runs, aps, sparsity=0.0, scope=0.0, network=0.0)
+    write(runs, [(.70, .60), (.71, .62), (.72, .61)])
+    section = one(verdict_sections, find_runs([tmp_path]).runs)
+    assert len(section.rows) == 2 and 'of 1 ticket with several seeds 0 shown' in section.text
+    assert ' 0 of the tickets meet' in section.text and 'sparsest' not in section.text
+    assert ' 1 of the rows prune nothing: dense models, not tickets.' in section.text
+    group, = group_runs(find_runs([tmp_path]).runs)
+    assert [cell.prunes_nothing for cell in group.cells] == [True, False]
+    assert main_direct(group) == group.cells[1:]

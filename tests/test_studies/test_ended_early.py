@@ -6,8 +6,9 @@ from toy_study import write_base, write_study
 
 from mmlth.core.errors import UserError
 from mmlth.studies import load_study
+from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.one import run_dense, run_one
-from mmlth.studies.results import collect, summarise, to_markdown
+from mmlth.studies.results import collect
 
 STOPPING = dict(type='EarlyStoppingHook', monitor='toy/AP', rule='greater', min_delta=100.,
                 patience=1)

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_study import write_study
+from toy_study import write_base, write_study
 
-from mmlth.core.files import write_json
+from mmlth.core.files import write_json, write_text
 from mmlth.studies import load_study
+from mmlth.studies.disk import Disk
 from mmlth.studies.estimate import Estimate, Taken, earlier
 from mmlth.studies.jobs import Job, plan
 from mmlth.studies.progress import Progress
@@ -107,6 +108,29 @@ def test_earlier_trainings_count_with_what_jobs_take_besides(tmp_path):
         rounds=[dict(entry, round=0, iterations=6), dict(entry, round=1)]))
     # The first was ended early: it says nothing of a whole one.
     assert earlier(study, tmp_path, 1.5) == [Taken('base', 12, 1, 90.0)]
+
+
+def test_only_lotteries_of_the_same_base_count(tmp_path):
+    """Of all studies in the root, whatever their bases are called."""
+    for base in ('det', 'det_big', 'det[1]'):
+        write_base(tmp_path, base)
+    studies = {base: load_study(str(write_study(
+        tmp_path, dict(a=dict(sparsity=[sparsity])), base=f'{base}.py', name=f'study_{sparsity}')))
+        for base, sparsity in (('det', 0.8), ('det_big', 0.7), ('det[1]', 0.6))}
+    entry = dict(status='done', scope_sparsity=0.5, network_sparsity=0.4, metrics={},
+                 checkpoint='x', iterations=12, planned_iterations=12)
+    for seconds, (base, study) in enumerate(studies.items(), 60):
+        folder = tmp_path / 'runs' / study.runs[0].name
+        write_json(folder / 'lottery.json', dict(
+            version=1, config=dict(train_cfg=dict(max_iters=12)),
+            rounds=[dict(entry, round=0, seconds=float(seconds))]))
+        write_text(folder / 'round_0' / f'{base}.py', '')
+    for seconds, (base, study) in enumerate(studies.items(), 60):
+        others = load_study(str(write_study(
+            tmp_path, dict(a=dict(sparsity=[0.5])), base=f'{base}.py', name='others')))
+        for expecting in (study, others):
+            assert earlier(expecting, tmp_path) == [Taken(base, 12, 1, float(seconds))]
+            assert list(Disk(expecting, tmp_path).per_training) == [base]
 
 
 def test_the_first_estimate_is_held_against_the_truth(tmp_path, monkeypatch):

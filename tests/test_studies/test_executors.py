@@ -6,14 +6,17 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from toy_study import run_tool, write_study
 
 from mmlth.core.errors import UserError
-from mmlth.studies import executors
+from mmlth.studies import executors, machine
+from mmlth.studies.disk import Disk
 from mmlth.studies.estimate import Estimate, Taken
 from mmlth.studies.executors import LocalExecutor, SubmititExecutor, minutes
 from mmlth.studies.jobs import Job
 from mmlth.studies.progress import Progress
 from mmlth.studies.run import Loop, thread_limit
+from mmlth.studies.study import Study
 
 
 def make_jobs(folder, **needs):
@@ -193,10 +196,45 @@ def test_no_job_starts_while_memory_is_short(tmp_path, monkeypatch, capsys):
     assert text.index('waiting: 1.0') < text.index('a: started')
 
 
+@pytest.mark.parametrize('make, message', [
+    (lambda folder: LocalExecutor(-1), 'jobs: expected a whole number, at least 1, got -1'),
+    (lambda folder: SubmititExecutor('debug', folder, 0), 'jobs: .* got 0'),
+    (lambda folder: LocalExecutor(memory=1e6), r'memory: 1e\+06 GB are to be available')])
+def test_what_no_job_could_ever_start_with(tmp_path, make, message):
+    """They waited for ever."""
+    with pytest.raises(UserError, match=message):
+        make(tmp_path)
+
+
+@pytest.mark.parametrize('option', ['--jobs', '--nproc', '--retries'])
+def test_numbers_are_looked_at_first(tmp_path, monkeypatch, option):
+    path = write_study(tmp_path, dict(a=dict(sparsity=[0.8])))
+    for more in ([], ['--executor', 'debug'], ['--dry-run'])[:3 if option == '--jobs' else 1]:
+        code = run_tool(monkeypatch, path, '--work-dir', tmp_path / 'out', option, -1, *more)
+        assert code.startswith(f'Error: {option[2:]}: expected a whole number, at least ')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_job_that_the_disk_has_no_room_for(tmp_path, capsys):
+    """It waits for room that running jobs leave, but not for nothing."""
+    big, small, behind = make_jobs(tmp_path, big=[], small=[], behind=['big'])
+    disk = Disk(Study('s'), tmp_path)
+    disk.per_training['toy'], disk.free = 10_000, lambda: 12_000
+    with pytest.raises(UserError, match='15 kB of disk are wanted for 1 jobs.* 12 kB are free'):
+        disk.check([big])
+    small.trainings = 0.5
+    with Progress([small, big, behind], Estimate(), 2, live=False) as progress:
+        Loop([small, big, behind], LocalExecutor(2, 0), progress, 0, lambda job: ['true'],
+             disk).run()
+    assert [job.status for job in (small, big, behind)] == ['done', 'failed', 'failed']
+    assert big.reason == f'not started, 12 kB of disk are free in {tmp_path}, 15 kB are wanted'
+    assert f'big: {big.reason}' in capsys.readouterr().out
+
+
 def test_cores_where_the_system_tells_no_affinity(monkeypatch):
-    assert executors.available_cores() == len(os.sched_getaffinity(0))
+    assert machine.available_cores() == len(os.sched_getaffinity(0))
     monkeypatch.delattr(os, 'sched_getaffinity')
-    assert executors.available_cores() == os.cpu_count()
+    assert machine.available_cores() == os.cpu_count()
 
 
 def test_so_many_at_a_time(tmp_path):

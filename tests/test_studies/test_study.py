@@ -10,8 +10,9 @@ from mmlth.core.errors import UserError
 from mmlth.studies import load_study
 from mmlth.studies.dense import dense_name, find
 from mmlth.studies.description import write_description
+from mmlth.studies.means import summarise, to_markdown
 from mmlth.studies.one import dense_points
-from mmlth.studies.results import summarise, to_markdown
+from mmlth.studies.settings import read_setting
 
 
 def load(*args, **kwargs):
@@ -49,6 +50,15 @@ def test_names_depend_on_what_differs_alone(tmp_path):
     assert len(names) == 4
 
 
+def test_a_name_fits_a_file_system(tmp_path):
+    """It has at most 255 bytes there, whatever it is written in."""
+    words = ['刈' * 200, '刈' * 199, '𝔸' * 80, 'a' * 300]
+    study = load(tmp_path, dict(a={'model.note': words}))
+    for run in study.runs:
+        (tmp_path / 'runs' / run.name).mkdir(parents=True)
+    assert [len(run.name) for run in study.runs] == [97, 97, 78, 109]
+
+
 def test_several_bases_and_metrics(tmp_path):
     write_base(tmp_path, 'other', iters=8)
     study = load(tmp_path, dict(a=dict(base=['base.py', 'other.py'], sparsity=[0.5])),
@@ -59,6 +69,22 @@ def test_several_bases_and_metrics(tmp_path):
     assert other.cfg.train_cfg.max_iters == 8 and other.cfg.default_hooks.prune.sparsity == 0.5
     assert other.parts['a'] == dict(base='other', sparsity=0.5, seed=0)
     assert one.name.startswith('base_') and other.name.startswith('other_')
+
+
+@pytest.mark.parametrize('spec', [
+    dict(axes=dict(a=dict(base=['voc/model.py', 'coco/model.py']))),
+    dict(axes=dict(a=dict(base=['voc/model.py']), b=dict(base=['coco/model.py']))),
+    dict(axes=dict(a=dict(load_from=['{x}/round_0/final.pth'])), base='coco/model.py',
+         sources=dict(x=dict(base='voc/model.py')))])
+def test_two_bases_of_one_name(tmp_path, spec):
+    """They came to one run, of the first."""
+    for folder, iters in dict(voc=12, coco=8).items():
+        (tmp_path / folder).mkdir()
+        write_base(tmp_path / folder, 'model', iters=iters)
+    with pytest.raises(UserError, match='two bases are called model: .*voc/model.* rename one'):
+        load(tmp_path, **spec)
+    same = load(tmp_path, dict(a=dict(base=['voc/model.py']), b=dict(base=['./voc/model.py'])))
+    assert len(same.runs) == 1
 
 
 def sourced(folder, **spec):
@@ -111,12 +137,47 @@ def test_a_run_is_named_after_what_its_source_is(tmp_path):
     (dict(axes=dict(a=dict(load_from=['{x}/final.pth'])), sources=dict(x=dict(rounds=2))),
      'sources.x: it has no base'),
     (dict(name='runs'), "cannot be called 'runs'"),
+    # Two names of one training.
+    (dict(axes=dict(a=dict(sparsty=[0.5, 0.9]))), "no setting 'sparsty'.* Is it 'sparsity'"),
+    (dict(axes=dict(a={'optim_wraper.optimizer.lr': [0.1]})),
+     "'optim_wraper' is no key of the config.* Is it 'optim_wrapper'"),
+    (dict(axes=dict(a=dict(length_of_it=[3]))), "'length_of_it' is a variable of the config file"),
+    (dict(cfg_options={'optim_wraper.optimizer.lr': 0.1}), "Is it 'optim_wrapper'"),
+    (dict(cfg_options={'sparsity': 0.9}), "'sparsity' is no key of the config$"),
+    (dict(axes=dict(a=dict(load_from=['{x}/final.pth'])),
+          sources=dict(x=dict(base='base.py', round=2))), "no setting 'round'"),
+    (dict(axes=dict(a={'train_cfg.max_iters.x': [1]})), "max_iters is 12, which has no 'x'"),
+    (dict(axes=dict(a={'param_scheduler.9.gamma': [1]})), "is a list of 1, which has no '9'"),
+    (dict(cfg_options={'param_scheduler.end': 1}), "is a list of 1, which has no 'end'"),
+    (dict(axes=dict(a={'train_cfg.max_iters': [dict(x=1)]})), 'is 12 and cannot become'),
+    (dict(axes=dict(a=dict(sparsity=[0.8, 0.8]))), 'axes.a: .sparsity 0.8, seed 0. and .* one run'),
+    (dict(seeds=[0, 0]), 'are one run: leave one of them out'),
+    (dict(metric=dict(bsae='toy/AP')), "metric: 'bsae' is none of the bases, .* Is it 'base'"),
+    (dict(rewind_points=dict(bas=['6it'])), "rewind_points: 'bas' is none of the bases, base, nor"),
+    (dict(metric=dict(other='toy/AP')), 'metric: there is none of the base base, so'),
+    (dict(metric=[]), 'metric: there is none of the base base'),
+    (dict(base=['base.py']), 'expected the name of a config file, got'),
 ])
 def test_mistakes(tmp_path, change, message):
     spec = dict(axes=dict(a=dict(sparsity=[0.9])))
     spec.update(change)
+    for name in ('base', 'other'):
+        write_base(tmp_path, name, length_of_it=12)
     with pytest.raises(UserError, match=message):
         load(tmp_path, **spec)
+
+
+@pytest.mark.parametrize('key, value', [
+    ('auto_scale_lr', dict(enable=True, base_batch_size=6)), ('auto_scale_lr.enable', True),
+    ('model_wrapper_cfg.type', 'MMDistributedDataParallel'), ('model.neck.width', 4),
+    ('default_hooks.ema', dict(type='EMAHook')), ('custom_hooks', [dict(type='EMAHook')]),
+    ('optim_wrapper.clip_grad', dict(max_norm=35)), ('param_scheduler.0.end', 3),
+    ('resume', True)])
+def test_what_a_base_may_lack(tmp_path, key, value):
+    """Hooks, parts and settings that are new to it, also in the place of a None."""
+    write_base(tmp_path, optim_wrapper=dict(clip_grad=None))
+    run, = load(tmp_path, dict(a={key: [value]})).runs
+    assert read_setting(run.cfg, key) == value and key.split('.')[-1] in run.name
 
 
 def test_what_shares_a_dense_training(tmp_path):
@@ -176,7 +237,7 @@ def test_study_json(tmp_path):
 
 
 def test_means_over_seeds():
-    rows = [dict(part='a', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
+    rows = [dict(part='a', run=f'a_{seed}', settings=dict(sparsity=0.8), metric='toy/AP', seed=seed,
                  scope_sparsity=0.8, network_sparsity=0.7, dense=0.5, ticket=0.5 + change,
                  change=change, iterations=10, minutes=1.0, from_start=14, chain=22)
             for seed, change in enumerate((0.1, 0.2, 0.3))]
@@ -188,7 +249,8 @@ def test_means_over_seeds():
     p = stats.ttest_1samp([0.1, 0.2, 0.3], 0).pvalue
     assert group['p'] == group['p_corrected'] == pytest.approx(p)
     assert group['interval'] == pytest.approx((0.2 - 0.2484, 0.2 + 0.2484), abs=1e-4)
-    worse = [{**row, 'settings': dict(sparsity=0.9), 'ticket': 0.2 + row['seed'] / 20,
+    worse = [{**row, 'run': f'b_{row["seed"]}', 'settings': dict(sparsity=0.9),
+              'ticket': 0.2 + row['seed'] / 20,
               'change': row['seed'] / 20 - 0.3} for row in rows]
     groups = summarise([*rows, *worse, *({**row, 'part': 'b'} for row in rows)])
     assert [g['p_corrected'] for g in groups] == pytest.approx([p, 2 * groups[1]['p'], p])

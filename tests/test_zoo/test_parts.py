@@ -10,7 +10,8 @@ from real_configs import OVERRIDE
 from torch import nn
 
 from mmlth.core.errors import UserError
-from mmlth.zoo import Result, failures, from_dict, list_configs, to_dict, to_markdown, to_text
+from mmlth.zoo import (
+    Result, coverage, failures, from_dict, list_configs, to_dict, to_markdown, to_text)
 from mmlth.zoo.coverage import adopt, fingerprint, in_turn, outline
 from mmlth.zoo.light import light_building, working_in
 from mmlth.zoo.listing import library_root
@@ -25,6 +26,15 @@ RETINANET = 'retinanet/retinanet_r18_fpn_1x_coco.py'
 
 def stock(library, name):
     return Config.fromfile(str(library_root(library) / 'configs' / name))
+
+
+@pytest.mark.parametrize('jobs, pattern, message', [
+    (0, '', 'jobs: expected a whole number, at least 1, got 0'),
+    (1, 'retinanett', "no config of mmdet, mmpose has a name that 'retinanett' is found in")])
+def test_nothing_to_check_is_no_success(jobs, pattern, message):
+    """It would wait for ever, or write an empty document over another."""
+    with pytest.raises(UserError, match=message):
+        coverage(['mmdet', 'mmpose'], str(OVERRIDE), pattern, jobs)
 
 
 def test_the_listing_leaves_out_parts_and_keeps_order():

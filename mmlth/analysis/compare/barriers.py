@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
-from mmlth.metrics import Metric, chosen_metrics, main_metrics
+from mmlth.metrics import Metric, metrics_of
 
 LOSS = 'training loss'
 
@@ -75,8 +75,23 @@ def error_axis(metric: Optional[Metric]) -> str:
     return f'100 - {metric.axis}' if metric.unit == '%' else f'-({metric.axis})'
 
 
-def metrics_of(lines: Sequence[Mapping[str, Any]], cfg: Mapping[str, Any]) -> List[Metric]:
-    """The main metric of each task that was measured on lines of a config's networks."""
+def errors_of(lines: Sequence[Mapping[str, Any]], cfg: Mapping[str, Any]) -> List[Metric]:
+    """The main metric of each task that was measured on lines of a config's networks.
+
+    Without those of which it is not known whether more is better: they tell no error.
+    """
+    return [metric for metric in _measured(lines, cfg) if metric.greater is not None]
+
+
+def unclear_text(lines: Sequence[Mapping[str, Any]], cfg: Mapping[str, Any]) -> str:
+    """Which metrics :func:`errors_of` leaves out, in a sentence; empty if none."""
+    names = [metric.name for metric in _measured(lines, cfg) if metric.greater is None]
+    return '' if not names else (
+        f'Whether more is better is not known of {", ".join(names)}, so that they tell no error: '
+        "the CheckpointHook's save_best and rule in the config say it.")
+
+
+def _measured(lines: Sequence[Mapping[str, Any]], cfg: Mapping[str, Any]) -> List[Metric]:
     names = dict.fromkeys(name for line in lines for point in line['points']
                           for name in point['metrics'])
-    return main_metrics(names, chosen_metrics(cfg))
+    return metrics_of(names, [cfg])

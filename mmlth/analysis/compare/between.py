@@ -1,17 +1,15 @@
 """Differences between tickets: the values of one setting, and one method less another."""
 import itertools
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mmlth.metrics import Metric
 
+from .amounts import difference_text, interval_text, mean_text
 from .correction import LEVEL, holm
 from .groups import Cell
-from .rows import interval_text
-from .statistics import BySeed, Comparison, compare, spread
-
-
-_SAME = 0.5     # points of network sparsity
+from .sparsities import percents, same
+from .statistics import BySeed, Comparison, Spread, compare, spread
 
 
 @dataclass
@@ -21,11 +19,11 @@ class Choice:
     Args:
         words: Model, task and method.
         values: Value of the setting -> seed -> metric.
-        dense: Mean of the dense model; None where it was not measured.
+        dense: The dense model; None where it was not measured.
     """
     words: str
     values: Dict[str, BySeed]
-    dense: Optional[float]
+    dense: Optional[Spread]
 
 
 def extremes_text(choices: Sequence[Choice], title: str) -> str:
@@ -54,11 +52,12 @@ class Differences:
     Args:
         usual: What that one is called.
         of: What they are compared at some places of. Default: ``'sparsity'``.
-        found: What is compared -> at which place -> difference. Default: filled by ``add``.
+        found: What is compared -> at which places, and the differences. Default: filled by
+            ``add``.
     """
     usual: str
     of: str = 'sparsity'
-    found: Dict[str, Dict[str, Comparison]] = field(default_factory=dict)
+    found: Dict[str, List[Tuple[str, Comparison]]] = field(default_factory=dict)
 
     def add(self, name: str, pairs: Iterable[Pair], metric: Metric) -> None:
         """Compare the tickets of some pairs, as far as they were measured.
@@ -71,24 +70,25 @@ class Differences:
         for at, cell, other in pairs:
             found = compare(other.values(metric), cell.values(metric))
             if found is not None:
-                self.found.setdefault(name, {})[at] = found
+                self.found.setdefault(name, []).append((at, found))
 
     def text(self) -> str:
         """A sentence per model, task and method; p is corrected for all of them."""
-        words = _Words(found for of in self.found.values() for found in of.values())
+        words = _Words(found for of in self.found.values() for _, found in of)
         sentences = [f'{name} less {self.usual}: ' + ', '.join(
-            f'{words.of(found)} at {at}' for at, found in of.items()) + f' {self.of}.'
+            f'{words.of(found)} at {at}' for at, found in of) + f' {self.of}.'
             for name, of in self.found.items()]
         return ' '.join([*sentences, *words.note('difference', 'differences')])
 
 
 def as_sparse(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
     """Each cell with the usual one of its scope sparsity, but none with itself."""
-    others = {round(cell.scope_sparsity, 1): cell for cell in usual}
-    for cell in sorted(cells, key=lambda cell: cell.scope_sparsity):
-        other = others.get(round(cell.scope_sparsity, 1), cell)
-        if other is not cell:
-            yield f'{cell.scope_sparsity:.0f} %', cell, other
+    cells = sorted(cells, key=lambda cell: cell.scope_sparsity)
+    for cell, text in zip(cells, percents([cell.scope_sparsity for cell in cells])):
+        other = min(usual, default=cell,
+                    key=lambda other: abs(other.scope_sparsity - cell.scope_sparsity))
+        if other is not cell and same(other.scope_sparsity, cell.scope_sparsity):
+            yield f'{text} %', cell, other
 
 
 def no_sparser(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
@@ -99,11 +99,12 @@ def no_sparser(cells: Sequence[Cell], usual: Sequence[Cell]) -> Iterator[Pair]:
     """
     for cell in sorted(cells, key=lambda cell: cell.network_sparsity):
         above = [other for other in usual
-                 if other.network_sparsity > cell.network_sparsity - _SAME]
+                 if other.network_sparsity > cell.network_sparsity
+                 or same(other.network_sparsity, cell.network_sparsity)]
         if above:
             other = min(above, key=lambda other: other.network_sparsity)
-            yield (f'{cell.network_sparsity:.0f} % against {other.network_sparsity:.0f} % network',
-                   cell, other)
+            own, least = percents([cell.network_sparsity, other.network_sparsity])
+            yield f'{own} % against {least} % network', cell, other
 
 
 class _Words:
@@ -116,7 +117,7 @@ class _Words:
 
     def of(self, found: Comparison) -> str:
         """E.g. ``'+1.20 (95 % interval +0.20 to +2.20, p = 0.03)'``."""
-        text = f'{found.difference:+.2f}'
+        text = difference_text(found)
         if found.p is None:
             return text
         unclear = '' if self.differs(found) else ', no difference shown'
@@ -147,9 +148,9 @@ def _extremes(choice: Choice, pairs: Dict[tuple, Comparison], words: _Words, tit
     """The first pair begins with the highest, the last ends with the lowest."""
     (highest, _), (_, lowest) = next(iter(pairs)), list(pairs)[-1]
     found = pairs[highest, lowest]
-    return (f'{choice.words}: highest with {title} {highest} ({found.ticket.mean:.2f}), lowest '
-            f'with {lowest} ({found.dense.mean:.2f})'
-            + ('.' if choice.dense is None else f', dense {choice.dense:.2f}.')
+    return (f'{choice.words}: highest with {title} {highest} ({mean_text(found.ticket)}), lowest '
+            f'with {lowest} ({mean_text(found.dense)})'
+            + ('.' if choice.dense is None else f', dense {mean_text(choice.dense)}.')
             + f' Between the two: {words.of(found)}.'
             + _behind({low: found for (high, low), found in pairs.items()
                        if high == highest and low != lowest}, words))

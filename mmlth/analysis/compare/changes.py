@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Hashable, List, Optional
 
 from ..measure.evaluate import TASKS, Evaluation, Evaluations
 from .groups import Cell, Group
-from .statistics import Comparison, compare
+from .statistics import Comparison, compare, spread
 from .wording import first_text
 
 BySeed = Dict[Hashable, Evaluation]
@@ -47,6 +47,18 @@ def change(dense: Values, ticket: Values) -> Optional[Comparison]:
     return replace(
         found, difference=scale * found.difference, std=found.std and scale * found.std,
         interval=found.interval and (scale * found.interval[0], scale * found.interval[1]))
+
+
+def ap_cells(moved: Optional[Comparison], dense: Values, ticket: Values) -> Dict[str, Any]:
+    """Both mean APs in percent and the ticket's seeds, of the seeds that a change is over.
+
+    Args:
+        moved: Of :func:`change`; where it is None, all seeds count.
+        dense, ticket: What was compared.
+    """
+    before, after = (moved.dense, moved.ticket) if moved else (
+        spread(dense.values()), spread(ticket.values()))
+    return dict(seeds=after.n, dense=100 * before.mean, ticket=100 * after.mean)
 
 
 def kinds_of(evaluations: BySeed) -> List[str]:

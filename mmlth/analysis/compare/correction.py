@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 Row = Dict[str, Any]
 LEVEL = 0.05
 BETTER, WORSE, OPEN = 'better', 'worse', 'no difference shown'
+HIGHER, LOWER = 'higher', 'lower'      # of metrics of which it is not known what is better
 ONE_SEED, NO_SPREAD = 'none', 'none (no spread)'    # why there is no test
 
 
@@ -64,4 +65,8 @@ def _verdict(row: Row, p: Optional[float]) -> Optional[str]:
     if p is None:
         return 'no verdict (one seed)' if row['test'] == ONE_SEED else 'no verdict (no spread)'
     # Below the level after the correction, so before it: the interval is on one side of 0.
-    return OPEN if p >= LEVEL else WORSE if row['worse'] else BETTER
+    if p >= LEVEL:
+        return OPEN
+    if row['worse'] is None:
+        return HIGHER if row['low'] > 0 else LOWER
+    return WORSE if row['worse'] else BETTER

@@ -69,9 +69,13 @@ def curves_of(group: Group) -> List[Tuple[str, List[Cell]]]:
 
 
 def main_direct(group: Group) -> List[Cell]:
-    """The direct tickets that differ in sparsity alone; may be empty."""
+    """The direct tickets that differ in sparsity alone; may be empty.
+
+    Without those that prune nothing, which are dense models.
+    """
     labelled = curves_of(group)
-    return labelled[0][1] if labelled and labelled[0][0] == DIRECT else []
+    return [cell for cell in labelled[0][1] if not cell.prunes_nothing] if (
+        labelled and labelled[0][0] == DIRECT) else []
 
 
 def _most(values: Sequence[Any]) -> Any:

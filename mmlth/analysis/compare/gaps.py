@@ -1,5 +1,4 @@
 """What is missing in comparisons: metrics that are no numbers, dense models of a seed."""
-from math import isfinite
 from typing import Dict, List, Sequence, Tuple
 
 from mmlth.metrics import Metric
@@ -9,16 +8,17 @@ from .groups import Cell, Group
 
 
 def unmeasured(groups: Sequence[Group]) -> Dict[str, str]:
-    """Dense model or ticket of a run -> which metric of it is left out of all means, and why."""
-    found: Dict[str, str] = {}
+    """Dense model or ticket of a run -> which metrics of it are left out of all means, and why."""
+    found: Dict[str, List[str]] = {}
     for group in groups:
         for metric in group.metrics:
             for run in group.runs:
                 for what, entry in _measured(run):
-                    reason = _why_not(entry, metric)
+                    reason = metric.why_not(entry.metrics)
                     if reason:
-                        found[f'{what} of {run.name}'] = f'{metric.name} {reason}'
-    return found
+                        found.setdefault(f'{what} of {run.name}', []).append(
+                            f'{metric.name} {reason}')
+    return {what: ' and '.join(reasons) for what, reasons in found.items()}
 
 
 def unpaired(groups: Sequence[Group]) -> Dict[str, str]:
@@ -40,15 +40,6 @@ def _measured(run: Run) -> List[Tuple[str, Round]]:
     """What a run should have measured: its ticket, and its dense model if it has one."""
     return [*([('the dense model', run.dense)] if run.dense.trained_fully else []),
             ('the ticket', run.ticket)]
-
-
-def _why_not(entry: Round, metric: Metric) -> str:
-    value = entry.metrics.get(metric.name)
-    if value is None:
-        return 'was not measured'
-    if not isfinite(value):
-        return f'is {value}'
-    return 'is -1: there is nothing to find' if metric.of(entry.metrics) is None else ''
 
 
 def _alone(group: Group, cell: Cell, metric: Metric) -> List[str]:

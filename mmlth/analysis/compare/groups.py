@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.core import CONTROLS
-from mmlth.metrics import Metric, chosen_metrics, main_metrics, metric_of
+from mmlth.metrics import Metric, metric_of, metrics_of
 
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..found.trainings import training_settings
+from .seeds import tickets_of
 from .statistics import BySeed, Comparison, compare, mean_of_known
 
 
@@ -30,10 +31,15 @@ class Cell:
         return self.runs[0].method
 
     @property
-    def prunes_nothing(self) -> bool:
+    def trained_on(self) -> bool:
         """Whether it is the dense model, trained on as a control."""
         control = CONTROLS.get(self.settings.get('control') or '')
         return control is not None and control.every_round
+
+    @property
+    def prunes_nothing(self) -> bool:
+        """Whether it is a dense model: trained on, or trained again from a rewind point."""
+        return self.trained_on or not any(run.ticket.scope_sparsity for run in self.runs)
 
     @property
     def scope_sparsity(self) -> float:
@@ -92,8 +98,9 @@ class Group:
     @property
     def metrics(self) -> List[Metric]:
         """One per task."""
-        chosen = dict.fromkeys(name for run in self.runs for name in chosen_metrics(run.cfg))
-        return main_metrics((m.name for run in self.runs for m in run.metrics), chosen)
+        runs = self.runs
+        return metrics_of((name for run in runs for entry in run.rounds for name in entry.metrics),
+                          [run.cfg for run in runs])
 
     @property
     def metrics_at_50(self) -> List[Metric]:
@@ -172,20 +179,13 @@ def _difference(group: Group, same: Sequence[Group]) -> str:
 def _cells(runs: Sequence[Run]) -> List[Cell]:
     found: Dict[str, List[Run]] = {}
     for run in runs:
-        key = key_of(_shared(run))
-        if run.settings.get('transfer'):    # its sparsity is its source's
-            key += f'{run.ticket.network_sparsity:.3f}'
-        found.setdefault(key, []).append(run)
+        found.setdefault(key_of(_shared(run)), []).append(run)
     cells = []
     for members in found.values():
-        if len({run.seed for run in members}) < len(members):   # two sources of one name
-            kinds: Dict[str, List[Run]] = {}
-            for run in members:
-                kinds.setdefault(run.kind, []).append(run)
-            cells += [Cell(same, _shared(same[0])) for same in kinds.values()]
-        else:
-            cells.append(Cell(members, _shared(members[0])))
-    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, round(c.scope_sparsity)))
+        transferred = members[0].settings.get('transfer')
+        cells += [Cell(own, _shared(own[0])) for own in (
+            tickets_of(members) if transferred else [members])]
+    return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
 
 
 def _shared(run: Run) -> Dict[str, Any]:

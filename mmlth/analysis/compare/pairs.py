@@ -15,6 +15,8 @@ from ..found.labels import DIRECT
 from ..found.run import Run
 from .families import family_labels, main_direct, varied
 from .groups import Cell, Group
+from .sparsities import percent, percents, same
+from .wording import numbered
 
 ALL = 'all shared layers'
 _KEPT = 8       # masks in memory: many are compared several times
@@ -93,10 +95,12 @@ def _density(mask: Mask) -> float:
 
 def _comparisons(groups: Sequence[Group]) -> Iterable[MaskComparison]:
     for group in groups:
-        for cell in main_direct(group):
+        cells = main_direct(group)
+        names = numbered(f'{text} % sparsity' for text in percents(
+            [cell.scope_sparsity for cell in cells]))
+        for cell, name in zip(cells, names):
             pairs = list(itertools.combinations(cell.runs, 2))
-            sparsity = f'{cell.scope_sparsity:.0f} % sparsity'
-            yield MaskComparison('seeds', group.label, sparsity, pairs)
+            yield MaskComparison('seeds', group.label, name, pairs)
         yield from _of_rounds(group)
     for one, other in itertools.combinations(groups, 2):
         if (one.model, one.data) != (other.model, other.data):
@@ -113,16 +117,16 @@ def _of_rounds(group: Group) -> Iterable[MaskComparison]:
             first, last = family[0].settings['rounds'], cell.settings['rounds']
             label = family_labels([family[:1]], ['rounds'])[0]
             yield MaskComparison(
-                'rounds', group.label, f'{label}, {cell.scope_sparsity:.0f} % sparsity: '
+                'rounds', group.label, f'{label}, {percent(cell.scope_sparsity)} % sparsity: '
                 f'{first} and {last} rounds', _by_seed(family[0], cell))
 
 
 def _of_tasks(one: Group, other: Group) -> Iterable[MaskComparison]:
     """Direct tickets of two models or data sets, of the same scope sparsity."""
     for a, b in itertools.product(main_direct(one), main_direct(other)):
-        if abs(a.scope_sparsity - b.scope_sparsity) < 1:
+        if same(a.scope_sparsity, b.scope_sparsity):
             yield MaskComparison('tasks', f'{one.label} and {other.label}',
-                             f'{a.scope_sparsity:.0f} % sparsity', _by_seed(a, b))
+                             f'{percent(a.scope_sparsity)} % sparsity', _by_seed(a, b))
 
 
 def _of_sources(group: Group) -> Iterable[MaskComparison]:
@@ -132,8 +136,8 @@ def _of_sources(group: Group) -> Iterable[MaskComparison]:
         if cell.settings.get('transfer') and not cell.settings.get('control') and direct:
             own = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity))
             yield MaskComparison(
-                'tasks', group.label, f'{DIRECT} ({own.scope_sparsity:.0f} %) and {cell.method} '
-                f'({cell.scope_sparsity:.0f} %)', _by_seed(own, cell))
+                'tasks', group.label, f'{DIRECT} ({percent(own.scope_sparsity)} %) and '
+                f'{cell.method} ({percent(cell.scope_sparsity)} %)', _by_seed(own, cell))
 
 
 def _by_seed(a: Cell, b: Cell) -> List[Tuple[Run, Run]]:

@@ -1,12 +1,13 @@
 """Rows of tables and lines of figures that several analyses share."""
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from mmlth.metrics import Metric
 from mmlth.report import Reference, Series
 
+from .amounts import interval_text, spread_text
 from .correction import NO_SPREAD, ONE_SEED
 from .groups import Cell, Group
-from .statistics import Comparison, Spread, spread
+from .statistics import BySeed, Comparison, Spread, spread
 
 # The paper's figures: "error bands are within 3 times the standard deviation".
 BAND = 3
@@ -32,20 +33,24 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
         **more: Any) -> Dict[str, Any]:
     """A cell's result beside its dense model's; ``more`` keys stand behind the method.
 
-    Metrics in their unit (percent), sparsities in percent, None where nothing was measured.
+    Metrics in their unit (percent), sparsities in percent, None where nothing was measured. Means
+    and deviations are over the seeds that the change is over, so that they differ by it.
     """
-    values = list(cell.values(metric).values())
-    ticket = spread(values) if values else None
-    dense = spread(group.dense(metric).values()) if group.dense(metric) else None
+    found = group.compare(cell, metric)
+    ticket, dense = (found.ticket, found.dense) if found else (
+        _spread(cell.values(metric)), _spread(group.dense(metric)))
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         method=method or cell.method, **more,
         scope_sparsity=cell.scope_sparsity, network_sparsity=cell.network_sparsity,
         compute_sparsity=cell.compute_sparsity,
         from_start=cell.length('from_start'), chain=cell.length('chain'),
-        seeds=len(values), mean=ticket and ticket.mean, std=ticket and ticket.std,
-        dense_mean=dense and dense.mean, dense_std=dense and dense.std,
-        **change_cells(group.compare(cell, metric)))
+        seeds=ticket.n if ticket else 0, mean=ticket and ticket.mean, std=ticket and ticket.std,
+        dense_mean=dense and dense.mean, dense_std=dense and dense.std, **change_cells(found))
+
+
+def _spread(values: BySeed) -> Optional[Spread]:
+    return spread(values.values()) if values else None
 
 
 def change_cells(found: Optional[Comparison]) -> Dict[str, Any]:
@@ -63,15 +68,10 @@ def difference_cells(found: Comparison) -> Dict[str, Any]:
         worse=found.worse, p=found.p, test=_test(found), n=found.n)
 
 
-def interval_text(found: Comparison) -> str:
-    """E.g. ``'-0.20 to +0.41'``; empty where there is none."""
-    return '' if found.interval is None else ' to '.join(f'{end:+.2f}' for end in found.interval)
-
-
 def comparison_cells(found: Comparison) -> Dict[str, Any]:
     """A comparison with the dense model as cells: means and spreads, difference, interval, test."""
     return dict(
-        dense=_value(found.dense), ticket=_value(found.ticket),
+        dense=spread_text(found.dense), ticket=spread_text(found.ticket),
         dense_mean=found.dense.mean, dense_std=found.dense.std, dense_seeds=found.dense.n,
         ticket_mean=found.ticket.mean, ticket_std=found.ticket.std,
         ticket_seeds=found.ticket.n, **difference_cells(found))
@@ -79,12 +79,8 @@ def comparison_cells(found: Comparison) -> Dict[str, Any]:
 
 def _test(found: Comparison) -> str:
     if found.interval is None:
-        return ONE_SEED if found.winning is None else NO_SPREAD
+        return ONE_SEED if None in (found.dense.std, found.ticket.std) else NO_SPREAD
     return 'paired' if found.paired else 'Welch'
-
-
-def _value(value: Spread) -> str:
-    return f'{value.mean:.2f}' + ('' if value.std is None else f' ± {value.std:.2f}')
 
 
 def columns(**more: str) -> Dict[str, str]:
@@ -92,6 +88,24 @@ def columns(**more: str) -> Dict[str, str]:
     before = ('group', 'task', 'method')
     return {**{k: COLUMNS[k] for k in before}, **more,
             **{k: v for k, v in COLUMNS.items() if k not in before}}
+
+
+def with_metric(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Dict[str, str]:
+    """The columns, behind the task the metric's name where a task has rows of several metrics.
+
+    Args:
+        columns: With ``'task'``; ``'label'`` among them tells metrics apart too.
+        rows: With ``task`` and ``metric``.
+    """
+    names: Dict[tuple, Set[str]] = {}
+    for row in rows:
+        task = row['task'], row['label'] if 'label' in columns else ''
+        names.setdefault(task, set()).add(row['metric'])
+    if all(len(found) == 1 for found in names.values()):
+        return dict(columns)
+    place = list(columns).index('task') + 1
+    items = list(columns.items())
+    return dict([*items[:place], ('metric', 'metric, as evaluated'), *items[place:]])
 
 
 def line(label: str, cells: Sequence[Cell], x: Callable[[Cell], Optional[float]],
@@ -121,21 +135,11 @@ def band(value: Spread) -> Optional[float]:
 def ticket_spread(metric: Metric) -> Callable[[Cell], Optional[Spread]]:
     """What :func:`line` plots of a metric."""
     def of(cell: Cell) -> Optional[Spread]:
-        values = cell.values(metric)
-        return spread(values.values()) if values else None
+        return _spread(cell.values(metric))
     return of
 
 
 def dense_line(group: Group, metric: Metric) -> List[Reference]:
     """The dense mean with its one-σ band; nothing where no dense model was measured."""
-    values = group.dense(metric)
-    if not values:
-        return []
-    dense = spread(values.values())
-    return [Reference('dense', dense.mean, dense.std)]
-
-
-def slug(*parts: Any) -> str:
-    """A key of a figure: lower case letters, digits and dashes."""
-    text = '-'.join(map(str, parts)).lower()
-    return '-'.join(filter(None, ''.join(c if c.isalnum() else '-' for c in text).split('-')))
+    dense = _spread(group.dense(metric))
+    return [Reference('dense', dense.mean, dense.std)] if dense else []

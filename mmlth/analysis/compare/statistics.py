@@ -25,8 +25,8 @@ class Comparison:
     """What separates a ticket from its dense model.
 
     Args:
-        dense: Over the dense model's seeds.
-        ticket: Over the ticket's seeds.
+        dense: Over the dense model's seeds; if paired, over those that the ticket has too.
+        ticket: Over the ticket's seeds, likewise.
         paired: Whether the test is paired over shared seeds; else it is Welch's.
         n: Pairs; or for Welch's test the smaller number of seeds.
         difference: Ticket less dense, mean over the pairs or of the means.
@@ -35,9 +35,11 @@ class Comparison:
         interval: Its confidence interval at 95 %. None where no test is possible: one
             seed, or no spread at all.
         p: Two-sided p value of the hypothesis that there is no difference. None likewise.
-        worse: Whether the interval lies wholly on the side where the ticket is worse.
+        worse: Whether the interval lies wholly on the side where the ticket is worse. None if it
+            is not known which that is.
         winning: The paper's rule: the ticket's mean is not worse than the dense mean by more than
-            one standard deviation of the dense model. None with fewer than two seeds of either.
+            one standard deviation of the dense model. None with fewer than two seeds of either,
+            or if it is not known what is worse.
     """
     dense: Spread
     ticket: Spread
@@ -47,7 +49,7 @@ class Comparison:
     std: Optional[float]
     interval: Optional[Tuple[float, float]]
     p: Optional[float]
-    worse: bool
+    worse: Optional[bool]
     winning: Optional[bool]
 
 
@@ -64,7 +66,8 @@ def mean_of_known(values: Iterable[Optional[float]]) -> Optional[float]:
     return fmean(known) if len(known) == len(found) else None
 
 
-def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Comparison]:
+def compare(dense: BySeed, ticket: BySeed,
+            greater: Optional[bool] = True) -> Optional[Comparison]:
     """Compare by seed (the paper, 4.3: within one standard deviation of the dense model).
 
     Seeds that both have are paired, for their trainings begin alike; with fewer than two of them,
@@ -73,31 +76,45 @@ def compare(dense: BySeed, ticket: BySeed, greater: bool = True) -> Optional[Com
     Args:
         dense: Seed -> value.
         ticket: Seed -> value.
-        greater: Whether more is better. Default: True.
+        greater: Whether more is better; None if that is not known. Default: True.
 
     Returns:
         None if one of them is empty.
     """
     if not dense or not ticket:
         return None
-    first, second = spread(dense.values()), spread(ticket.values())
     shared = [seed for seed in ticket if seed in dense]
-    better = 1 if greater else -1
-    winning = both = None
-    if first.std is not None and second.std is not None:
-        winning = better * second.mean >= better * first.mean - first.std
-        both = float(np.hypot(first.std, second.std))
     paired = len(shared) > 1 or len(shared) == len(ticket)
     if paired:
+        dense, ticket = ({seed: of[seed] for seed in shared} for of in (dense, ticket))
+    first, second = spread(dense.values()), spread(ticket.values())
+    if paired:
         deltas = spread([ticket[seed] - dense[seed] for seed in shared])
-        n, difference, std = deltas.n, deltas.mean, deltas.std
-        interval, p = _paired([dense[s] for s in shared], [ticket[s] for s in shared])
+        difference, std = deltas.mean, deltas.std
+        interval, p = _paired(list(dense.values()), list(ticket.values()))
     else:
-        n, difference = min(first.n, second.n), second.mean - first.mean
-        std = both
+        difference, std = second.mean - first.mean, None
+        if first.std is not None and second.std is not None:
+            std = float(np.hypot(first.std, second.std))
         interval, p = _welch(list(dense.values()), list(ticket.values()))
+    n = min(first.n, second.n)
     return Comparison(first, second, paired, n, difference, std, interval, p,
-                      interval is not None and max(better * end for end in interval) < 0, winning)
+                      _worse(interval, greater), _winning(first, second, greater))
+
+
+def _worse(interval: Optional[Tuple[float, float]], greater: Optional[bool]) -> Optional[bool]:
+    """See :class:`Comparison`."""
+    if greater is None:
+        return None
+    return interval is not None and (interval[1] < 0 if greater else interval[0] > 0)
+
+
+def _winning(dense: Spread, ticket: Spread, greater: Optional[bool]) -> Optional[bool]:
+    """See :class:`Comparison`."""
+    if greater is None or dense.std is None or ticket.std is None:
+        return None
+    loss = dense.mean - ticket.mean if greater else ticket.mean - dense.mean
+    return loss <= dense.std
 
 
 def _paired(dense: Sequence[float], ticket: Sequence[float]) -> _Test:

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
 
+from .names import names_apart
 from .run import Round, Run
 from .runs import find_runs, read_run
 
@@ -76,6 +77,9 @@ def find_children(paths: Sequence[Union[str, Path]]) -> Tuple[List[Child], Dict[
         found = find_runs(folders)
         children += [Child.of(run) for run in found.runs]
         left_out = found.left_out
+    names = names_apart({child.run.folder: child.run.name for child in children})
+    for child in children:
+        child.run.name = names[child.run.folder]
     return children, left_out
 
 

@@ -14,8 +14,13 @@ DIRECT, IMAGENET, CLASSIFIER = 'direct', 'ImageNet ticket', 'classifier'
 _DATA = {'coco': 'COCO', 'VOCdevkit': 'VOC', 'imagenet': 'ImageNet'}
 # Settings that go without saying.
 USUAL = arguments_of(PruneHook)
-# Published weights of the classifiers that the paper takes its ImageNet tickets from.
-_PUBLISHED = ('torchvision', 'timm', 'imagenet', 'mmcls', 'mmpretrain')
+# Published weights of the classifiers that the paper takes its ImageNet tickets from: who names
+# them in front (torchvision://resnet18), words in their names, and names of one backbone alone,
+# with a digest (resnet18-f37072fd.pth) or without.
+_PUBLISHERS = frozenset(('torchvision', 'timm', 'mmcls', 'mmpretrain'))
+_TRAINED_ON = frozenset(('imagenet', 'imagenet1k', 'imagenet21k', 'in1k', 'in21k'))
+_BACKBONE = re.compile(r'(?:wide_)?resne[x]?t\d+(?:_\d+x\d+d?)?(?:_[a-z\d]+)*-[\da-f]{8,}'
+                       r'|(?:wide_)?resne[x]?t\d+(?:_\d+x\d+d?)?')
 
 
 def model_label(model: Mapping[str, Any]) -> str:
@@ -86,10 +91,21 @@ def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> 
                 data = data_label(cfg)
                 return IMAGENET if data == 'ImageNet' else f'ticket of {data} {CLASSIFIER}'
             return f'ticket of {model_label(cfg.get("model") or {})}'
-    if any(name in source.lower() for name in _PUBLISHED) or re.match(
-            r'resne[x]?t\d+[-_.]', path.name):
-        return IMAGENET
-    return f'ticket of {path.stem or "another model"}'
+    return IMAGENET if _is_published(source) else f'ticket of {path.stem or "another model"}'
+
+
+def _is_published(source: str) -> bool:
+    """Whether a file is named as weights are that a classifier was published with.
+
+    Folders count by whole names: they may have the name of anyone.
+    """
+    scheme, _, rest = source.lower().rpartition('://')
+    *folders, file = re.split(r'[/\\]', rest)
+    stem = re.sub(r'\.(pth|pt|bin|safetensors|npz)$', '', file)
+    words = set(re.split(r'[\W_]+', stem))
+    return bool(scheme in _PUBLISHERS or words & (_TRAINED_ON | _PUBLISHERS)
+                or _TRAINED_ON & set(folders) or folders[:1] == ['timm']
+                or 'mmclassification' in folders or _BACKBONE.fullmatch(stem))
 
 
 def _backbone(model: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from mmengine.config import Config
 from mmlth.core import paths
 from mmlth.engine.chain.lengths import Length
 from mmlth.engine.chain.state import read_json
-from mmlth.metrics import Metric, chosen_metrics, main_metrics
+from mmlth.metrics import Metric, metrics_of
+
+from .names import name_of
 
 
 @dataclass
@@ -95,6 +97,8 @@ class Run:
         rewound_to: The iteration of the rewind point; None for a point in epochs of an
             iteration-based loop, where an older version has not noted it.
         study: Name of the study it belongs to, or None.
+        name: Its folder's name, behind that of its study; other, where another run of a report
+            has that name (see :func:`mmlth.analysis.found.names.names_apart`).
     """
     folder: Path
     model: str
@@ -107,11 +111,10 @@ class Run:
     cfg: Config = field(repr=False)
     rewound_to: Optional[int]
     study: Optional[str] = None
+    name: str = ''
 
-    @property
-    def name(self) -> str:
-        """Its folder's name, behind that of its study."""
-        return f'{self.study}/{self.folder.name}' if self.study else self.folder.name
+    def __post_init__(self) -> None:
+        self.name = self.name or name_of(self.folder, self.study)
 
     @property
     def dense(self) -> Round:
@@ -126,8 +129,7 @@ class Run:
     @property
     def metrics(self) -> List[Metric]:
         """The main metric of each task that it was evaluated on; ``save_best`` says which."""
-        return main_metrics((name for r in self.rounds for name in r.metrics),
-                            chosen_metrics(self.cfg))
+        return metrics_of((name for r in self.rounds for name in r.metrics), [self.cfg])
 
     @property
     def drawn_at_start(self) -> bool:

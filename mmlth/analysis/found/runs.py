@@ -11,6 +11,7 @@ from mmlth.engine.chain.lottery_spec import settings_of
 from mmlth.engine.chain.state import read_json, read_lottery
 
 from .labels import data_label, method_label, model_label, source_label
+from .names import name_of, names_apart
 from .run import Round, Run
 from .trainings import given_settings, read_config, training_hash
 
@@ -34,13 +35,15 @@ def find_runs(work_dirs: Sequence[Union[str, Path]]) -> Found:
     Raises:
         UserError: A folder is neither, a lottery's file is damaged, or nothing is finished.
     """
-    found, folders = Found([], {}), set()
-    kinds: Dict[tuple, Run] = {}
+    folders: Dict[Path, Tuple[Path, Optional[str]]] = {}
     for work_dir in map(Path, work_dirs):
         for folder, study in _lotteries(work_dir):
-            if folder.resolve() not in folders:
-                folders.add(folder.resolve())
-                _add(found, kinds, folder, study)
+            folders.setdefault(folder.resolve(), (folder, study))
+    names = names_apart({folder: name_of(folder, study) for folder, study in folders.values()})
+    found = Found([], {})
+    kinds: Dict[tuple, Run] = {}
+    for folder, study in folders.values():
+        _add(found, kinds, folder, study, names[folder])
     if not found.runs:
         raise UserError(
             'there is no finished lottery in ' + ', '.join(map(str, work_dirs)) + ': '
@@ -61,14 +64,16 @@ def read_run(folder: Union[str, Path]) -> Run:
     return run
 
 
-def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[str]) -> None:
+def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[str],
+         name: str) -> None:
     try:
         run = _read(folder, study)
     except UserError as error:
         run = str(error)
     if isinstance(run, str):
-        found.left_out[f'{study}/{folder.name}' if study else folder.name] = run
+        found.left_out[name] = run
         return
+    run.name = name
     same = kinds.setdefault((run.kind, run.seed), run)
     if same is run:
         found.runs.append(run)
@@ -108,9 +113,21 @@ def _study_folders(path: Path) -> List[Path]:
 
 
 def _read(folder: Path, study: Optional[str]) -> Union[Run, str]:
-    """The run, or why it is left out."""
+    """The run, or why it is left out.
+
+    Raises:
+        UserError: Its file is damaged, or of another make.
+    """
     if study and not (folder / paths.LOTTERY).is_file():
         return 'not begun'
+    try:
+        return _finished(folder, study)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f'{folder / paths.LOTTERY} is not what mmlth writes '
+                        f'({type(error).__name__}: {str(error):.200})') from None
+
+
+def _finished(folder: Path, study: Optional[str]) -> Union[Run, str]:
     lottery = read_lottery(folder / paths.LOTTERY)
     waiting = [e['round'] for e in lottery['rounds'] if e['status'] != 'done']
     if waiting:

@@ -17,7 +17,7 @@ from mmlth.engine.chain.final import numbers
 from mmlth.engine.runners import bare_model, ema_copies
 
 from ..found.children import Child, Pair
-from .evaluate import read_config, weights_digest
+from .evaluate import read, read_config, weights_digest
 from .evaluator import evaluator
 from .quiet import quiet
 from .statistics import TrainingBatches, estimate
@@ -72,10 +72,23 @@ def line_of(pair: Pair, settings: LineSettings, say: Callable[[str], None] = pri
 
 
 def known_line(pair: Pair) -> Optional[Line]:
-    """The line that was measured between two networks, with whatever settings; None without one."""
+    """The line that was measured between two networks, with whatever settings; None without one.
+
+    None too where it is not known any more which weights a network had.
+    """
     if not any(_file(child).is_file() for child in (pair.a, pair.b)):
         return None
-    return _read(pair, [weights_digest(child.checkpoint) for child in (pair.a, pair.b)])
+    one, other = (_noted_digest(child) for child in (pair.a, pair.b))
+    return _read(pair, [one, other]) if one and other else None
+
+
+def _noted_digest(child: Child) -> Optional[str]:
+    """Of its weights; where the file is gone, as its evaluation has noted it, if there is one."""
+    try:
+        return weights_digest(child.checkpoint)
+    except UserError:
+        kept = read(child.part.folder) if child.checkpoint == child.part.checkpoint else None
+        return kept['weights'] if kept else None
 
 
 def measure(pair: Pair, settings: LineSettings) -> Line:

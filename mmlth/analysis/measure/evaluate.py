@@ -44,12 +44,13 @@ class Evaluations:
     """
 
     def __init__(self, say: Callable[[str], None] = print, spare: Optional[Path] = None):
-        self.problems: Dict[str, str] = {}      # name of the run -> why it has none
-        self.doubts: Dict[str, str] = {}        # name of the run -> what does not fit
+        self.problems: Dict[str, str] = {}      # what the run is called -> why it has none
+        self.doubts: Dict[str, str] = {}        # the same -> what does not fit
         self.left_out: Dict[str, str] = {}      # part of an evaluation -> why it lacks it
         self.guard, self._spare = Guard(say), spare
         self._found: Dict[Path, Evaluation] = {}
         self._seen: Dict[Tuple[str, str], Evaluation] = {}
+        self._named: Dict[str, Path] = {}       # what a run is called -> its folder
         self._say = say
 
     @classmethod
@@ -68,18 +69,24 @@ class Evaluations:
 
     def add(self, run: Run, part: Round) -> None:
         """Read the evaluation of a round or make it; note in ``problems`` why it fails."""
-        if run.name in self.problems:
+        called = self._called(run)
+        if called in self.problems:
             return
-        name = f'evaluation of {run.name}, round {part.index}'
+        name = f'evaluation of {called}, round {part.index}'
         found = self.guard.run(name, lambda: self._evaluation(run, part))
         if found is None:
-            self.problems[run.name] = self.guard.skipped.get(name) or self.guard.failed[name]
-            self._say(f'{run.name}, round {part.index}: not evaluated: {self.problems[run.name]}')
+            self.problems[called] = self.guard.skipped.get(name) or self.guard.failed[name]
+            self._say(f'{called}, round {part.index}: not evaluated: {self.problems[called]}')
             return
         self._found[part.folder] = found
-        self.left_out.update({f'{what} of {run.name}': why
+        self.left_out.update({f'{what} of {called}': why
                               for what, why in found.get('left_out', {}).items()})
         self._compare(run, part)
+
+    def _called(self, run: Run) -> str:
+        """Its name; its folder, if another run has the name."""
+        folder = self._named.setdefault(run.name, run.folder)
+        return run.name if folder == run.folder else str(run.folder)
 
     def _compare(self, run: Run, part: Round) -> None:
         """With what the training noted: other data may lie where its data were."""
@@ -90,10 +97,10 @@ class Evaluations:
                      if metric.at_50 and task == metric.task
                      and (precision.get(kind) or {}).get('AP') is not None]
             if noted is not None and found and abs(found[0] - noted) > _ALIKE:
-                self.doubts[run.name] = (
+                self.doubts[self._called(run)] = (
                     f'round {part.index} has {metric.axis} {found[0]:.1f}, its training noted '
                     f'{noted:.1f}: are the evaluation data the same?')
-                self._say(f'{run.name}: {self.doubts[run.name]}')
+                self._say(f'{self._called(run)}: {self.doubts[self._called(run)]}')
 
     def _evaluation(self, run: Run, part: Round) -> Evaluation:
         kept = read(part.folder)
@@ -115,7 +122,7 @@ class Evaluations:
             refused = None if len(folders) == 1 else why_not_writable(part.folder)
             if refused:
                 folders.remove(part.folder)
-            self._say(f'{run.name}, round {part.index}: is evaluated ...' + (
+            self._say(f'{self._called(run)}, round {part.index}: is evaluated ...' + (
                 f' The results are kept in {spare}: {refused}' if refused else ''))
             made = self._seen[digest, run.training] = dict(
                 evaluate(read_config(part.folder), part.checkpoint), weights=digest)

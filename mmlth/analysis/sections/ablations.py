@@ -4,13 +4,14 @@ from typing import Callable, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.between import Choice, Differences, as_sparse, extremes_text
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import family_labels, varied
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import (BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread)
+from ..compare.rows import BAND_TEXT, columns, dense_line, line, row, ticket_spread, with_metric
 from ..compare.statistics import spread
 from ..found.labels import USUAL
 from ..found.run import Run
@@ -78,14 +79,15 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     dense_line(group, metric)))
     if not figures:
         raise UserError('no two lotteries differ in the allocation of sparsity')
-    rows = correct(rows)
+    rows, finding = correct(rows), against.text()
     return [Section(
         'allocation', 'Layerwise against global pruning',
         '\n\n'.join(filter(None, [
-            against.text(), 'The same sparsity in every layer (layerwise) against one '
+            finding, 'The same sparsity in every layer (layerwise) against one '
             f'threshold for all weights (global), all else equal. {BAND_TEXT}',
             evidence_text(rows, groups)])), rows,
-        {**columns(), 'method': 'allocation'}, figures, paper='Fig. 2e')]
+        with_metric({**columns(), 'method': 'allocation'}, rows), figures, paper='Fig. 2e',
+        finding=finding)]
 
 
 def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
@@ -110,10 +112,11 @@ def _section(runs: Sequence[Run], key: str, name: str, title: str, xlabel: str,
                     dense_line(group, metric)))
     if not figures:
         raise UserError(f'no two lotteries differ in their {title.lower()} alone')
-    rows = correct(rows)
+    rows, finding = correct(rows), extremes_text(choices, title.lower())
     return Section(name, title, '\n\n'.join(filter(None, [
-        extremes_text(choices, title.lower()), f'{text} {BAND_TEXT}',
-        evidence_text(rows, groups)])), rows, columns(at=xlabel), figures)
+        finding, f'{text} {BAND_TEXT}',
+        evidence_text(rows, groups)])), rows, with_metric(columns(at=xlabel), rows), figures,
+        finding=finding)
 
 
 def _in_order(family: Sequence[Cell], x: Callable[[Cell], Optional[float]]) -> List[Cell]:
@@ -133,4 +136,4 @@ def _choice(group: Group, metric: Metric, label: str, cells: Sequence[Cell], key
     dense = group.dense(metric)
     return Choice(f'{group.label}, {metric.task}, {label}',
                   {str(cell.settings[key]): cell.values(metric) for cell in cells},
-                  spread(dense.values()).mean if dense else None)
+                  spread(dense.values()) if dense else None)

@@ -1,20 +1,22 @@
 """Change of AP from the dense model by category: rare and frequent, easy and hard (Fig. 5)."""
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from scipy.stats import spearmanr
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
-from ..compare.changes import (BySeed, Values, change, dense_of, kinds_of, missing_text,
-                               protocol_of, tickets_of, values)
+from ..compare.changes import (BySeed, Values, ap_cells, change, dense_of, kinds_of,
+                               missing_text, protocol_of, tickets_of, values)
 from ..compare.correction import WORSE, correct, holm
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import change_cells, slug
+from ..compare.rows import change_cells
+from ..compare.sparsities import percent, percents
+from ..compare.wording import numbered
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 
@@ -147,15 +149,16 @@ def _rows(dense: BySeed, cells: Sequence[Tuple[Cell, BySeed]],
 def _row(name: str, count: Optional[int], before: Values, after: Values, cell: Cell) -> Row:
     moved = change(before, after)
     return dict(
-        category=name, training_annotations=count, dense=100 * fmean(before.values()),
-        ticket=100 * fmean(after.values()), **change_cells(moved), std=moved and moved.std,
-        seeds=len(after), scope_sparsity=cell.scope_sparsity,
+        category=name, training_annotations=count, **ap_cells(moved, before, after),
+        **change_cells(moved), std=moved and moved.std, scope_sparsity=cell.scope_sparsity,
         network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity)
 
 
 def _series(rows: List[Row]) -> List[Series]:
-    return [Series(_label(sparsity), [r['category'] for r in own], [r['change'] for r in own])
-            for sparsity in sorted({r['scope_sparsity'] for r in rows})
+    sparsities = sorted({r['scope_sparsity'] for r in rows})
+    return [Series(label, [r['category'] for r in own], [r['change'] for r in own])
+            for sparsity, label in zip(sparsities, numbered(
+                f'{text} % scope sparsity' for text in percents(sparsities)))
             for own in [[r for r in rows if r['scope_sparsity'] == sparsity]]]
 
 
@@ -196,12 +199,9 @@ def _correlation(rows: Sequence[Row], order: _Order) -> Any:
 def _losing(rows: Sequence[Row]) -> str:
     """How many categories lose, how many are shown to, and which loses most."""
     losing, clear = sum(r['change'] < 0 for r in rows), sum(r['verdict'] == WORSE for r in rows)
-    text = f'at {_label(rows[0]["scope_sparsity"])}, {losing} of {len(rows)} categories lose'
+    text = (f'at {percent(rows[0]["scope_sparsity"])} % scope sparsity, {losing} of {len(rows)} '
+            'categories lose')
     if losing:
         worst = min(rows, key=lambda r: r['change'])
         text += f' ({clear} by the test), most {worst["category"]} ({worst["change"]:+.1f} %)'
     return text
-
-
-def _label(sparsity: float) -> str:
-    return f'{sparsity:.0f} % scope sparsity'

@@ -6,11 +6,13 @@ import numpy as np
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
-from ..compare.barriers import LOSS, Barrier, barrier_of, error_axis, metrics_of
+from ..compare.barriers import LOSS, Barrier, barrier_of, error_axis, errors_of, unclear_text
 from ..compare.families import family_labels
 from ..compare.groups import Group, group_runs
-from ..compare.rows import BAND_TEXT, band, slug
+from ..compare.rows import BAND_TEXT, band
+from ..compare.sparsities import percents
 from ..compare.statistics import Spread, spread
 from ..found.children import Child, Pair, siblings
 from ..found.labels import DIRECT
@@ -87,6 +89,8 @@ def connectivity_section(found: Sequence[Measured], missing: int = 0) -> Section
     images = ' or '.join(sorted({str(each.line['images']) for each in found}))
     text = [_ABOUT, "At each point, the ends included, batch norm's statistics are estimated anew "
             f'from {images} training images, of which the training loss is too.']
+    text += dict.fromkeys(filter(None, (
+        unclear_text([each.line], each.pair.a.run.cfg) for each in found)))
     if missing:
         text.append(f'{missing} further pairs are not measured.')
     return Section(
@@ -101,7 +105,7 @@ def _points(found: Sequence[Measured]) -> List[_Point]:
     for group in group_runs(runs.values()):
         names = _names(group)
         own = [each for each in found if each.pair.a.run.folder in names]
-        for metric in (*metrics_of([each.line for each in own], group.runs[0].cfg), None):
+        for metric in (*errors_of([each.line for each in own], group.runs[0].cfg), None):
             for pair, line in own:
                 network = (f'{pair.a.name} to {pair.b.name}' if pair.apart
                            else names[pair.a.run.folder])
@@ -115,8 +119,10 @@ def _points(found: Sequence[Measured]) -> List[_Point]:
 def _names(group: Group) -> Dict[Any, str]:
     """Folder of a run -> what its network is called: how much is pruned, and what is unusual."""
     found = {}
-    for cell, label in zip(group.cells, family_labels([[c] for c in group.cells], _VARY)):
-        name = f'{cell.scope_sparsity:.0f} % pruned' if cell.scope_sparsity else 'dense children'
+    texts = percents([cell.scope_sparsity for cell in group.cells])
+    labels = family_labels([[cell] for cell in group.cells], _VARY)
+    for cell, label, text in zip(group.cells, labels, texts):
+        name = f'{text} % pruned' if cell.scope_sparsity else 'dense children'
         found.update({run.folder: name if label == DIRECT else f'{name}, {label}'
                       for run in cell.runs})
     return found

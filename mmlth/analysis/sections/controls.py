@@ -6,11 +6,13 @@ from mmlth.engine import RewindHook
 from mmlth.engine.hook_configs import arguments_of
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section
+from mmlth.report.keys import slug
 
 from ..compare.correction import correct, correction_text
 from ..compare.families import families, labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells, with_metric
+from ..compare.sparsities import percents
 from ..compare.statistics import Comparison, compare
 from ..compare.wording import numbered
 from ..found.run import Run
@@ -46,7 +48,7 @@ def controls_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
         raise UserError('no ticket has a control beside it that differs in nothing else')
     rows = correct(rows)
     return [Section('controls', 'Tickets against their controls', '\n\n'.join([
-        _TEXT, correction_text(rows)]), rows, _COLUMNS, figures)]
+        _TEXT, correction_text(rows)]), rows, with_metric(_COLUMNS, rows), figures)]
 
 
 _TEXT = (
@@ -92,8 +94,9 @@ def _row(group: Group, metric: Metric, ticket: Cell, label: str, control: Cell, 
 
 def _figure(group: Group, metric: Metric, found: Sequence[_Found]) -> Figure:
     """A bar per ticket and control, coloured by what the control is."""
-    names = numbered(f'{label} less {other}, {ticket.scope_sparsity:.3g} %'
-                     for ticket, label, _, other, _ in found)
+    texts = percents([ticket.scope_sparsity for ticket, *_ in found])
+    names = numbered(f'{label} less {other}, {text} %'
+                     for (_, label, _, other, _), text in zip(found, texts))
     series = bars((control.method, name, difference)
                   for (_, _, control, _, difference), name in zip(found, names))
     axis = metric.change_axis.replace('change of', 'ticket less control,')

@@ -4,13 +4,15 @@ from typing import Dict, List, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.between import Differences, no_sparser
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import curves_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import BAND, BAND_TEXT, columns, dense_line, line, row, slug, ticket_spread
+from ..compare.rows import (BAND, BAND_TEXT, columns, dense_line, line, row, ticket_spread,
+                            with_metric)
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -53,45 +55,47 @@ def sparsity_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
             'one standard deviation. Change: ticket less dense, over shared seeds where there are '
             'any.',
             evidence_text(rows, groups)])),
-        rows, columns(), figures, paper='Figs. 1 and 2a')]
+        rows, with_metric(columns(), rows), figures, paper='Figs. 1 and 2a')]
 
 
 def backbone_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
     """Change from dense against sparsity, a line per model (Fig. 3).
 
     Raises:
-        UserError: No data set has two models with direct tickets.
+        UserError: No data set has two models with direct tickets, measured by one metric.
     """
     figures, rows, groups = [], [], group_runs(runs)
-    for (data, _), members in _by_data(groups).items():
+    found = _by_data(groups)
+    for (data, name), members in found.items():
         series = []
         for group, metric, cells in members:
             series.append(_change_line(group, metric, cells))
             rows += [row(group, cell, metric) for cell in cells]
         metric = members[0][1]
+        several = sum(1 for other in found.values() if other[0][1].axis == metric.axis) > 1
         figures.append(Figure(
             slug('backbones', data, metric.task), 'lines',
-            f'{data}: change of {metric.axis} from each dense model. {BAND_TEXT}',
-            'network sparsity (%)', metric.change_axis, series))
+            f'{data}: change of {metric.axis}{f", {name}," if several else ""} from each dense '
+            f'model. {BAND_TEXT}', 'network sparsity (%)', metric.change_axis, series))
     if not figures:
-        raise UserError('no data set has direct tickets of two models')
+        raise UserError('no data set has direct tickets of two models, measured by one metric')
     rows = correct(rows)
     return [Section(
         'backbones', 'Tickets of different models', '\n\n'.join([
             'Change from the dense model against sparsity, direct tickets, one line per model. '
             f'{BAND_TEXT} Where dense model and ticket share seeds, the change is that of each '
             'seed.', evidence_text(rows, groups)]),
-        rows, columns(), figures, paper='Fig. 3')]
+        rows, with_metric(columns(), rows), figures, paper='Fig. 3')]
 
 
 def _by_data(groups: Sequence[Group]) -> Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]]:
-    """Data set and task -> groups with direct tickets, where there are two or more."""
+    """Data set and metric -> groups with direct tickets, where there are two or more."""
     found: Dict[tuple, List[Tuple[Group, Metric, List[Cell]]]] = {}
     for group in groups:
         for metric in group.metrics:
             cells = [c for c in main_direct(group) if group.compare(c, metric)]
             if cells:
-                found.setdefault((group.data, metric.task), []).append((group, metric, cells))
+                found.setdefault((group.data, metric.name), []).append((group, metric, cells))
     return {key: members for key, members in found.items() if len(members) > 1}
 
 

@@ -7,11 +7,13 @@ from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.between import Differences, Pair
 from ..compare.families import families
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import BAND, BAND_TEXT, dense_line, line, slug, ticket_spread
+from ..compare.rows import BAND, BAND_TEXT, dense_line, line, ticket_spread
+from ..compare.sparsities import percent
 from ..compare.statistics import Spread, spread
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -33,18 +35,17 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
     against = Differences('the ticket drawn at the end', 'of the dense training')
     for group in group_runs(runs):
         found = [f for f in families(group.cells, 'early_bird') if _is_early_bird(f)]
-        for number, family in enumerate(found, 1):
+        for family in found:
             curves = _agreement(family)
             for metric in group.metrics:
                 figure = _figure(group, metric, family, curves)
                 if len(found) > 1:
-                    figure.key += f'-{number}'
-                    figure.caption += f' Scope sparsity {family[0].scope_sparsity:.0f} %.'
+                    figure.caption += f' Scope sparsity {percent(family[0].scope_sparsity)} %.'
                 figures.append(figure)
                 rows += [dict(group=group.label, scope_sparsity=family[0].scope_sparsity, **r)
                          for r in _rows(family, metric, curves)]
                 against.add(f'{group.label}, {metric.task}, early birds of '
-                            f'{family[0].scope_sparsity:.0f} %', _pairs(family), metric)
+                            f'{percent(family[0].scope_sparsity)} %', _pairs(family), metric)
     if not figures:
         raise UserError('no lottery has an EarlyBirdHook')
     return [Section(

@@ -1,16 +1,20 @@
 """What methods reach at which training cost, dense models and controls beside them."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from statistics import fmean
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section, Series
+from mmlth.report.keys import slug
 
+from ..compare.amounts import difference_text, interval_text, mean_text
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line, slug,
-                            ticket_spread)
+from ..compare.rows import (BAND_TEXT, COMPARISON, band, comparison_cells, dense_line, line,
+                            ticket_spread, with_metric)
+from ..compare.sparsities import by_sparsity, percents
 from ..compare.statistics import Comparison, spread
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -41,17 +45,17 @@ def equal_cost_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
         # What the source of a transferred ticket has cost is not known here.
         cells = [cell for cell in group.cells if not cell.settings.get('transfer')]
         for metric in group.metrics:
-            for points in _by_sparsity(group, metric, cells):
-                figures.append(_figure(group, metric, points))
-                sentences.append(_sentence(group, metric, points))
+            for sparsity, points in _by_sparsity(group, metric, cells):
+                figures.append(_figure(group, metric, sparsity, points))
+                sentences.append(_sentence(group, metric, sparsity, points))
                 rows += [_row(group, metric, point) for point in points]
     if not figures:
         raise UserError('no tickets of one sparsity differ in what their training costs')
-    rows = correct(rows)
+    rows, finding = correct(rows), ' '.join(sentences)
     return [Section(
         'equal-cost', 'At equal cost',
-        '\n\n'.join([' '.join(sentences), _TEXT, evidence_text(rows, groups)]),
-        rows, _COLUMNS, figures)]
+        '\n\n'.join([finding, _TEXT, evidence_text(rows, groups)]),
+        rows, with_metric(_COLUMNS, rows), figures, finding=finding)]
 
 
 _TEXT = (
@@ -64,10 +68,11 @@ _TEXT = (
     f'{BAND_TEXT}')
 
 
-def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[List[_Point]]:
-    """Points of one sparsity, the cheapest first, where they differ in cost.
+def _by_sparsity(group: Group, metric: Metric,
+                 cells: Sequence[Cell]) -> List[Tuple[str, List[_Point]]]:
+    """Each sparsity and its points, the cheapest first, where they differ in cost.
 
-    The dense model trained on as a control has no sparsity: it stands beside all.
+    Dense models, trained on as a control or again, have no sparsity: they stand beside all.
     """
     points = []
     for cell, label in zip(cells, labels_of(cells)):
@@ -75,32 +80,30 @@ def _by_sparsity(group: Group, metric: Metric, cells: Sequence[Cell]) -> List[Li
         if cost is not None and compared is not None:
             points.append(_Point(cell, label, cost, compared))
     dense = [point for point in points if point.cell.prunes_nothing]
-    found: Dict[int, List[_Point]] = {}
-    for point in points:
-        if point not in dense:
-            found.setdefault(round(point.cell.scope_sparsity), []).append(point)
+    pruned = by_sparsity([point for point in points if point not in dense], _sparsity)
+    texts = percents([fmean(map(_sparsity, own)) for own in pruned])
     together = [sorted([*own, *dense], key=lambda point: (point.cost, point.label))
-                for _, own in sorted(found.items())]
-    return [own for own in together if own[-1].cost > _SAME * own[0].cost]
+                for own in pruned]
+    return [(text, own) for text, own in zip(texts, together)
+            if own[-1].cost > _SAME * own[0].cost]
 
 
-def _figure(group: Group, metric: Metric, points: Sequence[_Point]) -> Figure:
+def _figure(group: Group, metric: Metric, sparsity: str, points: Sequence[_Point]) -> Figure:
     """A mark per method; the dense model at a cost of 1, and its line across all costs."""
-    sparsity = _sparsity(points)
     values = spread(group.dense(metric).values())
     series = [Series('dense', [1.0], [values.mean], [band(values)])]
     series += [line(label, [point.cell for point in points if point.label == label], group.cost,
                     ticket_spread(metric)) for label in dict.fromkeys(p.label for p in points)]
     return Figure(
-        slug('equal-cost', group.label, metric.task, f'{sparsity:.0f}'), 'lines',
-        f'{group.label}: {metric.axis} against training cost, tickets of {sparsity:.0f} % scope '
+        slug('equal-cost', group.label, metric.task, sparsity), 'lines',
+        f'{group.label}: {metric.axis} against training cost, tickets of {sparsity} % scope '
         f'sparsity. {BAND_TEXT}', 'training cost (dense trainings)', metric.axis, series,
         [Reference('dense, once', reference.y, reference.error)
          for reference in dense_line(group, metric)])
 
 
-def _sparsity(points: Sequence[_Point]) -> float:
-    return next(point.cell.scope_sparsity for point in points if not point.cell.prunes_nothing)
+def _sparsity(point: _Point) -> float:
+    return point.cell.scope_sparsity
 
 
 def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:
@@ -112,19 +115,23 @@ def _row(group: Group, metric: Metric, point: _Point) -> Dict[str, Any]:
         **comparison_cells(point.found))
 
 
-def _sentence(group: Group, metric: Metric, points: Sequence[_Point]) -> str:
-    """The best of those that cost no more than the dense model, and the best of all."""
-    best = max if metric.greater else min
+def _sentence(group: Group, metric: Metric, sparsity: str, points: Sequence[_Point]) -> str:
+    """The best of those that cost no more than the dense model, and the best of all.
+
+    Where it is not known what is better, the highest.
+    """
+    best, words = (min, 'best') if metric.greater is False else (
+        max, 'best' if metric.greater else 'highest')
     cheap = [point for point in points if point.cost <= _SAME]
     named = {'for one dense training or less': cheap, 'at any cost': points}
-    parts = [_best(best(own, key=lambda point: point.found.ticket.mean), words, len(own))
-             for words, own in named.items() if own]
-    return f'{group.label}, {metric.task}, {_sparsity(points):.0f} %: {"; ".join(parts)}.'
+    parts = [_best(best(own, key=lambda point: point.found.ticket.mean), f'{words} {cost} (of '
+                   f'{len(own)})') for cost, own in named.items() if own]
+    return f'{group.label}, {metric.task}, {sparsity} %: {"; ".join(parts)}.'
 
 
-def _best(point: _Point, words: str, count: int) -> str:
+def _best(point: _Point, words: str) -> str:
     found = point.found
-    interval: Optional[str] = comparison_cells(found)['interval']
-    return (f'best {words} (of {count}) {point.label} with {found.ticket.mean:.2f}, '
-            f'{found.difference:+.2f} from dense'
+    interval = interval_text(found)
+    return (f'{words} {point.label} with {mean_text(found.ticket)}, '
+            f'{difference_text(found)} from dense'
             + (f' (95 % interval {interval})' if interval else '') + f', cost {point.cost:.2f}')

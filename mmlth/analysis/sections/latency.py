@@ -3,12 +3,13 @@ from typing import List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section
+from mmlth.report.keys import slug
 
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import families, family_labels
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import BAND_TEXT, columns, line, row, slug, ticket_spread
+from ..compare.rows import BAND_TEXT, columns, line, row, ticket_spread, with_metric
 from ..compare.statistics import mean_of_known
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
@@ -48,7 +49,8 @@ def latency_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
             'data, with one thread of the CPU of the machine that it ran on, the ticket computing '
             'with its surviving weights alone; means over seeds. Tickets of different machines '
             f'cannot be compared. {BAND_TEXT}', evidence_text(rows, groups)]),
-        rows, columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)', speedup='speed-up'), figures)]
+        rows, with_metric(columns(dense_ms='dense (ms)', sparse_ms='sparse (ms)',
+                                  speedup='speed-up'), rows), figures)]
 
 
 def _latency(cell: Cell, key: str) -> Optional[float]:

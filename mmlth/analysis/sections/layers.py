@@ -4,11 +4,14 @@ from typing import Any, Dict, List, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.families import main_direct
 from ..compare.groups import Cell, group_runs
-from ..compare.rows import BAND, BAND_TEXT, slug
+from ..compare.rows import BAND, BAND_TEXT
+from ..compare.sparsities import percents
 from ..compare.statistics import spread
+from ..compare.wording import numbered
 from ..found.run import Run, sparsity_report
 from ..measure.evaluate import Evaluations
 
@@ -21,7 +24,10 @@ def layers_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Secti
     """
     figures, rows = [], []
     for group in group_runs(runs):
-        lines = [found for found in map(_layers, main_direct(group)) if found]
+        cells = main_direct(group)
+        names = numbered(f'{text} % of the scope' for text in percents(
+            [cell.scope_sparsity for cell in cells]))
+        lines = [found for found in map(_layers, cells, names) if found]
         if not lines:
             continue
         figures.append(Figure(
@@ -37,7 +43,7 @@ def layers_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Secti
         f'mean over seeds. {BAND_TEXT}', rows, figures=figures, paper='Fig. 2c')]
 
 
-def _layers(cell: Cell) -> List[Dict[str, Any]]:
+def _layers(cell: Cell, ticket: str) -> List[Dict[str, Any]]:
     """One row per layer, over the seeds; none where no report can be read."""
     reports = [r for r in (sparsity_report(run.ticket) for run in cell.runs) if r]
     if not reports:
@@ -48,7 +54,7 @@ def _layers(cell: Cell) -> List[Dict[str, Any]]:
     for index, name in enumerate(names):
         value = spread([100 * r['layers'][index]['sparsity'] for r in reports])
         rows.append(dict(
-            ticket=f'{cell.scope_sparsity:.0f} % of the scope', number=index + 1, layer=name,
+            ticket=ticket, number=index + 1, layer=name,
             weights=reports[0]['layers'][index]['weights'], sparsity=value.mean,
             std=value.std, seeds=value.n))
     return rows

@@ -11,7 +11,7 @@ from ..compare.endings import evidence_text
 from ..compare.families import varied
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import NOTE, is_plain, paper_cells, paper_columns, same_as_paper
-from ..compare.rows import CHANGE, change_cells
+from ..compare.rows import CHANGE, change_cells, with_metric
 from ..compare.statistics import spread
 from ..compare.wording import value_text
 from ..found.run import Run, sparsity_report
@@ -40,7 +40,7 @@ def modules_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
             'The same sparsity within different modules, all else equal; the row without a module '
             'is the dense model. Parameters in scope: of all parameters of the network. '
             f'{NOTE}', evidence_text(rows, groups)]), rows,
-        _columns(rows), paper='Table 3')]
+        with_metric(_columns(rows), rows), paper='Table 3')]
 
 
 def _columns(rows: List[Dict[str, Any]]) -> Dict[str, str]:

@@ -5,10 +5,10 @@ from typing import Any, Dict, List, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.core.similarity import pruned_iou
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
 from ..compare.groups import group_runs
 from ..compare.pairs import ALL, MaskComparison, find_comparisons
-from ..compare.rows import slug
 from ..compare.wording import first_text
 from ..found.run import Run
 from ..measure.evaluate import Evaluations

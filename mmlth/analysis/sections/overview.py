@@ -16,9 +16,6 @@ COLUMNS = {'group': 'model, data', 'method': 'method', 'runs': 'runs', 'seeds': 
            'compute_sparsity': 'compute sparsity (%)', 'own': 'iterations of the last round',
            'from_start': 'from start', 'chain': 'whole chain'}
 
-# Sections whose first paragraph is what was found, computed from their rows.
-_FINDINGS = ('verdict', 'rewinding', 'rounds', 'allocation', 'equal-cost')
-
 
 def overview_section(found: Found, sections: Sequence[Section],
                      skipped: Mapping[str, str], remarks: Sequence[str]) -> Section:
@@ -34,7 +31,8 @@ def overview_section(found: Found, sections: Sequence[Section],
     rows = [row for group in groups for row in _rows(group)]
     paragraphs = [_counts(found, groups), endings_text(groups)]
     paragraphs += _ended_early(groups)
-    paragraphs += [_first_paragraph(s) for s in sections if s.key in _FINDINGS]
+    paragraphs += [f'{section.title}. {section.finding}' for section in sections
+                   if section.finding]
     paragraphs += [f'{words}: {_listed(reasons)}.' for words, reasons in {
         'Not in any mean': unmeasured(groups),
         'Without a dense model of their seed': unpaired(groups)}.items() if reasons]
@@ -78,11 +76,6 @@ def _row(group: Group, cell: Cell, label: str) -> Dict[str, Any]:
         network_sparsity=cell.network_sparsity, compute_sparsity=cell.compute_sparsity,
         own=cell.length('own'), from_start=cell.length('from_start'), chain=cell.length('chain'),
         folders=', '.join(run.name for run in cell.runs))
-
-
-def _first_paragraph(section: Section) -> str:
-    found = section.text.split('\n\n')[0]
-    return found if section.key == 'verdict' else f'{section.title}. {found}'
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

@@ -4,12 +4,13 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.samples import IMAGES, OBJECTS, SCORE
 from mmlth.report import Picture, Section
+from mmlth.report.keys import slug
 from mmlth.report.picture import render_columns, to_png
 
 from ..compare.changes import missing_text
 from ..compare.families import main_direct
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import slug
+from ..compare.sparsities import percent
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
@@ -63,7 +64,7 @@ def _pictures(group: Group, run: Run, evaluations: Evaluations) -> List[Picture]
             continue
         columns = [('ground truth', example['truth']),
                    ('dense', _shown_predictions(example)),
-                   (f'ticket, {100 * run.ticket.scope_sparsity:.0f} % of the scope pruned',
+                   (f'ticket, {percent(100 * run.ticket.scope_sparsity)} % of the scope pruned',
                     _shown_predictions(of_ticket[example['image_id']]))]
         key = slug('sample', group.label, example['image_id'])
         counts = ', '.join(f'{len(objects)} {title.split(",")[0]}' for title, objects in columns)

@@ -1,16 +1,18 @@
 """Change of AP from the dense model by object size, against sparsity (Fig. 4)."""
-from statistics import fmean
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
+from mmlth.report.keys import slug
 
-from ..compare.changes import BySeed, change, dense_of, kinds_of, missing_text, tickets_of, values
+from ..compare.changes import (BySeed, ap_cells, change, dense_of, kinds_of, missing_text,
+                               tickets_of, values)
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
 from ..compare.families import main_direct
 from ..compare.groups import group_runs
-from ..compare.rows import BAND, BAND_TEXT, change_cells, slug
+from ..compare.rows import BAND, BAND_TEXT, change_cells
+from ..compare.sparsities import percent
 from ..found.run import Run
 from ..measure.evaluate import TASKS, Evaluations
 from ..measure.precision import SIZES
@@ -66,8 +68,7 @@ def _rows(dense: BySeed, tickets: BySeed, kind: str, shared: Dict[str, Any]
         moved = change(before, after)
         objects = next(iter(dense.values()))['precision'][kind]['objects'][size]
         rows.append(dict(
-            **shared, size=size, objects=objects, seeds=len(after),
-            dense=100 * fmean(before.values()), ticket=100 * fmean(after.values()),
+            **shared, size=size, objects=objects, **ap_cells(moved, before, after),
             **change_cells(moved), std=moved and moved.std))
     return rows
 
@@ -102,10 +103,11 @@ def _hardest_hit(rows: List[Dict[str, Any]]) -> Optional[str]:
     sentences = []
     for key in dict.fromkeys((r['group'], r['task']) for r in rows):
         own = [r for r in rows if (r['group'], r['task']) == key and r['change'] is not None]
-        highest = max((r['scope_sparsity'] for r in own), default=None)
+        highest = max((r['scope_sparsity'] for r in own), default=0.0)
         last = sorted((r for r in own if r['scope_sparsity'] == highest),
                       key=lambda r: r['change'])
         if len(last) > 1:
             listed = ', '.join(f'{r["size"]} {r["change"]:+.1f} %' for r in last)
-            sentences.append(f'{key[0]}, {key[1]}, at {highest:.0f} % scope sparsity: {listed}.')
+            sentences.append(
+                f'{key[0]}, {key[1]}, at {percent(highest)} % scope sparsity: {listed}.')
     return ' '.join(sentences) or None

@@ -12,7 +12,7 @@ from ..compare.families import labels_of, main_direct
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
                                   source_of)
-from ..compare.rows import CHANGE, change_cells
+from ..compare.rows import CHANGE, change_cells, with_metric
 from ..compare.statistics import BySeed, spread
 from ..found.labels import CLASSIFIER, DIRECT, IMAGENET
 from ..found.run import Run
@@ -47,7 +47,7 @@ def imagenet_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sec
         'imagenet-tickets', 'ImageNet tickets in other tasks', '\n\n'.join([
             'The ticket of an ImageNet classifier in the backbone, everything else dense. Pruned: '
             f'of the weights that have a mask. {NOTE}', evidence_text(rows, groups)]), rows,
-        {**_COLUMNS, **paper_columns(rows)}, paper='Tables 1 and 2')]
+        with_metric({**_COLUMNS, **paper_columns(rows)}, rows), paper='Tables 1 and 2')]
 
 
 def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section]:
@@ -73,7 +73,8 @@ def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section
         'task-tickets', 'Tickets of other tasks', '\n\n'.join([
             'The ticket of one task trained for another; beside it the ticket drawn of the task '
             f'itself (direct), and the dense model. {NOTE}', evidence_text(rows, groups)]), rows,
-        {**_COLUMNS, **paper_columns(rows)}, paper=_TABLES[frozenset(of_classifiers)])]
+        with_metric({**_COLUMNS, **paper_columns(rows)}, rows),
+        paper=_TABLES[frozenset(of_classifiers)])]
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:

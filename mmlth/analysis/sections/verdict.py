@@ -5,12 +5,14 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from mmlth.core.errors import UserError
 from mmlth.metrics import Metric
 from mmlth.report import Figure, Reference, Section
+from mmlth.report.keys import slug
 
-from ..compare.correction import BETTER, LEVEL, WORSE, correct
+from ..compare.correction import BETTER, HIGHER, LEVEL, LOWER, ONE_SEED, WORSE, correct
 from ..compare.endings import evidence_text
 from ..compare.families import labels_of
 from ..compare.groups import Cell, Group, group_runs
-from ..compare.rows import COMPARISON, bars, comparison_cells, slug
+from ..compare.rows import COMPARISON, bars, comparison_cells, dense_line, with_metric
+from ..compare.sparsities import percents
 from ..compare.statistics import Comparison
 from ..compare.wording import numbered
 from ..found.labels import DIRECT
@@ -46,33 +48,35 @@ def verdict_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
     if not rows:
         raise UserError('no ticket and its dense model were both evaluated')
     rows = correct(rows)
+    finding = _text(rows)
     return [Section('verdict', 'Which tickets win', '\n\n'.join([
-        _text(rows), _RULE, evidence_text(rows, groups)]), rows, COLUMNS, figures,
-        paper='Section 4.3')]
+        finding, _RULE, evidence_text(rows, groups)]), rows, with_metric(COLUMNS, rows), figures,
+        paper='Section 4.3', finding=finding)]
 
 
 _RULE = (
     'Verdict: what a two-sided t test of the difference shows, paired where ticket and dense model '
-    'share seeds, else Welch\'s, with p corrected for the number of rows: better or worse below '
-    f'{LEVEL}. No difference shown does not mean that there is none; the interval says how large '
-    'it may be. The paper\'s rule asks for no proof: a winning ticket\'s mean over seeds is not '
-    'worse than the dense mean by more than one sample standard deviation of the dense model; with '
-    'a wide spread it is easily passed. With one seed there is no standard deviation, so no '
-    'verdict is possible by either.')
+    'share seeds (then means and deviations are over these), else Welch\'s, with p corrected for '
+    f'the number of rows: better or worse below {LEVEL}. No difference shown does not mean that '
+    'there is none; the interval says how large it may be. The paper\'s rule asks for no proof: a '
+    'winning ticket\'s mean over seeds is not worse than the dense mean by more than one sample '
+    'standard deviation of the dense model; with a wide spread it is easily passed. With one seed '
+    'there is no standard deviation, so no verdict is possible by either.')
 
 
 def _figure(group: Group, metric: Metric,
             compared: Sequence[Tuple[Cell, str, Comparison]]) -> Figure:
     """Every setting's change from dense: a bar each, coloured by method."""
-    names = numbered(f'{label}, {cell.scope_sparsity:.3g} %' for cell, label, _ in compared)
+    texts = percents([cell.scope_sparsity for cell, *_ in compared])
+    names = numbered(f'{label}, {text} %' for (_, label, _), text in zip(compared, texts))
     series = bars((cell.method, name, comparison)
                   for (cell, _, comparison), name in zip(compared, names))
-    dense = compared[0][2].dense
+    bands = [Reference(dense.label, 0, dense.error) for dense in dense_line(group, metric)]
     return Figure(
         slug('verdict', group.label, metric.task), 'bars',
         f'{group.label}: {metric.change_axis}, mean over seeds. Whiskers: one sample standard '
         'deviation of the difference; band: one of the dense model (none with one seed).', '',
-        metric.change_axis, series, [Reference('dense', 0, dense.std)])
+        metric.change_axis, series, bands)
 
 
 def _row(group: Group, cell: Cell, metric: Metric, label: str,
@@ -85,17 +89,18 @@ def _row(group: Group, cell: Cell, metric: Metric, label: str,
 
 
 def _rule(found: Comparison) -> str:
-    """Whether the paper's rule is met; empty where there is no spread to judge by."""
+    """Whether the paper's rule is met; empty where there is nothing to judge by."""
     return '' if found.winning is None else 'yes' if found.winning else 'no'
 
 
 def _text(rows: List[Dict[str, Any]]) -> str:
     """What the rows say, counted."""
-    judged = [row for row in rows if row['rule']]
+    judged = [row for row in rows if row['test'] != ONE_SEED]
     if not judged:
         return 'No verdict is possible: each ticket or its dense model has one seed.'
     controls = [row for row in judged if _is_control(row)]
-    tickets = [row for row in judged if not _is_control(row)]
+    tickets = [row for row in judged if not _is_control(row) and row['scope_sparsity']]
+    dense = len(judged) - len(controls) - len(tickets)
     text = f'By the corrected test against the dense model, {_counted(tickets, "ticket")}'
     text += f'; {_counted(controls, "control")}.' if controls else '.'
     text += (f' The paper\'s rule, which asks for no proof, {_winning(tickets)} of the tickets meet'
@@ -107,7 +112,12 @@ def _text(rows: List[Dict[str, Any]]) -> str:
                  f'{best["task"]}: {best["ticket"]} against {best["dense"]} dense'
                  + (f', 95 % interval of the difference {best["interval"]}' if best['interval']
                     else '') + ').')
+    unclear = dict.fromkeys(row['metric'] for row in rows if row['worse'] is None)
+    if unclear:
+        text += (f' Whether more is better is not known of {", ".join(unclear)}: the '
+                 'CheckpointHook\'s save_best and rule in the config say it.')
     text += _longer(tickets)
+    text += f' {dense} of the rows prune nothing: dense models, not tickets.' if dense else ''
     without = len(rows) - len(judged)
     return text + (f' {without} rows have one seed and no verdict.' if without else '')
 
@@ -115,9 +125,11 @@ def _text(rows: List[Dict[str, Any]]) -> str:
 def _counted(rows: Sequence[Dict[str, Any]], what: str) -> str:
     """How many rows have each verdict."""
     counts = Counter(row['verdict'] for row in rows)
-    open_ = len(rows) - counts[BETTER] - counts[WORSE]
+    moved = counts[HIGHER] + counts[LOWER]
+    open_ = len(rows) - counts[BETTER] - counts[WORSE] - moved
     return (f'of {len(rows)} {what}{"" if len(rows) == 1 else "s"} with several seeds '
-            f'{counts[BETTER]} shown to be better, {counts[WORSE]} to be worse, {open_} neither')
+            f'{counts[BETTER]} shown to be better, {counts[WORSE]} to be worse, {open_} neither'
+            + (f', {moved} to be higher or lower' if moved else ''))
 
 
 def _longer(tickets: Sequence[Dict[str, Any]]) -> str:
@@ -136,7 +148,7 @@ def best_direct(rows: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
     It meets the paper's rule and is not shown to be worse.
     """
     winning = [row for row in rows if row['rule'] == 'yes' and row['verdict'] != WORSE
-               and row['method'].startswith(DIRECT)]
+               and row['method'].startswith(DIRECT) and row['scope_sparsity']]
     return max(winning, key=lambda row: row['network_sparsity'], default=None)
 
 
