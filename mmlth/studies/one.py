@@ -9,13 +9,13 @@ from mmengine.config import Config
 from mmengine.dist import barrier, init_dist, is_distributed
 
 from mmlth.core import paths
+from mmlth.core.lock import file_lock
 from mmlth.engine.chain.lottery_runner import LotteryRunner
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.ranks import leave_group
 
 from . import dense
-from .lock import folder_lock
 from .study import Run, Study, find_run, run_dir
 
 
@@ -67,7 +67,7 @@ def _alone(folder: Path, cfg: Config, launcher: str) -> Iterator[None]:
         init_dist(launcher, **cfg.get('env_cfg', {}).get('dist_cfg', dict(backend='nccl')))
     elif launcher != 'none':    # mmengine's own start-up of a launcher asks for CUDA
         torch.distributed.init_process_group('gloo')
-    with folder_lock(folder) if first or launcher == 'none' else nullcontext():
+    with file_lock(folder / '.lock') if first or launcher == 'none' else nullcontext():
         if is_distributed():    # nobody looks at the folder before rank 0 holds it
             barrier()
         yield

@@ -1,6 +1,7 @@
 """Open the chain of a lottery: anew, or where it stands."""
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import torch
 from mmengine.config import Config
@@ -10,6 +11,7 @@ from mmengine.dist import (broadcast_object_list, get_world_size, init_dist, is_
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts
+from mmlth.core.lock import file_lock
 
 from ..ranks import say, together
 from .given import check_same_files, note_given, seed_of_given
@@ -28,6 +30,26 @@ def init_launcher(cfg: Config) -> None:
             torch.distributed.init_process_group('gloo')
         else:
             init_dist(launcher, **dist_cfg)
+
+
+@contextmanager
+def alone(work_dir: Path) -> Iterator[None]:
+    """Let no other start train in the work dir meanwhile, of this lottery or another.
+
+    On every rank; rank 0 holds the lock.
+
+    Raises:
+        UserError: Another process trains there.
+    """
+    with ExitStack() as held:
+        with together():
+            if is_main_process() and not held.enter_context(
+                    file_lock(work_dir / paths.LOCK, wait=False)):
+                raise UserError(
+                    f'another process trains in {work_dir}: a lottery is trained by one start at a '
+                    'time. Wait until that one has ended (--resume then goes on where it stands), '
+                    'end it, or choose another --work-dir; nothing there was touched.')
+        yield
 
 
 def fix_seed(cfg: Config, spec: LotterySpec, work_dir: Path) -> None:
