@@ -10,7 +10,7 @@ from mmlth.core.files import AnyPath
 from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
-from ..hook_configs import arguments_of, drop_hooks, find_hook
+from ..hook_configs import arguments_of, build_hook, drop_hooks, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from .lottery_spec import LotterySpec
 
@@ -36,6 +36,7 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     folder = paths.round_dir(work_dir, round)
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
+    place_point(cfg)
     start = spec.start(round) if round > 0 else None
     # The last round's alone: children of one ticket.
     noise = None if spec.rewind.noise is None or round < spec.rounds else (
@@ -72,6 +73,12 @@ def take_given(cfg: Config, spec: LotterySpec) -> None:
     cfg.default_hooks.checkpoint = None
     if spec.rewind.point is None:   # else it would save the end of the training as the point
         drop_hooks(cfg, RewindHook)
+
+
+def place_point(cfg: Config) -> None:
+    """Let the RewindHook save its point where the chain looks for it, whatever its ``out`` says."""
+    if build_hook(cfg, RewindHook).out != paths.REWIND:
+        find_hook(cfg, RewindHook).out = paths.REWIND
 
 
 def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str, Any]:

@@ -51,7 +51,8 @@ class RewindHook(Hook):
             Default: True.
         point: A checkpoint that the training of ``PruneHook(dense=CHECKPOINT)`` has saved early:
             it is the point, in place of ``to``, and nothing is trained for it. Default: None.
-        out: The file's name in the work dir. Default: ``'rewind.pth'``.
+        out: The file's name in the work dir; a ``LotteryRunner`` sets it. Default:
+            ``'rewind.pth'``.
         noise: The number of another SGD noise, 0, 1, 2, ...: the last round takes the order of
             its data, augmentation and dropout from a seed of that noise, and starts as without it,
             bit for bit: weights, optimizer, schedule and iteration. Two noises are two children of
