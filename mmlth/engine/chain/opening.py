@@ -76,9 +76,10 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
         if cfg.get('resume') and state.path.exists():
             resume_chain(state, cfg, spec, work_dir)
         elif holds_results(work_dir):
-            raise UserError(
-                f'{work_dir} already holds a lottery. Continue it with --resume, '
-                'or choose another --work-dir; nothing there was touched.')
+            way = ('Continue it with --resume' if state.path.exists() else
+                   f'Its {paths.LOTTERY}, which says where it stands, is gone: put it back')
+            raise UserError(f'{work_dir} already holds a lottery. {way}, or choose another '
+                            '--work-dir; nothing there was touched.')
         else:
             state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
@@ -128,6 +129,14 @@ def drop_stale(state: LotteryState, entry: Dict[str, Any], work_dir: Path) -> No
 
 
 def holds_results(work_dir: Path) -> bool:
-    """Whether a lottery got as far as a file worth keeping."""
-    first = paths.round_dir(work_dir, 0)
-    return any((first / name).exists() for name in (paths.RESUME, paths.FINAL))
+    """Whether a lottery got as far as a file worth keeping, or has finished a round.
+
+    A rewind point alone is none: it may be that of the initialisation.
+
+    Raises:
+        UserError: Its ``lottery.json`` cannot be read.
+    """
+    saved = [path for path in work_dir.glob('round_*/*.pth') if path.name != paths.REWIND]
+    path = work_dir / paths.LOTTERY
+    return bool(saved) or path.exists() and any(
+        entry['status'] == 'done' for entry in read_lottery(path)['rounds'])
