@@ -12,6 +12,7 @@ from mmlth.core import paths
 from mmlth.core.lock import file_lock
 from mmlth.engine.chain.lottery_runner import LotteryRunner
 from mmlth.engine.chain.lottery_spec import LotterySpec
+from mmlth.engine.chain.opening import is_begun
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.ranks import leave_group
 
@@ -26,10 +27,11 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
     with _alone(folder, run.cfg, launcher):
         if is_finished(root, run):      # by another study, while this process waited
             return
-        cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
+        cfg.work_dir, cfg.launcher = str(folder), launcher
         if run.spec.shares_dense:
             dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg,
                         LotterySpec.of(cfg))
+        cfg.resume = is_begun(folder)
         LotteryRunner(cfg).train()
 
 

@@ -1,5 +1,4 @@
 """What a work dir holds already, and what a start in it may do."""
-import json
 import runpy
 import shutil
 from argparse import Namespace
@@ -44,3 +43,41 @@ def test_a_rewind_point_alone_is_begun_anew(tmp_path, finished):
     without(finished, tmp_path / 'run', paths.LOTTERY, 'round_*/[!r]*.pth')
     assert [p.name for p in (tmp_path / 'run').rglob('*.pth')] == [paths.REWIND]
     run_lottery(lottery_config(tmp_path / 'run', latency=False))
+
+
+def test_the_checkpoint_of_a_stock_training_is_not_gone_on_from(tmp_path):
+    """MMDetection's --resume CHECKPOINT sets both."""
+    cfg = toy_config(tmp_path / 'dense', iters=4, val=False)
+    Runner.from_cfg(cfg).train()
+    dense = str(tmp_path / 'dense/iter_4.pth')
+    cfg = lottery_config(tmp_path / 'run', load_from=dense, latency=False)
+    with pytest.raises(UserError, match='resume=True with load_from=.*set resume=False'):
+        run_lottery(cfg, resume=True)
+    run_lottery(cfg)        # a start with its weights
+    (tmp_path / 'run/round_1' / paths.FINAL).unlink()
+    run_lottery(cfg, resume=True)
+
+
+@pytest.mark.parametrize('runner, option, begun, expected', [
+    (None, 'auto', False, (True, None)), (None, 'x.pth', False, (True, 'x.pth')),
+    ('Runner', 'auto', False, (True, None)), ('FlexibleRunner', 'x.pth', False, (True, 'x.pth')),
+    ('mmlth.LotteryRunner', 'auto', False, (False, 'weights.pth')),
+    ('mmlth.LotteryRunner', 'auto', True, (True, 'weights.pth')),
+    ('mmlth.LotteryRunner', 'x.pth', True, 'without a checkpoint')])
+def test_resume_of_the_tool(tmp_path, runner, option, begun, expected):
+    tool = runpy.run_path(str(Path(__file__).parents[2] / 'tools/train.py'))
+    content = dict(load_from='weights.pth', default_scope='mmengine')
+    (tmp_path / 'config.py').write_text('\n'.join(
+        f'{key} = {value!r}' for key, value in {**content, **(
+            dict(runner_type=runner) if runner else {})}.items()))
+    if begun:
+        (tmp_path / paths.LOTTERY).touch()
+    args = Namespace(config=str(tmp_path / 'config.py'), lth=None, cfg_options=None, dense=None,
+                     rewind=None, work_dir=str(tmp_path), amp=False, auto_scale_lr=False,
+                     resume=option, launcher='none')
+    if isinstance(expected, str):
+        with pytest.raises(UserError, match=expected):
+            tool['build_config'](args)
+    else:
+        cfg = tool['build_config'](args)
+        assert (cfg.resume, cfg.load_from) == expected

@@ -80,6 +80,13 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
                    f'Its {paths.LOTTERY}, which says where it stands, is gone: put it back')
             raise UserError(f'{work_dir} already holds a lottery. {way}, or choose another '
                             '--work-dir; nothing there was touched.')
+        elif cfg.get('resume') and cfg.get('load_from'):
+            raise UserError(
+                f'resume=True with load_from={cfg.load_from!r}: a stock training would go on from '
+                f'that checkpoint. A lottery goes on where its work dir stands, and {work_dir} '
+                'holds none. To begin one with the weights of that file, set resume=False; to draw '
+                "tickets of a model that is trained already, name it by PruneHook(dense=...), "
+                "train.py's --dense.")
         else:
             state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
@@ -126,6 +133,11 @@ def drop_stale(state: LotteryState, entry: Dict[str, Any], work_dir: Path) -> No
     broadcast_object_list(moved)
     if moved[0] is not None:
         entry.update(state.waiting(index))
+
+
+def is_begun(work_dir: Path) -> bool:
+    """Whether there is something to resume."""
+    return (work_dir / paths.LOTTERY).exists() or holds_results(work_dir)
 
 
 def holds_results(work_dir: Path) -> bool:
