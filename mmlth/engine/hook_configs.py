@@ -2,7 +2,7 @@
 import copy
 import inspect
 from dataclasses import fields
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
@@ -46,6 +46,11 @@ def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
         raise UserError(f'{found[0][0]} is an object: give the {kind.__name__} as a dict with its '
                         'type and arguments')
     return found[0][1] if found else None
+
+
+def hooks_of(cfg: Config, kind: type) -> List[Any]:
+    """What the config has of the hooks of this class: dicts, not copies, or objects."""
+    return [hook for _, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
 
 
 def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:

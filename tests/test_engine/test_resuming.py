@@ -11,6 +11,8 @@ from toy import lottery_config, run_lottery
 
 from mmlth.core import checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.chain.lottery_spec import LotterySpec
+from mmlth.engine.chain.rounds import round_config
 
 
 @HOOKS.register_module(force=True)
@@ -89,7 +91,7 @@ def test_a_checkpoint_that_lacks_something(tmp_path, whole, checkpoint):
     assert first in (10, 9, 5)
     assert_same(whole, tmp_path / 'cut')
     if 'out_dir' in checkpoint:
-        assert sorted(p.name for p in Elsewhere.folder.rglob('iter_5.pth'))
+        assert (Elsewhere.folder / 'bucket/cut/round_0/iter_5.pth').is_file()
 
 
 def test_an_epoch_that_is_saved_inside_goes_on_at_its_end(tmp_path):
@@ -108,6 +110,14 @@ def test_what_an_older_version_has_saved_inside_an_epoch_is_refused(tmp_path):
     (tmp_path / 'round_0/iter_3.pth').replace(resume)
     with pytest.raises(UserError, match=r'inside an epoch \(iteration 3; 0 epochs of 4 .*anew'):
         run_lottery(cfg, resume=True)
+
+
+def test_lotteries_of_one_out_dir_have_folders_of_their_own(tmp_path):
+    cfg = lottery_config(tmp_path, default_hooks=dict(logger=dict(out_dir='s3://logs')),
+                         custom_hooks=[dict(type='CheckpointHook', out_dir='kept/')])
+    made = round_config(cfg, LotterySpec.of(cfg), tmp_path / 'run', 0, 3)
+    assert made.default_hooks.logger.out_dir == 's3://logs/run'
+    assert made.custom_hooks[0].out_dir == 'kept/run'
 
 
 @pytest.mark.parametrize('checkpoint, by_epoch, warned', [

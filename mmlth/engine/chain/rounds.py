@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
+from mmengine.hooks import CheckpointHook, LoggerHook
 
 from mmlth.core import paths
 from mmlth.core.files import AnyPath
 from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
-from ..hook_configs import arguments_of, build_hook, drop_hooks, find_hook
+from ..hook_configs import arguments_of, build_hook, drop_hooks, find_hook, hooks_of
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from .lottery_spec import LotterySpec
 
@@ -37,6 +38,7 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
     place_point(cfg)
+    place_outputs(cfg, work_dir.name)
     start = spec.start(round) if round > 0 else None
     # The last round's alone: children of one ticket.
     noise = None if spec.rewind.noise is None or round < spec.rounds else (
@@ -79,6 +81,21 @@ def place_point(cfg: Config) -> None:
     """Let the RewindHook save its point where the chain looks for it, whatever its ``out`` says."""
     if build_hook(cfg, RewindHook).out != paths.REWIND:
         find_hook(cfg, RewindHook).out = paths.REWIND
+
+
+def place_outputs(cfg: Config, name: str) -> None:
+    """Give this lottery a folder of its own where hooks write that have an ``out_dir``.
+
+    There mmengine makes one per Runner, called like its work dir: ``round_0`` of every lottery.
+
+    Args:
+        cfg: Of the round.
+        name: The folder's, as the lottery's work dir is called.
+    """
+    for kind in (CheckpointHook, LoggerHook):
+        for hook in hooks_of(cfg, kind):
+            if isinstance(hook, dict) and hook.get('out_dir'):
+                hook['out_dir'] = f'{str(hook["out_dir"]).rstrip("/")}/{name}'
 
 
 def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str, Any]:
