@@ -88,6 +88,7 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
                 "tickets of a model that is trained already, name it by PruneHook(dense=...), "
                 "train.py's --dense.")
         else:
+            state.check_size()
             state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
         problem = error
