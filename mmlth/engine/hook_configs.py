@@ -48,6 +48,12 @@ def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
     return found[0][1] if found else None
 
 
+def default_hooks(cfg: Config) -> ConfigDict:
+    """The config's own ``default_hooks``, which it may have left out."""
+    cfg.default_hooks = cfg.get('default_hooks') or {}
+    return cfg.default_hooks
+
+
 def hooks_of(cfg: Config, kind: type) -> List[Any]:
     """What the config has of the hooks of this class: dicts, not copies, or objects."""
     return [hook for _, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
