@@ -19,7 +19,7 @@ from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
 from .given import check_given
 from .lottery_spec import LotterySpec
-from .rounds import place_in_chain
+from .rounds import check_names, place_in_chain
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
            '(tools/train.py --amp sets it)')
@@ -45,6 +45,7 @@ def check_config(cfg: Config) -> LotterySpec:
 def check_settings(cfg: Config) -> LotterySpec:
     """Raise a UserError for settings that a lottery cannot be run with."""
     spec = LotterySpec.of(cfg)
+    check_names(cfg)
     build_hook(cfg, PruneHook, **place_in_chain(spec, '', 0))      # a subclass must take these
     check_optim_wrapper(cfg, spec)
     check_training(cfg)

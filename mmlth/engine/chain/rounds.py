@@ -7,13 +7,31 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import CheckpointHook, LoggerHook
 
 from mmlth.core import paths
+from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
-from ..hook_configs import arguments_of, build_hook, drop_hooks, find_hook, hooks_of
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from ..hook_configs import (arguments_of, build_hook, class_of, default_hooks, drop_hooks,
+                            find_hook, hooks_of)
+from ..hooks import (EarlyBirdHook, GradientHook, PruneHook, RandomStateHook, RewindHook,
+                     TicketHook, UnsavedHook)
 from .lottery_spec import LotterySpec
+
+# What a round is given under these names of ``default_hooks``.
+_EXACT = dict(random_state=RandomStateHook, gradients=GradientHook, unsaved=UnsavedHook)
+_OWN = dict(_EXACT, ticket=TicketHook)
+
+
+def check_names(cfg: Config) -> None:
+    """Raise a UserError for a default hook that has the name of one of a round's own."""
+    for name, kind in _OWN.items():
+        hook = (cfg.get('default_hooks') or {}).get(name)
+        found = class_of(cfg, hook)
+        if hook is not None and (found is None or not issubclass(found, kind)):
+            raise UserError(
+                f'default_hooks.{name} is the name of the {kind.__name__} that a lottery adds: '
+                'give this hook another name, or put it into custom_hooks')
 
 
 def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
@@ -122,8 +140,8 @@ def keep_exact(cfg: Config, seed: Optional[int] = None, noise: Optional[int] = N
         cfg: Of the training.
         seed, noise: See :class:`RandomStateHook`. Default: None.
     """
-    cfg.default_hooks = cfg.get('default_hooks') or {}
-    hooks = cfg.default_hooks
+    drop_hooks(cfg, *_EXACT.values())
+    hooks = default_hooks(cfg)
     hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed, noise=noise)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
