@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 
 from mmlth.core.errors import UserError
 
-from .types import class_of_type
+from .types import class_of_config
 
 # Default hooks of its Runner.
 _OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
@@ -24,8 +24,7 @@ def class_of(cfg: Config, hook: Any) -> Optional[type]:
         return type(hook)
     if not isinstance(hook, dict):
         return None
-    scope = hook.get('_scope_') or cfg.get('default_scope')
-    return class_of_type(HOOKS, hook.get('type'), scope)
+    return class_of_config(HOOKS, hook, cfg.get('default_scope'))
 
 
 def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:

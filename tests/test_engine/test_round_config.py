@@ -5,6 +5,7 @@ from toy import lottery_config, run_lottery
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
+from mmlth.engine.amp import keep_amp
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.preflight import check_settings
 from mmlth.engine.chain.rounds import round_config
@@ -36,3 +37,15 @@ def test_a_config_without_default_hooks(tmp_path, update):
                                dict(type='mmlth.RewindHook')]
     run_lottery(Config(content))
     assert (tmp_path / 'round_1' / paths.FINAL).is_file()
+
+
+@pytest.mark.parametrize('amp', [{}, dict(loss_scale='dynamic')])
+def test_the_scope_of_an_optim_wrapper_counts(tmp_path, amp):
+    cfg = lottery_config(tmp_path, latency=False, default_hooks=dict(rewind=dict(to='0it')))
+    cfg.optim_wrapper.update(type='MaskedOptimWrapper', _scope_='mmlth', **amp)
+    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', _scope_='mmengine')
+    keep_amp(cfg)
+    assert ('Amp' in cfg.optim_wrapper.type) == bool(amp)
+    check_settings(cfg)
+    if not amp:
+        run_lottery(cfg)
