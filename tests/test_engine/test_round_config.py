@@ -49,3 +49,10 @@ def test_the_scope_of_an_optim_wrapper_counts(tmp_path, amp):
     check_settings(cfg)
     if not amp:
         run_lottery(cfg)
+
+
+def test_nothing_would_be_left_to_train(tmp_path):
+    cfg = lottery_config(tmp_path, to='100%', schedule='resume')
+    with pytest.raises(UserError, match='iteration 12, the end of the training: nothing is left'):
+        run_lottery(cfg)
+    assert not list(tmp_path.glob('round_0/*.pth'))

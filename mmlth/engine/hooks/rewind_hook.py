@@ -90,6 +90,11 @@ class RewindHook(Hook):
                 f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
                 "training only between epochs. Choose to='1ep' or the like, "
                 "schedule='restart', or an IterBasedTrainLoop.")
+        if self.spec.resumes and self.iteration >= runner.max_iters:
+            raise UserError(
+                f"RewindHook(schedule='resume'): to={self.spec.to!r} is iteration "
+                f'{self.iteration}, the end of the training: nothing is left to train. Choose an '
+                "earlier point, or schedule='restart'.")
         path = Path(runner.work_dir) / self.out
         if runner.iter > self.iteration and not path.exists():
             raise UserError(
