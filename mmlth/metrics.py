@@ -133,8 +133,9 @@ def worth_a_column(names: Iterable[str], chosen: Iterable[str] = ()) -> List[str
 
 def chosen_metrics(cfg: Mapping[str, Any]) -> List[str]:
     """The metrics that a config's CheckpointHook keeps the best checkpoint by (``save_best``)."""
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    chosen = hook.get('save_best') or []
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    chosen = (hook.get('save_best') if isinstance(hook, Mapping) else
+              getattr(hook, 'save_best', None)) or []
     chosen = [chosen] if isinstance(chosen, str) else list(chosen)
     return [name for name in chosen if name != 'auto']
 
