@@ -110,8 +110,8 @@ class RoundRunner(Runner):
 
     def _save_due(self, fn_name: str) -> None:
         """Write the ``resume.pth`` that is due, where a training can go on."""
-        if fn_name == 'after_train_epoch':
-            self._save_resume(self.iter, self.epoch + 1)
+        if fn_name == 'after_train_epoch':      # an epoch-based loop counts it next
+            self._save_resume(self.iter, self.epoch + is_by_epoch(self))
         elif fn_name == 'after_train_iter' and not is_by_epoch(self):
             self._save_resume(self.iter + 1, self.epoch)
 
