@@ -1,19 +1,21 @@
 """Read what torch.save has written, as data."""
 import os
 import pickle
-import zipfile
+import tarfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Iterator, List
 
 import torch
 from safetensors.torch import load_file
 
-from . import unpickler
+from . import archive, unpickler
 from .errors import UserError
 from .files import AnyPath
-from .unpickler import Unknown
+from .unknown import Unknown
 
+_ZIP = b'PK\x03\x04'
 # Of files older than torch 1.6: torch's magic number, pickled.
 _LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'    # it would forbid a pickle module, the strictest too
@@ -23,7 +25,7 @@ def load(path: AnyPath, map_location: Any = 'cpu') -> Any:
     """The content of a file of ``torch.save``, or of safetensors, with nothing of it being run.
 
     Objects of classes that :mod:`~mmlth.core.unpickler` does not know become
-    :class:`~mmlth.core.unpickler.Unknown`.
+    :class:`~mmlth.core.unknown.Unknown`.
 
     Args:
         path: The file.
@@ -34,14 +36,16 @@ def load(path: AnyPath, map_location: Any = 'cpu') -> Any:
         UserError: It is missing, damaged, or no such file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f'there is no checkpoint {path}')
     try:
+        if not path.is_file():
+            raise UserError(f'there is no checkpoint {path}')
         if path.suffix == '.safetensors':
             return load_file(str(path))
-        _check_form(path)
+        reader = _reader(path)
         with _without(_FORCE):
-            return torch.serialization.load(str(path), map_location, unpickler.MODULE)
+            return torch.serialization.load(str(path), map_location, reader)
+    except UserError:
+        raise
     except Exception as error:      # an unpickler raises whatever the damage makes of it
         reason = (str(error).strip() or '-').splitlines()[0][:200]
         raise UserError(f'{path} cannot be read as a checkpoint: {type(error).__name__}: '
@@ -80,19 +84,19 @@ def _first_unknown(value: Any) -> Any:
     return next((found for found in map(_first_unknown, inner) if found is not None), None)
 
 
-def _check_form(path: Path) -> None:
-    """What torch.load would take for something else, or unpack to more than its bytes."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            if any(Path(name).name == 'constants.pkl' for name in file.namelist()):
-                raise ValueError('it is a TorchScript archive, a program: save a state_dict')
-            # torch.save compresses nothing; what expands could take all memory.
-            if any(entry.file_size > entry.compress_size for entry in file.infolist()):
-                raise ValueError('it is compressed')
-        return
+def _reader(path: Path) -> SimpleNamespace:
+    """The pickle module for a file, if torch.load takes it for one of the two that it writes.
+
+    Others it would run, or unpack: TorchScript archives, and the tar files of torch < 0.1.10,
+    which may begin with anything.
+    """
     with open(path, 'rb') as file:
-        if file.read(len(_LEGACY)) != _LEGACY:
-            raise pickle.UnpicklingError('torch.save has not written it, or it is damaged')
+        start = file.read(len(_LEGACY))
+    if start.startswith(_ZIP):
+        return unpickler.module(archive.records(path))
+    if start != _LEGACY or tarfile.is_tarfile(path):
+        raise pickle.UnpicklingError('torch.save has not written it, or it is damaged')
+    return unpickler.module()
 
 
 @contextmanager

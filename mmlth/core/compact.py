@@ -23,7 +23,7 @@ class Entry:
     compact: Tensor         # 1-D, used by the optimizer
     blank: Tensor           # the parameter's shape, NaN, without memory
     gathered: bool = True   # whether ``compact`` holds the weights
-    handle: Any = None      # of the hook at the parameter, if it has gradients
+    handle: Any = None      # of the hook at the parameter, once it has gradients
 
     def gradient(self) -> Optional[Tensor]:
         """The full gradient; None if there is none, or it was given up."""
@@ -36,6 +36,12 @@ class Entry:
         self.blank = _blank(self.param.new_full((), float('nan')), self.param.shape)
         return True
 
+    def follow(self) -> None:
+        """Need gradients if the parameter does: hooks freeze layers, and let them train later."""
+        self.compact.requires_grad_(self.param.requires_grad)
+        if self.param.requires_grad and self.handle is None:
+            self.handle = self.param.register_hook(partial(_begin_anew, weakref.ref(self)))
+
 
 @dataclass
 class CompactGroup:
@@ -47,6 +53,7 @@ class CompactGroup:
         """Hand the gradients of the survivors over, and give the full ones up."""
         fresh: Dict[Entry, Tensor] = {}
         for e in self.entries:
+            e.follow()      # clipping leaves out what needs none
             # Frozen, unused in this iteration, or nothing survived: an empty gradient has no
             # infinity norm to clip by.
             if e.param.grad is None or not len(e.compact):
@@ -116,13 +123,10 @@ def make_groups(params: Mapping[str, nn.Parameter],
         kind = (tensors[0].dtype, tensors[0].device)
         nan.setdefault(kind, tensors[0].new_full((), float('nan')))
         entries = [
-            Entry(name, param, values.data.requires_grad_(param.requires_grad),
-                  _blank(nan[kind], param.shape))
+            Entry(name, param, values.data, _blank(nan[kind], param.shape))
             for name, param, values in zip(chosen, tensors, survivors.read(tensors))]
         for entry in entries:
-            if entry.param.requires_grad:
-                entry.handle = entry.param.register_hook(
-                    partial(_begin_anew, weakref.ref(entry)))
+            entry.follow()
         groups.append(CompactGroup(entries, survivors))
     return groups
 

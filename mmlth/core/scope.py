@@ -5,7 +5,7 @@ parameter names, or None for every weight of a convolution or linear layer.
 """
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
@@ -21,10 +21,10 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
     Transposed and deformable convolutions and the projections that attention keeps as
     plain parameters (``in_proj_weight``) count; biases, norms, embeddings and the teacher
     of a distilled or semi-supervised model (a module ``teacher``) do not.
-    A parameter shared by several modules appears once, under its first name; one that
-    an embedding shares counts as an embedding.
+    A parameter shared by several modules appears once, under the first of all its names, as
+    ``named_parameters`` has it; one that an embedding shares counts as an embedding.
     """
-    found = {}
+    found, names = {}, _first_names(model)
     seen = {id(m.weight) for m in model.modules()
             if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     for prefix, module in model.named_modules():
@@ -33,17 +33,23 @@ def prunable(model: nn.Module) -> Dict[str, nn.Parameter]:
         for name, param in module.named_parameters(prefix, recurse=False):
             if name.endswith('weight') and param.dim() >= 2 and id(param) not in seen:
                 seen.add(id(param))
-                found[name] = param
+                found[names[id(param)]] = param
     return found
 
 
 def norm_weights(model: nn.Module) -> Dict[str, nn.Parameter]:
-    """The scale of every normalisation layer, by its full name (group ``norm``)."""
-    found = {}
+    """The scale of every normalisation layer (group ``norm``); names and teacher as above."""
+    found, names = {}, _first_names(model)
     for prefix, module in model.named_modules():
-        if is_norm(module) and getattr(module, 'weight', None) is not None:
-            found[f'{prefix}.weight'] = module.weight
+        scale = module._parameters.get('weight')
+        if scale is not None and is_norm(module) and not TEACHER.search(f'{prefix}.'):
+            found[names[id(scale)]] = scale
     return found
+
+
+def _first_names(model: nn.Module) -> Dict[int, str]:
+    """Of each parameter, by its ``id``: what the rest of mmlth knows it by."""
+    return {id(param): name for name, param in model.named_parameters()}
 
 
 def available_groups(model: nn.Module) -> Dict[str, Dict[str, nn.Parameter]]:
@@ -69,15 +75,20 @@ class Scope:
             code does. Default: True.
 
     Raises:
-        UserError: A regex is none, or a key of the dict is unknown.
+        UserError: The spec is of another kind, a regex is none, or a key of the dict is unknown.
     """
     spec: ScopeSpec = None
     frozen: bool = True
 
     def __post_init__(self) -> None:
-        for patterns in self._patterns() if isinstance(self.spec, Mapping) else ():
-            for pattern in patterns:
+        if isinstance(self.spec, Mapping):
+            for pattern in sum(self._patterns(), []):
                 _compiled(pattern)
+        elif self.spec is not None:
+            if not all(isinstance(name, str) for name in _listed(self.spec)):
+                raise UserError(
+                    'scope: expected None, names of groups, or dict(include=[...], exclude=[...]) '
+                    f'with regular expressions, got {self.spec!r}')
 
     def select(self, model: nn.Module) -> Dict[str, nn.Parameter]:
         """The parameters in scope, by full name, in the model's order.
@@ -93,7 +104,7 @@ class Scope:
         elif isinstance(self.spec, Mapping):
             chosen = _by_regex(prunable(model), *self._patterns())
         else:
-            chosen = _by_group(model, self.spec)
+            chosen = _by_group(model, _listed(self.spec))
         if not self.frozen:
             chosen = {n: p for n, p in chosen.items() if p.requires_grad}
         if not chosen:
@@ -118,9 +129,7 @@ class Scope:
             raise UserError(
                 f'scope: expected the keys "include" and "exclude" with lists of regular '
                 f'expressions, got {sorted(wrong)}')
-        # A string alone is one pattern, not a list of letters.
-        include, exclude = ([value] if isinstance(value, str) else list(value or ())
-                            for value in (self.spec.get('include'), self.spec.get('exclude')))
+        include, exclude = (_listed(self.spec.get(key) or ()) for key in ('include', 'exclude'))
         return include, exclude
 
 
@@ -136,9 +145,14 @@ def is_norm(module: nn.Module) -> bool:
     return 'Norm' in type(module).__name__ and not isinstance(module, (nn.Linear, _ConvNd))
 
 
+def _listed(value: Any) -> list:
+    """A string alone is one name or pattern, not a list of letters."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        value = [value]
+    return list(value)
+
+
 def _by_group(model: nn.Module, scope: Sequence[str]) -> Dict[str, nn.Parameter]:
-    if isinstance(scope, str):
-        scope = [scope]
     groups = available_groups(model)
     unknown = [group for group in scope if group not in groups]
     if unknown:

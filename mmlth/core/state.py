@@ -19,6 +19,22 @@ def snapshot(model: nn.Module) -> Dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in unique(model).items()}
 
 
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy of the model.
+
+    Raises:
+        UserError: A module keeps a tensor of which PyTorch makes none: one with a history.
+    """
+    for path, module in model.named_modules():
+        for name, value in {**vars(module), **module._buffers}.items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                raise UserError(
+                    f'the model cannot be copied: {path or type(module).__name__} keeps {name!r}, '
+                    'a tensor with the history of its gradient. In the place of '
+                    'torch.nn.utils.weight_norm take that of torch.nn.utils.parametrizations')
+    return copy.deepcopy(model)
+
+
 def unique(model: nn.Module) -> Dict[str, Tensor]:
     """The live parameters and buffers of the model's state dict, each once.
 
@@ -152,7 +168,7 @@ def trained_weights(checkpoint: Mapping) -> Dict[str, Tensor]:
     themselves (the hook swaps them before saving).
     """
     state = copy.copy(checkpoint['state_dict'])     # with its modules' versions
-    for name, tensor in checkpoint.get('ema_state_dict', {}).items():
+    for name, tensor in (checkpoint.get('ema_state_dict') or {}).items():
         if name.startswith('module.'):
             state[name[len('module.'):]] = tensor
     return state

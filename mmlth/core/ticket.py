@@ -1,13 +1,14 @@
 """A ticket: a mask plus the weights it starts from, in one safetensors file."""
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Dict, Mapping, Tuple, Type, TypeVar
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from . import mask as masks
@@ -16,6 +17,7 @@ from .files import AnyPath, whole_file
 
 VERSION = '1'
 Kind = TypeVar('Kind', bound='Ticket')
+_RAW = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass
@@ -58,7 +60,12 @@ class Ticket:
         return cls(kept, start, dict(meta))
 
     def save(self, path: AnyPath) -> None:
-        """Write the ticket to ``path``, whole or not at all."""
+        """Write the ticket to ``path``, whole or not at all.
+
+        Raises:
+            UserError: It cannot be written, or has a tensor of a type that no ticket holds.
+        """
+        check_types(self.state, str(path))
         tensors, header = self._encode()
         header['meta'] = json.dumps(self.meta, sort_keys=True)
         header['sha256'] = _digest(tensors, header)
@@ -81,7 +88,8 @@ class Ticket:
         for name, tensor in self.state.items():
             if name in self.mask:
                 keep = self.mask[name].cpu().reshape(-1).nonzero().view(-1)
-                tensors[f'kept/{name}'] = tensor.detach().cpu().reshape(-1)[keep]
+                values = tensor.detach().cpu().reshape(-1)
+                tensors[f'kept/{name}'] = _raw(values)[keep].view(values.dtype)
             else:
                 tensors[f'state/{name}'] = tensor.detach().cpu().contiguous()
         return tensors, dict(format=self.FORMAT, version=VERSION, shapes=json.dumps(shapes))
@@ -91,13 +99,13 @@ class Ticket:
         """Read a file of this kind. No pickle is involved.
 
         Raises:
-            UserError: The file is missing, truncated, altered, or of another kind.
+            UserError: The file is missing, truncated, altered, of another kind, or may not be read.
         """
         path = Path(path)
-        if not path.is_file():
-            raise UserError(
-                f'there is no {cls.KIND} {path}; {cls.ORIGIN}')
         try:
+            if not path.is_file():
+                raise UserError(f'there is no {cls.KIND} {path}; {cls.ORIGIN}')
+            open(path, 'rb').close()    # safetensors calls missing whatever it may not open
             with safetensors.safe_open(str(path), 'pt') as file:
                 header = file.metadata() or {}
                 if header.get('format') != cls.FORMAT:
@@ -110,6 +118,10 @@ class Ticket:
             if header.get('sha256') != _digest(tensors, header):
                 raise ValueError('its content does not match its checksum')
             return cls(*_decode(tensors, header))
+        except UserError:
+            raise
+        except OSError as error:
+            raise UserError(f'{path} cannot be opened: {error.strerror or error}') from None
         except (safetensors.SafetensorError, ValueError, KeyError, TypeError,
                 AttributeError, RecursionError, NotImplementedError) as error:
             raise UserError(
@@ -129,6 +141,17 @@ def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
     return sha.hexdigest()
 
 
+def check_types(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise a UserError if a tensor is of a type that a ticket cannot hold, complex128 for one."""
+    kinds = {tensor.dtype: name for name, tensor in tensors.items()}
+    for dtype, name in kinds.items():
+        try:
+            save({name: torch.empty(0, dtype=dtype)})
+        except KeyError:        # safetensors' own tables tell, which grow
+            raise UserError(f'{source}: {name} is of {dtype}, which safetensors files cannot hold; '
+                            'keep it in another type') from None
+
+
 def check_shape(name: str, shape: Any) -> None:
     """Raise a ValueError unless ``shape`` is a list of sizes."""
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
@@ -144,6 +167,11 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]
     mask, state = {}, {}
     for name, shape in shapes.items():
         check_shape(name, shape)
+    weights = sum(map(math.prod, shapes.values()))
+    stored = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if not masks.in_proportion(weights, stored):
+        raise ValueError(f'it has masks of {weights} weights in {stored} bytes')
+    for name, shape in shapes.items():
         deflated = tensors.get(f'deflated/{name}')
         bits = tensors[f'mask/{name}'] if deflated is None else masks.inflate(deflated, shape)
         mask[name] = masks.unpack(bits, shape)
@@ -154,15 +182,24 @@ def _decode(tensors: Mapping[str, Tensor], header: Mapping[str, str]
                 raise ValueError(f'{name} has a mask, but is stored whole')
             state[name] = tensor
         elif kind == 'kept':
-            kept = mask[name].view(-1).nonzero().view(-1)
-            if tensor.dim() != 1 or len(tensor) != len(kept):
-                raise ValueError(f'{name} has {tensor.numel()} start weights for '
-                                 f'{len(kept)} surviving entries')
-            try:
-                full = torch.zeros(mask[name].numel(), dtype=tensor.dtype)
-                state[name] = full.index_copy_(0, kept, tensor).view(mask[name].shape)
-            except RuntimeError as error:   # PyTorch 2.1 has float8, but does nothing with it
-                raise ValueError(f'{name} is of {tensor.dtype}: {error}') from None
+            state[name] = _spread(name, tensor, mask[name])
         elif kind not in ('mask', 'deflated') or name not in shapes:
             raise ValueError(f'it holds an unknown entry {key!r}')
     return mask, state, meta
+
+
+def _spread(name: str, values: Tensor, keep: Tensor) -> Tensor:
+    """The surviving entries in full shape, all others 0."""
+    survivors = int(torch.count_nonzero(keep))
+    if values.dim() != 1 or len(values) != survivors:
+        raise ValueError(f'{name} has {values.numel()} start weights for {survivors} surviving '
+                         'entries')
+    raw = _raw(values)
+    full = torch.zeros(keep.numel(), dtype=raw.dtype)
+    full.index_copy_(0, keep.view(-1).nonzero().view(-1), raw)
+    return full.view(values.dtype).view(keep.shape)
+
+
+def _raw(tensor: Tensor) -> Tensor:
+    """The same bytes as integers: PyTorch picks and places entries of few other types."""
+    return tensor.view(_RAW[tensor.element_size()])

@@ -2,59 +2,44 @@
 
 ``torch.load(weights_only=True)`` of torch < 2.6 knows no list of a user's own, and that of later
 ones gives up the whole file for one name it does not know. Here the names of a table become what
-the table says, and every other name an :class:`Unknown`, which can be called and filled but does
-nothing. Handed to ``torch.load`` as its ``pickle_module``.
+the table says, and every other name an :class:`~mmlth.core.unknown.Unknown`, which can be called
+and filled but does nothing. Handed to ``torch.load`` as its ``pickle_module``.
 """
 import collections
 import pickle
-import re
+import pickletools
 from types import SimpleNamespace
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
 
+from .pickled_numpy import fill_array, plain_type, scalar, set_order
+from .unknown import Unknown
+
 # Other names of one module: Python 2's (protocol 2, which torch.save writes, has them), numpy 2's.
 _MODULES = {'__builtin__': 'builtins', 'numpy._core.multiarray': 'numpy.core.multiarray'}
-# Python's opcodes that make classes or take memory before the bytes for it are there.
-_NEVER = (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4,
-          pickle.BYTEARRAY8, pickle.NEXT_BUFFER)
-_NUMBERS = re.compile(r'[?]|[biufcSU]\d+|O8?')
+# Opcodes that make objects in ways that Python 3 never uses, or want bytes from elsewhere.
+_NEVER = (pickle.INST, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.NEXT_BUFFER)
 
 
-class Unknown:
-    """What stands for a name that is not in the table, and for everything made of it.
+class _Opcodes(Dict[int, Callable[[Any], None]]):
+    """What is called for each opcode."""
 
-    Args:
-        name: E.g. ``'os.system'``.
-        made: Whether it is an object made of the name, not the name itself (a class or function,
-            of which a file holds nothing but the name). Default: False.
-    """
-    __slots__ = ('__name__', 'made')
-
-    def __init__(self, name: str, made: bool = False):
-        self.__name__ = name
-        self.made = made
-
-    def __call__(self, *args: Any) -> 'Unknown':
-        return Unknown(self.__name__, made=True)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """What a dict of a class of its own is filled with."""
-
-    def append(self, value: Any) -> None:
-        """What a list of a class of its own is filled with."""
-
-    def __repr__(self) -> str:
-        return f'{self.__name__}{" object" if self.made else ""}'
+    def __missing__(self, code: int) -> Callable[[Any], None]:
+        name = next((op.name for op in pickletools.opcodes if op.code == chr(code)), code)
+        raise pickle.UnpicklingError(f'it has the opcode {name}, which is not read')
 
 
 class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, classes too
     """Makes what :data:`_MAKERS` has, and fills what :data:`_FILLERS` has."""
     stack: List[Any]
-    dispatch: ClassVar[Dict[int, Callable[[Any], None]]] = {
-        code: function for code, function in pickle._Unpickler.dispatch.items()
-        if bytes([code]) not in _NEVER}
+    memo: Dict[int, Any]
+    read: Callable[[int], bytes]
+    records: ClassVar[Optional[Mapping[str, int]]] = None
+    dispatch: ClassVar[_Opcodes] = _Opcodes(
+        (code, function) for code, function in pickle._Unpickler.dispatch.items()
+        if bytes([code]) not in _NEVER)
 
     def find_class(self, module: str, name: str) -> Any:
         """The maker of that name; torch's own subclass turns storages into their dtypes."""
@@ -68,15 +53,57 @@ class Unpickler(pickle._Unpickler):     # C's fills whatever it is told to, clas
         arguments = self.stack.pop()
         self.stack[-1] = make(self.stack[-1], arguments)
 
-    def load_build(self) -> None:
-        state = self.stack.pop()
-        for kind, fill in _FILLERS.items():
-            if isinstance(self.stack[-1], kind):
-                return fill(self.stack[-1], state)
-        raise pickle.UnpicklingError(f'it fills a {type(self.stack[-1]).__name__}')
+    def load_newobj_ex(self) -> None:
+        """Made with keywords, which nothing in the table takes."""
+        maker, _, _ = self.stack[-3:]
+        if not isinstance(maker, Unknown):
+            raise pickle.UnpicklingError(f'it calls a {type(maker).__name__} with keywords')
+        self.stack[-3:] = [maker()]
 
+    def load_bytearray8(self) -> None:
+        """Unknown, as the other protocols have it; Python's takes memory before it looks."""
+        self.read(int.from_bytes(self.read(8), 'little'))
+        self.stack.append(Unknown('builtins.bytearray', made=True))
+
+    def load_build(self) -> None:
+        state, value = self.stack.pop(), self.stack[-1]
+        for kind, fill in _FILLERS.items():
+            if isinstance(value, kind):
+                instead = fill(value, state)
+                if instead is not None:
+                    self._replace(value, instead)
+                return
+        raise pickle.UnpicklingError(f'it fills a {type(value).__name__}')
+
+    def _replace(self, value: Any, instead: Unknown) -> None:
+        """Also where it is noted for what comes later, which was just before its state."""
+        self.stack[-1] = instead
+        for key in reversed(self.memo):
+            if self.memo[key] is value:
+                self.memo[key] = instead
+                return
+
+    def load_binpersid(self) -> None:
+        if self.records is not None:
+            _check_stored(self.stack[-1], self.records)
+        super().load_binpersid()    # type: ignore[misc]    # typeshed lacks it
+
+    dispatch[pickle.BINPERSID[0]] = load_binpersid
     dispatch[pickle.REDUCE[0]] = dispatch[pickle.NEWOBJ[0]] = load_reduce
+    dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     dispatch[pickle.BUILD[0]] = load_build
+
+
+def module(records: Optional[Mapping[str, int]] = None) -> SimpleNamespace:
+    """What torch.load wants of a pickle module.
+
+    Args:
+        records: The bytes of each record of the file, if it is a zip file. Default: None.
+    """
+    kind = type('Unpickler', (Unpickler,), dict(records=records))
+    return SimpleNamespace(__name__=__name__, Unpickler=kind,
+                           load=lambda file, **options: kind(file, **options).load())
 
 
 def make(maker: Any, arguments: Any) -> Any:
@@ -93,19 +120,28 @@ def make(maker: Any, arguments: Any) -> Any:
 
 
 def allow(name: str, maker: Callable,
-          filled: Optional[Tuple[type, Callable[[Any, Any], None]]] = None) -> None:
+          filled: Optional[Tuple[type, Callable[[Any, Any], Optional[Unknown]]]] = None) -> None:
     """Add to the table.
 
     Args:
         name: Module and name as files have them.
         maker: Called in its place. It must be harmless with any data for arguments.
         filled: The type of what it makes, and what is called with such an object and the state
-            that the file has for it. Default: None, its state is not restored.
+            that the file has for it; what that returns, if not None, takes the object's place.
+            Default: None, its state is not restored.
     """
     _MAKERS[name] = maker
     if filled is not None:
         kind, filler = filled
         _FILLERS[kind] = filler
+
+
+def _check_stored(storage: Any, records: Mapping[str, int]) -> None:
+    """Not all releases of torch look whether the file has as much of it as they read."""
+    _, kind, key, _, count = storage
+    size = 1 if kind is torch.UntypedStorage else torch._utils._element_size(kind.dtype)
+    if not 0 <= count * size <= records.get(f'data/{key}', -1):
+        raise pickle.UnpicklingError(f'it lacks the bytes of storage {key!r:.40}')
 
 
 def _attribute(owner: Any, name: Any) -> Unknown:
@@ -118,28 +154,6 @@ def _latin1(text: str, encoding: str) -> bytes:
     if encoding != 'latin1':
         raise pickle.UnpicklingError(f'it encodes as {encoding!r:.40}')
     return text.encode(encoding)
-
-
-def _numbers(code: Any, *flags: Any) -> np.dtype:
-    """A copy of a plain numpy type, or of objects: one that has no fields."""
-    if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
-        raise pickle.UnpicklingError(f'it holds a numpy array of {code!r:.40}')
-    return np.dtype(code, copy=True)
-
-
-def _order(dtype: np.dtype, state: tuple) -> None:
-    """Of the state of a numpy type, the byte order alone; the rest follows from its code."""
-    size = (dtype.itemsize, dtype.alignment) if dtype.kind in 'SU' else (-1, -1)
-    if state[1] not in ('<', '>', '|', '='):
-        raise pickle.UnpicklingError('it holds a numpy type without a byte order')
-    # numpy's hints lack it.
-    dtype.__setstate__((3, state[1], None, None, None, *size, dtype.flags))  # type: ignore[attr-defined]
-
-
-def _scalar(dtype: np.dtype, data: bytes) -> np.generic:
-    if not isinstance(dtype, np.dtype) or dtype.hasobject or not isinstance(data, bytes):
-        raise pickle.UnpicklingError('it holds a malformed number of numpy')
-    return np.frombuffer(data, dtype, count=1)[0]
 
 
 def _as_tensor(function: Any, kind: Any, arguments: tuple, state: Any) -> torch.Tensor:
@@ -164,8 +178,8 @@ _MAKERS: Dict[str, Callable] = {
     'builtins.complex': complex,
     'builtins.getattr': _attribute,
     '_codecs.encode': _latin1,
-    'numpy.dtype': _numbers,
-    'numpy.core.multiarray.scalar': _scalar,
+    'numpy.dtype': plain_type,
+    'numpy.core.multiarray.scalar': scalar,
     'numpy.core.multiarray._reconstruct': lambda kind, shape, code: np.empty(0, np.int8),
     'torch.Size': torch.Size,
     'torch.device': torch.device,
@@ -177,12 +191,8 @@ _MAKERS: Dict[str, Callable] = {
         '_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter',
         '_rebuild_sparse_tensor', '_rebuild_meta_tensor_no_storage')
        if hasattr(torch._utils, name)}}
-_FILLERS: Dict[type, Callable[[Any, Any], None]] = {
+_FILLERS: Dict[type, Callable[[Any, Any], Optional[Unknown]]] = {
     Unknown: lambda value, state: None,
     collections.OrderedDict: _versions,
-    np.dtype: _order,
-    np.ndarray: np.ndarray.__setstate__}
-
-# What torch.load wants of a pickle module.
-MODULE = SimpleNamespace(__name__=__name__, Unpickler=Unpickler,
-                         load=lambda file, **options: Unpickler(file, **options).load())
+    np.dtype: set_order,
+    np.ndarray: fill_array}

@@ -1,5 +1,4 @@
 """A given checkpoint as the rewind point of a lottery: checked, and written as ``rewind.pth``."""
-import copy
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Dict, List
@@ -9,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
+from mmlth.core.state import copied
 
 from .given import Given
 from .reading import check_written, drop_unreadable
@@ -76,7 +76,7 @@ def write_point(point: Given, runner: Runner, path: Path) -> None:
 
 def as_rewind_point(point: Given, runner: Runner) -> Dict[str, Any]:
     """The content of ``rewind.pth``: all that the file holds, marked as a rewind point."""
-    model = copy.deepcopy(bare_model(runner.model)).cpu()
+    model = copied(bare_model(runner.model)).cpu()
     content = dict(point.loaded) if 'state_dict' in point.loaded else {}
     evaluated = point.load_average(model)
     state = OrderedDict({**evaluated.weights, **evaluated.extra})

@@ -47,13 +47,16 @@ class PackedModel(Ticket):
     def _encode(self) -> Tuple[Dict[str, Tensor], Dict[str, str]]:
         """Masks deflated where that is shorter: global pruning leaves 2 % of some layers."""
         tensors, header = super()._encode()
+        small = dict(tensors)
         for name in self.mask:
             bits = tensors[f'mask/{name}']
             deflated = masks.deflate(bits)
             if len(deflated) < len(bits):
-                del tensors[f'mask/{name}']
-                tensors[f'deflated/{name}'] = deflated
-        return tensors, header
+                del small[f'mask/{name}']
+                small[f'deflated/{name}'] = deflated
+        stored = sum(tensor.numel() * tensor.element_size() for tensor in small.values())
+        readable = masks.in_proportion(masks.size(self.mask), stored)
+        return small if readable else tensors, header
 
     def weights(self) -> Dict[str, Tensor]:
         """The model's tensors in full shape and in the types that they had."""

@@ -13,7 +13,7 @@ from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.core.state import trained_weights
-from mmlth.core.unpickler import Unknown
+from mmlth.core.unknown import Unknown
 
 # Where training programs put the state dict: MMEngine, Lightning, SparseML, timm, torchvision.
 _NESTS = ('state_dict', 'model_state_dict', 'model', 'net', 'network', 'module', 'weights',

@@ -4,15 +4,16 @@ import functools
 import os
 import pickle
 import subprocess
+import tarfile
 import zipfile
 
 import numpy as np
 import pytest
 import torch
 
-from mmlth.core import checkpoint_file, unpickler
+from mmlth.core import checkpoint_file, pickled_numpy, unpickler
 from mmlth.core.errors import UserError
-from mmlth.core.unpickler import Unknown
+from mmlth.core.unknown import Unknown
 
 FORMS = [True, False]       # zip files, and those of torch < 1.6
 
@@ -33,6 +34,24 @@ class Call:
 
     def __call__(self):
         """What comes of a call may be called again."""
+
+
+class Keywords:
+    """Made anew with keywords, of which protocol 4 has an opcode."""
+
+    def __getnewargs_ex__(self):
+        return (), {'a': 1}
+
+    def __new__(cls, a=0):
+        return object.__new__(cls)
+
+
+class OwnState(np.ndarray):
+    """As numpy's manual has it for subclasses with attributes."""
+
+    def __reduce__(self):
+        function, args, state = super().__reduce__()
+        return function, args, (*state, 'mine')
 
 
 class Odd(dict):
@@ -142,6 +161,8 @@ def named(name):
     opcodes(named('torch.float32'), b')', b'R'),
     # instances of classes in ways that torch.save never uses
     b'(S"1"\niposix\nsystem\n.', b'(cposix\nsystem\nS"1"\no.',
+    # made with keywords
+    opcodes(named('collections.Counter'), b')}\x92'),
     # memory for bytes that are not there
     b'\x80\x05\x96' + (2**40).to_bytes(8, 'little') + b'.',
 ])
@@ -155,8 +176,18 @@ def test_forged_pickles_are_refused(tmp_path, content):
     assert before == (collections.Counter.update, torch._utils._rebuild_tensor_v2.__dict__)
 
 
+@pytest.mark.parametrize('opcode, name', [
+    (b'\xff', '255'), (b'\x82', 'EXT1'), (b'iposix\nsystem\n', 'INST'), (b'o', 'OBJ'),
+    (b'\x97', 'NEXT_BUFFER')])
+def test_an_opcode_that_is_not_read_is_named(tmp_path, opcode, name):
+    with zipfile.ZipFile(tmp_path / 'x.pth', 'w') as file:
+        file.writestr('x/data.pkl', opcodes(opcode))
+        file.writestr('x/version', '3\n')
+    with pytest.raises(UserError, match=f'it has the opcode {name}, which is not read'):
+        checkpoint_file.load(tmp_path / 'x.pth')
+
+
 @pytest.mark.parametrize('maker, args', [
-    ('numpy.dtype', ([('a', 'O')],)), ('numpy.dtype', ('V8',)), ('numpy.dtype', ('O,i4',)),
     ('_codecs.encode', ('x' * 9, 'zip')),
     ('numpy.core.multiarray.scalar', (np.dtype('O'), b'1' * 8)),
     ('numpy.core.multiarray.scalar', (np.dtype('f8'), [1]))])
@@ -165,10 +196,15 @@ def test_makers_take_no_odd_arguments(maker, args):
         unpickler.make(unpickler._MAKERS[maker], args)
 
 
+@pytest.mark.parametrize('code', [[('a', 'O')], 'V8', 'O,i4', 'M8', Unknown('float8')])
+def test_numpy_types_that_are_not_plain_are_not_made(code):
+    assert isinstance(unpickler.make(unpickler._MAKERS['numpy.dtype'], (code,)), Unknown)
+
+
 def test_a_forged_numpy_type_keeps_its_own_flags_and_size():
     """Numbers that claim to hold pointers, or to be of another size, would read foreign memory."""
     dtype = unpickler.make(unpickler._MAKERS['numpy.dtype'], ('f8', False, True))
-    unpickler._order(dtype, (3, '>', None, ('a',), {'a': (np.dtype('O'), 0)}, 1000, 1, 63))
+    pickled_numpy.set_order(dtype, (3, '>', None, ('a',), {'a': (np.dtype('O'), 0)}, 1000, 1, 63))
     assert dtype == np.dtype('>f8') and not dtype.hasobject and dtype.fields is None
     assert unpickler.make(unpickler._MAKERS['numpy.dtype'], ('f8',)) == np.dtype('f8')
 
@@ -185,6 +221,27 @@ def test_an_unknown_class_costs_nothing_but_itself(tmp_path):
     loaded = checkpoint_file.load(saved(tmp_path / 'x.pth', dict(rest=[dict(x=odd, y=3)])))
     assert checkpoint_file.drop_unknown(loaded) == [f'rest.0.x ({name} object)']
     assert loaded == dict(rest=[dict(y=3)])
+
+
+INERT = {
+    'dates': np.array(['2020-01-01'], 'datetime64[s]'), 'date': np.datetime64('2020-01-01'),
+    'length': np.timedelta64(3, 's'), 'fields': np.zeros(2, [('a', 'i4')]),
+    'record': np.zeros(2, [('a', 'i4')])[0], 'own': np.zeros(2).view(OwnState),
+    'keywords': Keywords(), 'bytes': bytearray(b'abc')}
+
+
+@pytest.mark.parametrize('protocol', [2, 4, 5])
+@pytest.mark.parametrize('name', INERT)
+def test_what_is_not_known_costs_nothing_but_itself(tmp_path, name, protocol):
+    """Also where it is met again."""
+    value = INERT[name]
+    torch.save(dict(a=value, w=torch.ones(1), b=[value], c=np.arange(2)), tmp_path / 'x.pth',
+               pickle_protocol=protocol)
+    loaded = checkpoint_file.load(tmp_path / 'x.pth')
+    assert type(loaded['a']) is Unknown and loaded['b'][0] is loaded['a']
+    assert [n.split(' ')[0] for n in checkpoint_file.drop_unknown(loaded)][:2] == ['a', 'b']
+    assert torch.equal(loaded['w'], torch.ones(1))
+    assert protocol == 5 or loaded['c'].tolist() == [0, 1]
 
 
 def test_what_is_no_checkpoint(tmp_path):
@@ -205,3 +262,21 @@ def test_what_is_no_checkpoint(tmp_path):
             small.writestr(name, file.read(name))
     with pytest.raises(UserError, match='it is compressed'):
         checkpoint_file.load(tmp_path / 'y.pth')
+
+
+@pytest.mark.parametrize('first', ['storages', checkpoint_file._LEGACY.decode('latin1')])
+def test_a_tar_file_is_not_unpacked(tmp_path, first):
+    """It would be for releases before 0.1.10, with links; zip files are found by their end."""
+    victim = tmp_path / 'victim'
+    victim.write_text('mine')
+    victim.chmod(0o600)
+    with tarfile.open(tmp_path / 'x.pth', 'w', encoding='latin1') as file:
+        for name in dict.fromkeys((first, 'storages')):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.mode = tarfile.LNKTYPE, str(victim), 0o777
+            file.addfile(member)
+    with open(tmp_path / 'x.pth', 'ab') as file, zipfile.ZipFile(file, 'a') as end:
+        end.writestr('x/data.pkl', 'x')
+    with pytest.raises(UserError, match='torch.save has not written it, or it is damaged'):
+        checkpoint_file.load(tmp_path / 'x.pth')
+    assert victim.stat().st_mode & 0o777 == 0o600

@@ -6,7 +6,7 @@ import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2dPack
 from torch import nn
 
-from mmlth.core import available_groups, layers_of, prunable, select
+from mmlth.core import Scope, available_groups, layers_of, prunable, select
 from mmlth.core.errors import UserError
 from mmlth.core.parts import groups_of
 
@@ -174,6 +174,30 @@ def test_a_teacher_is_left_out():
     assert set(prunable(model)) == {'student.fc.weight', 'loss.teachers.weight'}
     with pytest.raises(UserError, match="unknown group.*'teacher'"):
         select(model, ['teacher'])
+
+
+def test_a_teachers_norms_are_left_out():
+    model = tree(student=tree(bn=nn.BatchNorm1d(2)), teacher=tree(bn=nn.BatchNorm1d(2)))
+    assert list(select(model, ['norm'])) == ['student.bn.weight']
+
+
+@pytest.mark.parametrize('spec', [5, [5], ['backbone', None], b'backbone', {'include': 5}])
+def test_a_scope_of_another_kind_is_an_error(spec):
+    with pytest.raises(UserError, match='scope: '):
+        Scope(spec)
+
+
+@pytest.mark.parametrize('layer, group', [(nn.Linear(4, 4), None), (nn.BatchNorm1d(4), 'norm')])
+def test_the_first_name_is_that_of_named_parameters(layer, group):
+    """Also if what shares a weight first is a teacher, or no layer: nothing is dropped."""
+    teacher, plain = tree(fc=nn.Module()), nn.Module()
+    teacher.fc.register_parameter('weight', layer.weight)
+    plain.register_parameter('kernel', layer.weight)
+    for first in (dict(teacher=teacher), dict(plain=plain)):
+        model = tree(**first, body=tree(fc=layer))
+        name = next(name for name, p in model.named_parameters() if p is layer.weight)
+        assert name.split('.')[0] in first
+        assert list(select(model, [group or name.split('.')[0]])) == [name]
 
 
 def test_no_scope_is_all_prunable_weights():

@@ -5,7 +5,7 @@ from torch import nn
 
 from mmlth.core import snapshot
 from mmlth.core.errors import UserError
-from mmlth.core.state import check_same, load, trained_weights, unique
+from mmlth.core.state import check_same, copied, load, trained_weights, unique
 
 
 def make_net():
@@ -87,6 +87,18 @@ def test_weights_of_a_checkpoint_without_ema():
     state = {'w': torch.ones(2), 'bn.running_mean': torch.zeros(1)}
     found = trained_weights({'state_dict': state, 'meta': {}})
     assert found == state and found is not state
+
+
+def test_of_a_training_without_average_the_key_may_be_there():
+    state = {'w': torch.ones(2)}
+    assert trained_weights({'state_dict': state, 'ema_state_dict': None}) == state
+
+
+def test_a_model_that_cannot_be_copied_is_told():
+    model = nn.Sequential(nn.Linear(2, 2), nn.utils.weight_norm(nn.Linear(2, 2)))
+    with pytest.raises(UserError, match="cannot be copied: 1 keeps 'weight'.*parametrizations"):
+        copied(model)
+    assert copied(model[0]).weight.tolist() == model[0].weight.tolist()
 
 
 def test_with_ema_the_trained_weights_are_in_ema_state_dict():

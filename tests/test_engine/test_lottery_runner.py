@@ -11,8 +11,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
-from toy import lottery_config
+from mmengine.registry import HOOKS, MODELS, RUNNERS
+from toy import ToyModel, lottery_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
@@ -168,7 +168,17 @@ for r in (0, 1):
     assert result.returncode == 0, result.stderr
 
 
+@MODELS.register_module(force=True)
+class OddlyTyped(ToyModel):
+    """With a buffer that no ticket could hold."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.register_buffer('phase', torch.zeros(1, dtype=torch.complex128))
+
+
 @pytest.mark.parametrize('change, message', [
+    (dict(model=dict(type='OddlyTyped')), 'phase is of torch.complex128'),
     (dict(default_hooks=dict(prune=dict(sparsity=1.0))), 'in [0, 1)'),
     (dict(default_hooks=dict(prune=dict(sparsity=80))), 'for 80 % write 0.8'),
     (dict(default_hooks=dict(prune=dict(rounds=0))), 'at least 1'),

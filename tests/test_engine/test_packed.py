@@ -98,6 +98,15 @@ def test_the_mask_of_a_nearly_empty_layer_takes_less_than_a_bit_a_weight(tmp_pat
     assert all(torch.equal(found.weights()[name], weight) for name, weight in weights.items())
 
 
+def test_what_little_bytes_may_not_become_is_not_deflated(tmp_path, monkeypatch):
+    """A reader takes no file for ours that is so small for its weights."""
+    monkeypatch.setattr('mmlth.core.mask._FREE', 1000)
+    packed = PackedModel.pack(dict(w=torch.zeros(400, 250)), dict(w=torch.zeros(400, 250)), {})
+    packed.save(tmp_path / 'x.safetensors')
+    assert (tmp_path / 'x.safetensors').stat().st_size > 400 * 250 / 8
+    assert torch.equal(PackedModel.load(tmp_path / 'x.safetensors').mask['w'], packed.mask['w'])
+
+
 def test_damaged_and_foreign_files_are_refused(trained, tmp_path):
     checkpoint, model = trained
     good, bad = tmp_path / 'good.safetensors', tmp_path / 'bad.safetensors'

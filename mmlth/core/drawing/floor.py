@@ -1,6 +1,7 @@
 """The floor: the fraction of each layer's weights that survives in any case."""
 from dataclasses import replace
-from typing import Dict, Mapping
+from numbers import Real
+from typing import Any, Dict, Mapping
 
 import torch
 from torch import Tensor
@@ -10,9 +11,10 @@ from .score import Scores
 from .selection import keep_highest
 
 
-def check_floor(floor: float, sparsity: float) -> None:
-    """Raise a UserError unless the floor leaves enough to prune."""
-    if not 0 <= floor <= 1 - sparsity + 1e-9:     # 1 - 0.9 is a little less than 0.1
+def check_floor(floor: Any, sparsity: float) -> None:
+    """Raise a UserError unless the floor is a number that leaves enough to prune."""
+    if (not isinstance(floor, Real) or isinstance(floor, bool)
+            or not 0 <= float(floor) <= 1 - sparsity + 1e-9):   # 1 - 0.9 is a little less than 0.1
         raise UserError(
             f'floor must be the fraction of each layer that survives, from 0 to the density '
             f'{1 - sparsity:.4g} that sparsity {sparsity:.4g} leaves, got {floor!r}')

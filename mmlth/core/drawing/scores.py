@@ -1,5 +1,4 @@
 """The scores that there are. A new one is one function and one entry in ``SCORES``."""
-from copy import deepcopy
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..probe import Agreement, Probe, mean_gradient, restored
 from ..similarity import chance_iou, iou
+from ..state import copied, unique
 from .score import Score, Scores, as_score
 from .selection import keep_highest
 
@@ -106,7 +106,7 @@ def synflow(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
     does not depend on has the logarithm of the smallest normal double, -708.4.
 
     Raises:
-        UserError: No output carries gradient, or R overflows.
+        UserError: No output carries gradient, R overflows, or the model cannot be copied.
     """
     model = _linear_copy(probe.model)
     own = dict(model.named_parameters())
@@ -130,8 +130,8 @@ def synflow(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
 
 def _linear_copy(model: nn.Module) -> nn.Module:
     """A copy of absolute values: linear in its input, where norms and softmax allow it."""
-    model = deepcopy(model).double().eval().requires_grad_(False)
-    for tensor in model.state_dict().values():
+    model = copied(model).double().eval().requires_grad_(False)
+    for tensor in unique(model).values():
         if tensor.is_floating_point():
             tensor.abs_()
     return model

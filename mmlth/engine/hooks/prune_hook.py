@@ -9,6 +9,7 @@ from mmlth.core import Drawing, paths
 from mmlth.core import state as states
 from mmlth.core.errors import UserError
 from mmlth.core.scope import ScopeSpec
+from mmlth.core.ticket import check_types
 from mmlth.registry import HOOKS
 
 from ..early_bird import found_early
@@ -131,6 +132,7 @@ class PruneHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Find what is wrong before the training, not after it; keep a mask of its start."""
         check_model_wrapper(runner.model)
+        check_types(states.unique(bare_model(runner.model)), 'the model')
         if self.round == 0 and self.spec.given is not None:
             self.told = take_dense(self.spec.given, runner)
         self.spec.source(self.round).before(Training.of(runner, self.round))

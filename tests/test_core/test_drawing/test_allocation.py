@@ -93,8 +93,8 @@ def test_tiny_layers_keep_their_floor_or_the_sum_is_refused(sizes, part, sparsit
         assert sum(kept) == survivors
 
 
-@pytest.mark.parametrize('floor', [-0.1, 0.3, 1.0])
-def test_a_floor_that_leaves_too_little_is_refused(floor):
+@pytest.mark.parametrize('floor', [-0.1, 0.3, 1.0, '0.1', None, False, float('nan')])
+def test_a_floor_that_leaves_too_little_or_is_no_number_is_refused(floor):
     with pytest.raises(UserError, match='floor must be'):
         draw(weights(), 0.8, floor=floor)
 

@@ -159,6 +159,21 @@ def test_synflow_is_taken_in_eval_mode():
     assert float(trained['0.weight'].min()) > -20
 
 
+def test_synflow_of_a_model_that_saves_more_than_tensors():
+    class Extra(nn.Linear):
+        def get_extra_state(self):
+            return dict(n=1)
+
+        def set_extra_state(self, state):
+            """There is none to set."""
+
+    model, plain = Extra(3, 2), nn.Linear(3, 2)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    found, expected = (SCORES['synflow'](select(net), probe_of(net, [], ones=(1, 3))).tensors[
+        'weight'] for net in (model, plain))
+    assert torch.equal(found, expected)
+
+
 def test_synflow_beyond_fp32_and_below_any_double():
     layers = [nn.Linear(8, 8, bias=False) for _ in range(40)]
     model = nn.Sequential(*layers)
