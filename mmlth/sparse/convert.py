@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from . import ops, trace
-from .fold import fold, replace
+from .fold import fold
 from .layers import SparseConv2d, SparseLinear, conv_geometry, linear_geometry
-from .measure import measure, measure_whole
+from .measure import measure, measure_whole, replace
 from .others import FastMaxPool2d, FastRoIAlign, other_form
 from .pack import Geometry, Plan, plans
 from .report import LayerReport, SparseReport
@@ -40,12 +40,12 @@ def sparsify(model: nn.Module, example: Any) -> SparseReport:
         UserError: The model is in training mode, or not on the CPU.
     """
     uses = trace.uses(model, example)
-    folded = fold(model, uses)
+    folded = fold(uses)
     unavailable = ops.unavailable()
     names = {module: name for name, module in model.named_modules()}
     rows: Dict[nn.Module, LayerReport] = {}
     options: Dict[nn.Module, List[nn.Module]] = {}
-    for layer, use in uses.items():
+    for layer, use in uses.layers.items():
         rows[layer] = LayerReport(names[layer], _density(layer), len(use.shapes))
         rows[layer].why = 'there are no kernels' if unavailable else _untried(layer, use)
         if rows[layer].why is None:
@@ -85,7 +85,7 @@ def _faster(model: nn.Module, example: Any, options: Dict[nn.Module, List[nn.Mod
 
 def fold_batch_norms(model: nn.Module, example: Any) -> int:
     """Only what :func:`sparsify` does to batch norms, with its arguments; how many it folds."""
-    return fold(model, trace.uses(model, example))
+    return fold(trace.uses(model, example))
 
 
 def _untried(layer: trace.Layer, use: trace.Use) -> Optional[str]:
@@ -94,6 +94,8 @@ def _untried(layer: trace.Layer, use: trace.Use) -> Optional[str]:
         return 'the example does not reach it'
     if use.elsewhere:
         return 'its weights are read outside the layer'
+    if not use.float32:
+        return 'it does not compute in float32'
     if _density(layer) > DENSEST:
         return 'too few zeros'
     if isinstance(layer, nn.Conv2d) and layer.in_channels // layer.groups < FEWEST:

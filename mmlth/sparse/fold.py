@@ -1,37 +1,28 @@
 """Batch norms folded into the convolutions before them."""
-from collections import Counter
-from typing import Mapping
-
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .trace import Layer, Use, altered
+from .trace import Uses, altered
 
 
-def fold(model: nn.Module, uses: Mapping[Layer, Use]) -> int:
+def fold(uses: Uses) -> int:
     """Fold every batch norm that alone reads the output of one convolution; how many.
 
-    The convolution scales and shifts in its weight and bias, and an identity takes the
-    norm's place. A convolution that several norms share (one per level of a pyramid) or
-    whose output something else reads as well keeps its norm.
+    The convolution scales and shifts in its weight and bias, and the norm becomes an identity,
+    itself: whoever holds it holds the identity. A convolution that several norms share (one per
+    level of a pyramid) or whose output something else reads or keeps as well keeps its norm; so
+    does one whose norm is called on something else, too, or that computes in half precision.
     """
-    seen = Counter(norm for use in uses.values() for norm in set(use.norms))
-    pairs = [(layer, use.norms[0]) for layer, use in uses.items()
-             if type(layer) is nn.Conv2d and use.norms and not use.elsewhere
-             and len(set(use.norms)) == 1 and seen[use.norms[0]] == 1
-             and len(use.norms) == use.reads == len(use.shapes) and _plain(use.norms[0])]
+    pairs = [(layer, use.norms[0]) for layer, use in uses.layers.items()
+             if type(layer) is nn.Conv2d and use.float32 and not use.elsewhere
+             and len(set(use.norms)) == 1
+             and len(use.norms) == use.reads == len(use.shapes)
+             and len(use.norms) == len(uses.norms[use.norms[0]].shapes)
+             and not uses.norms[use.norms[0]].elsewhere and _plain(use.norms[0])]
     for conv, norm in pairs:
         _scale(conv, norm)
-    replace(model, {norm: nn.Identity() for _, norm in pairs})
+        _neutralise(norm)
     return len(pairs)
-
-
-def replace(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> None:
-    """Put other modules in the places of some, everywhere that the model holds them."""
-    for parent in list(model.modules()):
-        for name, child in list(parent._modules.items()):
-            if child is not None and child in others:
-                parent._modules[name] = others[child].train(child.training)
 
 
 def _plain(norm: _BatchNorm) -> bool:
@@ -53,3 +44,9 @@ def _scale(conv: nn.Conv2d, norm: _BatchNorm) -> None:
     weight = conv.weight.detach().double() * scale[:, None, None, None]
     conv.weight = nn.Parameter(weight.float(), requires_grad=False)
     conv.bias = nn.Parameter(shift.float(), requires_grad=False)
+
+
+def _neutralise(norm: nn.Module) -> None:
+    """Make an identity of it. Another module in its place would miss references in lists."""
+    identity = nn.Identity().train(norm.training)
+    norm.__class__, norm.__dict__ = identity.__class__, identity.__dict__

@@ -1,26 +1,52 @@
 """Layers that hold their surviving weights alone."""
-from typing import Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
-from .pack import Geometry, Packed, Plan, pack, unpack
+from . import ops
+from .pack import Geometry, Packed, Plan, pack, plans, unpack
+
+USUAL = (1, 64, 64)     # (batch, height, width) to choose a plan for if the example is not there
 
 
-class SparseLayer(nn.Module):
+class SparseLayer(ops.Module):
     """What both layers share: the packed weights, as buffers, and the dense one on demand."""
     values: Tensor
     offsets: Tensor
     starts: Tensor
+    cut: Tensor         # the plan's three numbers: what is packed means nothing without them
     bias: Optional[Tensor]
 
     def __init__(self, weight: Tensor, bias: Optional[Tensor], geometry: Geometry,
                  plan: Plan) -> None:
         super().__init__()
-        self.geometry, self.plan = geometry, plan
-        for name, tensor in pack(weight, geometry, plan)._asdict().items():
-            self.register_buffer(name, tensor)
+        self.geometry = geometry
+        self._pack(weight, plan)
         self.register_buffer('bias', None if bias is None else bias.detach().float().clone())
+
+    def _pack(self, weight: Tensor, plan: Plan) -> None:
+        self.plan = plan
+        for name, tensor in pack(weight, self.geometry, plan)._asdict().items():
+            self.register_buffer(name, tensor)
+        self.register_buffer('cut', torch.tensor([*plan.tile, plan.block]))
+
+    def fit(self) -> None:
+        """Pack anew if the tile is too large for the kernels in use: others have more registers."""
+        vectors = ops.use_kernels()
+        if self.plan.tile[0] * self.plan.tile[1] > vectors.accumulators:
+            self._pack(self.weight, plans(self.geometry, [USUAL], self.density, vectors, 1)[0])
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.fit()
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        """With the weights comes how they are packed."""
+        super()._load_from_state_dict(*args)
+        high, wide, block = self.cut.tolist()
+        self.plan = Plan((high, wide), block)
+        self.fit()
 
     def arguments(self) -> Tuple[Tensor, Tensor, Tensor, Optional[Tensor]]:
         """Values, offsets, starts and bias."""
@@ -39,7 +65,7 @@ class SparseLayer(nn.Module):
 
 
 class SparseConv2d(SparseLayer):
-    """``nn.Conv2d`` for inference in float32 on the CPU."""
+    """``nn.Conv2d`` for inference in float32 on the CPU; under autocast its result is cast."""
 
     def __init__(self, conv: nn.Conv2d, plan: Plan) -> None:
         super().__init__(conv.weight, conv.bias, conv_geometry(conv), plan)
@@ -49,10 +75,9 @@ class SparseConv2d(SparseLayer):
 
     def forward(self, input: Tensor) -> Tensor:
         g = self.geometry
-        output = torch.ops.mmlth.sparse_conv2d(
-            input if input.dim() == 4 else input[None], *self.arguments(), g.weight, g.stride,
-            g.padding, g.dilation, g.groups, self.plan.tile, self.plan.block)
-        return output if input.dim() == 4 else output[0]
+        return torch.ops.mmlth.sparse_conv2d(
+            input, *self.arguments(), g.weight, g.stride, g.padding, g.dilation, g.groups,
+            self.plan.tile, self.plan.block)
 
     def extra_repr(self) -> str:
         return (f'{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, '
@@ -60,7 +85,7 @@ class SparseConv2d(SparseLayer):
 
 
 class SparseLinear(SparseLayer):
-    """``nn.Linear`` for inference in float32 on the CPU."""
+    """``nn.Linear`` for inference in float32 on the CPU; under autocast its result is cast."""
 
     def __init__(self, linear: nn.Linear, plan: Plan) -> None:
         super().__init__(linear.weight, linear.bias, linear_geometry(linear), plan)

@@ -2,10 +2,10 @@
 from time import perf_counter
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from . import trace
-from .fold import replace
 
 SECONDS = 0.1       # per call of a layer, all its forms together
 ROUNDS = (3, 20)    # at least and at most; the fastest round counts
@@ -17,17 +17,18 @@ def measure(model: nn.Module, example: Any,
     """Seconds of every layer and of each of its options, summed over the layer's calls.
 
     The calls of one layer take turns, so that whatever else the machine does touches all.
-    Layers without options are left out.
+    Layers without options are left out, and calls whose result is not float32.
     """
     seconds = {layer: [0.] * (1 + len(forms)) for layer, forms in options.items() if forms}
     measuring: List[nn.Module] = []
 
-    def time(layer: nn.Module, args: Tuple[Any, ...], output: Any) -> None:
-        if measuring:       # this call is one of those below
+    def time(layer: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any],
+             output: Tensor) -> None:
+        if measuring or output.dtype != torch.float32:  # measuring: it is one of the calls below
             return
         measuring.append(layer)
         try:
-            best = _best([layer, *options[layer]], args)
+            best = _best([layer, *options[layer]], args, kwargs)
         finally:
             measuring.clear()
         seconds[layer] = [total + t for total, t in zip(seconds[layer], best)]
@@ -58,7 +59,16 @@ def measure_whole(model: nn.Module, example: Any,
     return seconds[0], seconds[1]
 
 
-def _best(forms: Sequence[nn.Module], args: Tuple[Any, ...]) -> List[float]:
+def replace(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> None:
+    """Put other modules in the places of some, everywhere that the model holds them."""
+    for parent in list(model.modules()):
+        for name, child in list(parent._modules.items()):
+            if child is not None and child in others:
+                parent._modules[name] = others[child].train(child.training)
+
+
+def _best(forms: Sequence[nn.Module], args: Tuple[Any, ...],
+          kwargs: Dict[str, Any]) -> List[float]:
     """The shortest time of each form on the same arguments."""
     best, began = [float('inf')] * len(forms), perf_counter()
     for count in range(ROUNDS[1]):
@@ -66,6 +76,6 @@ def _best(forms: Sequence[nn.Module], args: Tuple[Any, ...]) -> List[float]:
             break
         for i, form in enumerate(forms):
             start = perf_counter()
-            form(*args)
+            form(*args, **kwargs)
             best[i] = min(best[i], perf_counter() - start)
     return best

@@ -1,13 +1,14 @@
 """What happens to each layer of a model while it works on an example."""
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import (Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence,
-                    Tuple, Union)
-from weakref import ref
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple, Union)
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -15,17 +16,23 @@ from torch.utils._pytree import tree_flatten
 from mmlth.core.errors import UserError
 from mmlth.core.flops import WATCHES
 
-
 Layer = Union[nn.Conv2d, nn.Linear]
 
 
 @dataclass
 class Use:
-    """One layer on the example."""
+    """One layer or batch norm on the example."""
     shapes: List[Tuple[int, ...]] = field(default_factory=list)    # of the input of each call
-    elsewhere: bool = False     # its weight or bias is read outside its own forward
-    reads: int = 0              # operations that read its outputs, in all calls
-    norms: List[_BatchNorm] = field(default_factory=list)  # batch norms among them
+    float32: bool = True        # so are the inputs and outputs of all calls, and strided
+    elsewhere: bool = False     # its parameters or buffers are read outside its own forward
+    reads: int = 0      # operations that read its outputs, in all calls, and outputs that remain
+    norms: List[_BatchNorm] = field(default_factory=list)   # batch norms among them
+
+
+class Uses(NamedTuple):
+    """Of a model."""
+    layers: Dict[Layer, Use]            # the plain ones
+    norms: Dict[_BatchNorm, Use]        # all batch norms
 
 
 def run(model: nn.Module, example: Any) -> Any:
@@ -41,12 +48,13 @@ def plain(module: nn.Module) -> bool:
     """Whether the module is a convolution or linear layer, as PyTorch has it.
 
     No subclass, hook, parametrization or replaced forward: those may do anything. Padding
-    is zeros, given as numbers; weights are float32 on the CPU.
+    is zeros, given as numbers; weights are float32 on the CPU, not of a sparse layout.
     """
     if type(module) not in (nn.Conv2d, nn.Linear) or altered(module):
         return False
     weight = module._parameters.get('weight')
-    if weight is None or weight.dtype != torch.float32 or weight.device.type != 'cpu':
+    if (weight is None or weight.dtype != torch.float32 or weight.device.type != 'cpu'
+            or weight.layout != torch.strided):
         return False
     return not isinstance(module, nn.Conv2d) or (
         module.padding_mode == 'zeros' and module.padding != 'same')
@@ -58,8 +66,8 @@ def altered(module: nn.Module) -> bool:
                 or {'forward', '_conv_forward'} & set(vars(module)))
 
 
-def uses(model: nn.Module, example: Any) -> Dict[Layer, Use]:
-    """Run the example and tell, of each plain layer, how it is used.
+def uses(model: nn.Module, example: Any) -> Uses:
+    """Run the example and tell, of each plain layer and each batch norm, how it is used.
 
     Before PyTorch 2.0 that cannot be seen: each may be used elsewhere, too.
 
@@ -70,29 +78,31 @@ def uses(model: nn.Module, example: Any) -> Dict[Layer, Use]:
         raise UserError('sparse inference needs a model in eval mode: call model.eval() first')
     if any(p.device.type != 'cpu' for p in model.parameters()):
         raise UserError('sparse inference is for the CPU: call model.cpu() first')
-    trace = _Trace([m for m in model.modules()
-                    if isinstance(m, (nn.Conv2d, nn.Linear)) and plain(m)])
+    found = Uses({m: Use() for m in model.modules()
+                  if isinstance(m, (nn.Conv2d, nn.Linear)) and plain(m)},
+                 {m: Use() for m in model.modules() if isinstance(m, _BatchNorm)})
     if not WATCHES:
-        for use in trace.uses.values():
+        for use in found.layers.values():
             use.elsewhere = True
-        return trace.uses
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    with hooked(trace.uses, before=trace.enter, after=trace.leave), \
-            hooked(norms, before=trace.norm), trace:
-        run(model, example)
-    return trace.uses
+        return found
+    trace = _Trace(found)
+    with hooked([*found.layers, *found.norms], before=trace.enter, after=trace.leave), trace:
+        result = run(model, example)
+    trace.count_remaining()
+    del result      # was held, so that what it holds of a layer's output counts
+    return found
 
 
 @contextmanager
 def hooked(modules: Iterable[nn.Module], before: Optional[Callable] = None,
            after: Optional[Callable] = None) -> Iterator[None]:
-    """Forward hooks on all of the modules while the block runs."""
+    """Forward hooks, which get keyword arguments too, on all of the modules in the block."""
     handles = []
     for module in modules:
         if before:
-            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         if after:
-            handles.append(module.register_forward_hook(after))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
         yield
     finally:
@@ -101,20 +111,23 @@ def hooked(modules: Iterable[nn.Module], before: Optional[Callable] = None,
 
 
 class _Trace(TorchDispatchMode):
-    """Sees every operation: who reads a layer's weight, who reads its output."""
+    """Sees every operation: who reads a module's own tensors, who reads its output.
 
-    def __init__(self, layers: List[Layer]) -> None:
+    Both are told by their memory, so that views and aliases count too.
+    """
+
+    def __init__(self, found: Uses) -> None:
         super().__init__()
-        self.uses = {layer: Use() for layer in layers}
-        self.inside: Optional[Layer] = None
-        self.owners: Dict[int, List[Layer]] = {}
-        self.outputs: Dict[int, Tuple[ref, Layer]] = {}
-        for layer in layers:
-            for param in layer.parameters(recurse=False):
-                self.owners.setdefault(_storage(param), []).append(layer)
+        self.uses: Dict[nn.Module, Use] = dict([*found.layers.items(), *found.norms.items()])
+        self.inside: Optional[nn.Module] = None
+        self.owners: Dict[int, List[nn.Module]] = {}
+        self.outputs: Dict[int, Tuple[StorageWeakRef, Use]] = {}    # held, no address comes twice
+        for module in self.uses:
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                self.owners.setdefault(_storage(tensor), []).append(module)
         for owners in self.owners.values():
-            for layer in owners if len(owners) > 1 else ():
-                self.uses[layer].elsewhere = True   # one weight, several layers
+            for module in owners if len(owners) > 1 else ():
+                self.uses[module].elsewhere = True      # one weight, several layers
 
     def __torch_dispatch__(self, func: OpOverload, types: Sequence[type],
                            args: Sequence[Any] = (),
@@ -122,30 +135,43 @@ class _Trace(TorchDispatchMode):
         kwargs = kwargs or {}
         for value in tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
-                for layer in self.owners.get(_storage(value), ()):
-                    self.uses[layer].elsewhere |= layer is not self.inside
+                for module in self.owners.get(_storage(value), ()):
+                    self.uses[module].elsewhere |= module is not self.inside
                 source = self.source(value)
                 if source is not None:
-                    self.uses[source].reads += 1
+                    source.reads += 1
         return func(*args, **kwargs)
 
-    def source(self, tensor: Tensor) -> Optional[Layer]:
-        """The layer that has made this tensor."""
-        found, layer = self.outputs.get(id(tensor), (None, None))
-        return layer if found is not None and found() is tensor else None
+    def source(self, tensor: Tensor) -> Optional[Use]:
+        """Of the layer that has made this tensor, or the one that it is a view of."""
+        return self.outputs.get(_storage(tensor), (None, None))[1]
 
-    def enter(self, layer: Layer, args: Tuple[Tensor, ...]) -> None:
-        self.inside = layer
-        self.uses[layer].shapes.append(tuple(args[0].shape))
+    def enter(self, module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
+        self.inside = module
+        input, use = args[0] if args else kwargs['input'], self.uses[module]
+        use.shapes.append(tuple(input.shape))
+        use.float32 &= _usual(input)
+        source = self.source(input)
+        if source is not None and isinstance(module, _BatchNorm):
+            source.norms.append(module)
 
-    def leave(self, layer: Layer, args: Tuple[Tensor, ...], output: Tensor) -> None:
-        self.inside = None
-        self.outputs[id(output)] = (ref(output), layer)
+    def leave(self, module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any],
+              output: Tensor) -> None:
+        self.inside, use = None, self.uses[module]
+        use.float32 &= _usual(output)
+        if not isinstance(module, _BatchNorm):
+            memory = StorageWeakRef(output.untyped_storage())
+            self.outputs[memory.cdata] = memory, use
 
-    def norm(self, norm: _BatchNorm, args: Tuple[Tensor, ...]) -> None:
-        source = self.source(args[0])
-        if source is not None:
-            self.uses[source].norms.append(norm)
+    def count_remaining(self) -> None:
+        """An output that is still there has been kept, and whoever keeps it may read it."""
+        gc.collect()
+        for memory, use in self.outputs.values():
+            use.reads += not memory.expired()
+
+
+def _usual(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.layout == torch.strided
 
 
 def _storage(tensor: Tensor) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 
 from mmlth.sparse import SparseConv2d, SparseLinear, ops
 from mmlth.sparse.layers import conv_geometry, linear_geometry
+from mmlth.sparse.others import FastMaxPool2d
 from mmlth.sparse.pack import Plan, plans
 
 pytestmark = pytest.mark.skipif(ops.unavailable() is not None, reason=str(ops.unavailable()))
@@ -212,3 +213,13 @@ def test_exported_and_compiled(layer, shape):
     expected = layer(x)
     assert torch.equal(torch.export.export(layer, (x,)).module()(x), expected)
     assert torch.equal(torch.compile(layer, backend='eager', fullgraph=True)(x), expected)
+
+
+@pytest.mark.parametrize('layer, shape', [
+    (SparseConv2d(nn.Conv2d(8, 4, 3, stride=2, padding=1), Plan((2, 2), 8)), (2, 8, 9, 12)),
+    (SparseConv2d(nn.Conv2d(8, 4, 3), Plan((2, 2), 8)), (8, 9, 12)),
+    (SparseLinear(nn.Linear(8, 4), Plan((1, 2), 8)), (3, 8)),
+    (FastMaxPool2d(nn.MaxPool2d(2)), (2, 8, 9, 12))])
+def test_traced_by_fx(layer, shape):
+    x = torch.randn(shape)
+    assert torch.equal(torch.fx.symbolic_trace(layer)(x), layer(x))

@@ -1,6 +1,9 @@
 // The kernels as PyTorch operators, and their threads.
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 #include <string>
 #include <vector>
@@ -86,6 +89,9 @@ Tensor sparse_conv2d(const Tensor& given, const Tensor& values, const Tensor& of
                      at::IntArrayRef weight, at::IntArrayRef stride, at::IntArrayRef padding,
                      at::IntArrayRef dilation, int64_t groups, at::IntArrayRef tile,
                      int64_t block) {
+    if (given.dim() == 3)
+        return sparse_conv2d(given.unsqueeze(0), values, offsets, starts, bias, weight, stride,
+                             padding, dilation, groups, tile, block).squeeze(0);
     TORCH_CHECK(given.dim() == 4 && weight.size() == 4 && given.size(1) == weight[1] * groups,
                 "expected an input of ", weight[1] * groups, " channels, got ", given.sizes());
     const bool sampled = weight[2] == 1 && weight[3] == 1 && padding[0] == 0 && padding[1] == 0;
@@ -127,6 +133,25 @@ Tensor sparse_linear(const Tensor& input, const Tensor& values, const Tensor& of
                          block).reshape(shape);
 }
 
+at::ScalarType autocast_type() {
+#if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 4
+    return at::autocast::get_autocast_cpu_dtype();
+#else
+    return at::autocast::get_autocast_dtype(at::kCPU);
+#endif
+}
+
+// As PyTorch's own layers under autocast: half precision is taken too, and the result has
+// autocast's type. What is between is float32.
+void autocast(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+    c10::impl::ExcludeDispatchKeyGuard guard(c10::DispatchKey::AutocastCPU);
+    c10::IValue& input = stack->at(stack->size() - op.schema().arguments().size());
+    const at::ScalarType type = input.toTensor().scalar_type();
+    if (type == at::kHalf || type == at::kBFloat16) input = input.toTensor().to(at::kFloat);
+    op.callBoxed(stack);
+    stack->back() = stack->back().toTensor().to(autocast_type());
+}
+
 }  // namespace
 
 TORCH_LIBRARY(mmlth, library) {
@@ -141,4 +166,9 @@ TORCH_LIBRARY(mmlth, library) {
 TORCH_LIBRARY_IMPL(mmlth, CPU, library) {
     library.impl("sparse_conv2d", sparse_conv2d);
     library.impl("sparse_linear", sparse_linear);
+}
+
+TORCH_LIBRARY_IMPL(mmlth, AutocastCPU, library) {
+    library.impl("sparse_conv2d", torch::CppFunction::makeFromBoxedFunction<&autocast>());
+    library.impl("sparse_linear", torch::CppFunction::makeFromBoxedFunction<&autocast>());
 }

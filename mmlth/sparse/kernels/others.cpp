@@ -1,5 +1,6 @@
 // What is neither a convolution nor linear, as PyTorch operators.
 #include <ATen/Parallel.h>
+#include <ATen/ops/max_pool2d.h>
 #include <torch/library.h>
 
 #include "op.h"
@@ -34,10 +35,13 @@ Tensor roi_align(const Tensor& given, const Tensor& boxes, at::IntArrayRef size,
     return output;
 }
 
-Tensor max_pool2d(const Tensor& given, at::IntArrayRef kernel, at::IntArrayRef stride,
-                  at::IntArrayRef padding, at::IntArrayRef dilation, bool ceil) {
-    TORCH_CHECK(given.dim() == 4 && given.scalar_type() == at::kFloat,
-                "expected float32 maps (N, C, H, W), got ", given.sizes());
+Tensor pool2d(const Tensor& given, at::IntArrayRef kernel, at::IntArrayRef stride,
+              at::IntArrayRef padding, at::IntArrayRef dilation, bool ceil) {
+    if (given.scalar_type() != at::kFloat)
+        return at::max_pool2d(given, kernel, stride, padding, dilation, ceil);
+    if (given.dim() == 3)
+        return pool2d(given.unsqueeze(0), kernel, stride, padding, dilation, ceil).squeeze(0);
+    TORCH_CHECK(given.dim() == 4, "expected maps (N, C, H, W), got ", given.sizes());
     int64_t size[2];
     for (int i : {0, 1}) {
         TORCH_CHECK(kernel[i] >= 1 && stride[i] >= 1 && dilation[i] >= 1 && padding[i] >= 0 &&
@@ -75,5 +79,5 @@ TORCH_LIBRARY_FRAGMENT(mmlth, library) {
 
 TORCH_LIBRARY_IMPL(mmlth, CPU, library) {
     library.impl("roi_align", roi_align);
-    library.impl("max_pool2d", max_pool2d);
+    library.impl("max_pool2d", pool2d);
 }
