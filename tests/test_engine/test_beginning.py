@@ -85,7 +85,7 @@ def test_resume_of_the_tool(tmp_path, runner, option, begun, expected):
 
 def test_a_config_too_large_to_be_read_again_is_refused(tmp_path):
     cfg = lottery_config(tmp_path, train_dataloader=dict(dataset=dict(
-        indices=list(range(400_000)))))
+        indices=list(range(500_000)))))
     with pytest.raises(UserError, match='MiB in lottery.json.*most of it is train_dataloader'):
         run_lottery(cfg)
     assert not (tmp_path / paths.LOTTERY).exists()
