@@ -1,6 +1,6 @@
 """A ``type`` in a config: a name, a scoped name, a dotted path, or a class."""
 import inspect
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from mmengine.registry import Registry
 
@@ -33,3 +33,10 @@ def class_of_type(registry: Registry, kind: Any, scope: Optional[str] = None) ->
         if inspect.isclass(found):
             return found
     return None
+
+
+def class_of_config(registry: Registry, config: Mapping[str, Any],
+                    scope: Optional[str] = None) -> Optional[type]:
+    """As :func:`class_of_type`, of the ``type`` of a dict; its ``_scope_`` is before the config's.
+    """
+    return class_of_type(registry, config.get('type'), config.get('_scope_') or scope)
