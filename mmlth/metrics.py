@@ -193,7 +193,9 @@ def chosen_metrics(cfg: Mapping[str, Any]) -> List[str]:
 
 
 def _checkpoint_hook(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    # A config in Python may hold the hook itself, and its text what is noted of that.
+    return hook if isinstance(hook, Mapping) else getattr(hook, '__dict__', {})
 
 
 def _listed(value: Any) -> List[Any]:

@@ -1,5 +1,6 @@
 """Which metrics are main ones, whose they are, and in which unit they are shown."""
 import pytest
+from mmengine.hooks import CheckpointHook
 
 from mmlth.metrics import chosen_metrics, main_metrics, metric_of, metrics_of, worth_a_column
 
@@ -55,6 +56,9 @@ def test_what_is_worth_a_column():
 def test_the_chosen_metric_of_a_config(given, found):
     cfg = dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', save_best=given)))
     assert chosen_metrics(cfg) == found
+    hook = CheckpointHook(save_best='coco/AP', rule='greater')      # an object, or a note of one
+    assert chosen_metrics(dict(default_hooks=dict(checkpoint=hook))) == ['coco/AP']
+    assert chosen_metrics(dict(default_hooks=dict(checkpoint=str(hook)))) == []
     assert chosen_metrics(dict(default_hooks=dict(checkpoint=None))) == chosen_metrics({}) == []
 
 

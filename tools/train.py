@@ -11,10 +11,13 @@ from mmengine.runner import Runner
 
 from mmlth.core.errors import UserError
 from mmlth.engine.amp import use_masked_amp
+from mmlth.engine.chain.lottery_runner import LotteryRunner
+from mmlth.engine.chain.opening import is_begun
 from mmlth.engine.config import load_config
 from mmlth.engine.hook_configs import find_hook
 from mmlth.engine.hooks import PruneHook, RewindHook
 from mmlth.engine.ranks import leave_group
+from mmlth.engine.types import class_of_type
 
 
 def parse_args():
@@ -53,7 +56,7 @@ def build_config(args):
     for value, option, kind, setting in ((args.dense, '--dense', PruneHook, 'dense'),
                                          (args.rewind, '--rewind', RewindHook, 'point')):
         if value is not None:
-            hook = find_hook(cfg, kind) if 'runner_type' in cfg else None
+            hook = find_hook(cfg, kind) if is_lottery(cfg) else None
             if hook is None:
                 raise UserError(f'{option} belongs to a lottery: give a config with a LotteryRunner'
                                 f' and a {kind.__name__}, or --lth OVERRIDE')
@@ -71,13 +74,23 @@ def build_config(args):
             raise UserError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
     if args.resume is not None:
-        cfg.resume = True
-        if 'runner_type' not in cfg:
-            cfg.load_from = None if args.resume == 'auto' else args.resume
-        elif args.resume != 'auto':
-            raise UserError(
-                'a lottery resumes from its work dir: give --resume without a checkpoint')
+        resume(cfg, args.resume)
     return cfg
+
+
+def is_lottery(cfg):
+    kind = class_of_type(RUNNERS, cfg.get('runner_type', 'Runner'), cfg.get('default_scope'))
+    return kind is not None and issubclass(kind, LotteryRunner)
+
+
+def resume(cfg, checkpoint):
+    if not is_lottery(cfg):
+        cfg.resume = True
+        cfg.load_from = None if checkpoint == 'auto' else checkpoint
+    elif checkpoint != 'auto':
+        raise UserError('a lottery resumes from its work dir: give --resume without a checkpoint')
+    else:       # a first start begins with load_from
+        cfg.resume = is_begun(Path(cfg.work_dir))
 
 
 def main():

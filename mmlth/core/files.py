@@ -81,4 +81,9 @@ def write_text(path: AnyPath, text: str) -> None:
 
 def write_json(path: AnyPath, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + '\n')
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """``value`` as indented JSON, of ASCII characters alone."""
+    return json.dumps(value, indent=2) + '\n'

@@ -4,6 +4,7 @@ from pathlib import Path
 from .files import AnyPath
 
 LOTTERY = 'lottery.json'            # the chain: one entry per round
+LOCK = '.training.lock'             # held by the process that trains here; the file stays
 REPORT = 'report.html'              # beside it report.md, figures and tables
 REPORT_JSON = 'report.json'
 CURVES = 'curves.json'             # of one round: its loss and metrics, a few points

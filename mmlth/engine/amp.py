@@ -12,7 +12,7 @@ from mmengine.utils import get_installed_path
 from mmlth.core.errors import UserError
 
 from .masked_optim_wrapper import AMP_ARGUMENTS, MaskedOptimWrapper
-from .types import class_of_type
+from .types import class_of_config
 
 
 def use_masked_amp(cfg: Config) -> None:
@@ -78,8 +78,7 @@ def _module_file(name: str, folder: Path) -> str:
 
 
 def _wrapper(cfg: Config):
-    return class_of_type(OPTIM_WRAPPERS, (cfg.get('optim_wrapper') or {}).get('type'),
-                         cfg.get('default_scope'))
+    return class_of_config(OPTIM_WRAPPERS, cfg.get('optim_wrapper') or {}, cfg.get('default_scope'))
 
 
 def _is_masked(cfg: Config) -> bool:

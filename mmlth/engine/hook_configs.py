@@ -2,7 +2,7 @@
 import copy
 import inspect
 from dataclasses import fields
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 
 from mmlth.core.errors import UserError
 
-from .types import class_of_type
+from .types import class_of_config
 
 # Default hooks of its Runner.
 _OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
@@ -24,8 +24,7 @@ def class_of(cfg: Config, hook: Any) -> Optional[type]:
         return type(hook)
     if not isinstance(hook, dict):
         return None
-    scope = hook.get('_scope_') or cfg.get('default_scope')
-    return class_of_type(HOOKS, hook.get('type'), scope)
+    return class_of_config(HOOKS, hook, cfg.get('default_scope'))
 
 
 def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
@@ -46,6 +45,17 @@ def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
         raise UserError(f'{found[0][0]} is an object: give the {kind.__name__} as a dict with its '
                         'type and arguments')
     return found[0][1] if found else None
+
+
+def default_hooks(cfg: Config) -> ConfigDict:
+    """The config's own ``default_hooks``, which it may have left out."""
+    cfg.default_hooks = cfg.get('default_hooks') or {}
+    return cfg.default_hooks
+
+
+def hooks_of(cfg: Config, kind: type) -> List[Any]:
+    """What the config has of the hooks of this class: dicts, not copies, or objects."""
+    return [hook for _, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
 
 
 def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:

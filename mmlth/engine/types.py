@@ -35,6 +35,13 @@ def class_of_type(registry: Registry, kind: Any, scope: Optional[str] = None) ->
     return None
 
 
+def class_of_config(registry: Registry, config: Mapping[str, Any],
+                    scope: Optional[str] = None) -> Optional[type]:
+    """As :func:`class_of_type`, of the ``type`` of a dict; its ``_scope_`` is before the config's.
+    """
+    return class_of_type(registry, config.get('type'), config.get('_scope_') or scope)
+
+
 def bases_of(registry: Registry, cfg: Mapping[str, Any],
              scope: Optional[str] = None) -> List[type]:
     """The class that a config's dict is built as, and those that it is derived from, itself first.
@@ -47,5 +54,5 @@ def bases_of(registry: Registry, cfg: Mapping[str, Any],
     Returns:
         list[type]: Empty if there is no such class.
     """
-    found = class_of_type(registry, cfg.get('type'), cfg.get('_scope_') or scope)
+    found = class_of_config(registry, cfg, scope)
     return [] if found is None else list(found.__mro__)

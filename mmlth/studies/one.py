@@ -9,13 +9,14 @@ from mmengine.config import Config
 from mmengine.dist import barrier, init_dist, is_distributed
 
 from mmlth.core import paths
+from mmlth.core.lock import file_lock
 from mmlth.engine.chain.lottery_runner import LotteryRunner
 from mmlth.engine.chain.lottery_spec import LotterySpec
+from mmlth.engine.chain.opening import is_begun
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.ranks import leave_group
 
 from . import dense
-from .lock import folder_lock
 from .study import Run, Study, find_run, run_dir
 
 
@@ -26,10 +27,11 @@ def run_one(study: Study, root: Path, name: str, launcher: str = 'none') -> None
     with _alone(folder, run.cfg, launcher):
         if is_finished(root, run):      # by another study, while this process waited
             return
-        cfg.work_dir, cfg.resume, cfg.launcher = str(folder), True, launcher
+        cfg.work_dir, cfg.launcher = str(folder), launcher
         if run.spec.shares_dense:
             dense.adopt(dense.find(root, run.dense, dense_points(study, run)), folder, cfg,
                         LotterySpec.of(cfg))
+        cfg.resume = is_begun(folder)
         LotteryRunner(cfg).train()
 
 
@@ -67,7 +69,7 @@ def _alone(folder: Path, cfg: Config, launcher: str) -> Iterator[None]:
         init_dist(launcher, **cfg.get('env_cfg', {}).get('dist_cfg', dict(backend='nccl')))
     elif launcher != 'none':    # mmengine's own start-up of a launcher asks for CUDA
         torch.distributed.init_process_group('gloo')
-    with folder_lock(folder) if first or launcher == 'none' else nullcontext():
+    with file_lock(folder / '.lock') if first or launcher == 'none' else nullcontext():
         if is_distributed():    # nobody looks at the folder before rank 0 holds it
             barrier()
         yield

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
-from mmlth.core import paths
 from mmlth.core.errors import UserError, check_count
 from mmlth.engine.chain.preflight import check_config
 from mmlth.engine.chain.state import LotteryState
@@ -88,8 +87,11 @@ def check(study: Study, root: Path) -> None:
         cfg.resume = True       # the files of its sources need not be there yet
         spec = check_config(cfg)
         folder = run_dir(root, run)
-        if (folder / paths.LOTTERY).exists():
-            LotteryState(folder, cfg, spec).resume()
+        state = LotteryState(folder, cfg, spec)
+        if state.path.exists():
+            state.resume()
+        else:
+            state.check_size()
 
 
 def thread_limit(cores: int, nproc: int) -> int:

@@ -253,6 +253,7 @@ PLAIN = dict(type='CocoDataset', data_root='d', ann_file='a.json')
     (dict(PLAIN, data_prefix=None), ['d/a.json']),
     (dict(PLAIN, data_prefix=dict(img=Path('train'), seg='x')), ['d/a.json', 'd/train']),
     (dict(PLAIN, data_prefix=dict(img=['one', 'two'])), ['d/a.json', 'd/one', 'd/two']),
+    (dict(PLAIN, data_prefix=dict(img='s3://d/train')), ['d/a.json']),
     (dict(PLAIN, data_root=Path('d')), ['d/a.json']),
     (dict(PLAIN, ann_file=['a.json', 'b.json']), ['d/a.json', 'd/b.json']),
     (dict(PLAIN, ann_file=['a.json', 'b.json'], data_root=['d', 'e']), ['d/a.json', 'e/b.json']),

@@ -1,4 +1,5 @@
 """What a lottery goes on from: its own tickets, as many processes, a config that trains alike."""
+import errno
 import functools
 import json
 import shutil
@@ -15,7 +16,7 @@ from toy import lottery_config, run_lottery
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
-from mmlth.engine.chain.going_on import check_processes
+from mmlth.engine.chain.going_on import check_processes, set_aside
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.same_training import differences, plain_config
 from mmlth.engine.chain.text import batches
@@ -275,3 +276,18 @@ def test_a_ticket_has_one_digest_wherever_it_comes_from(tmp_path):
     assert Ticket(ticket.mask, {}, ticket.meta).digest() != ticket.digest()
     changed = {**ticket.state, 'head.bias': ticket.state['head.bias'] + 1}
     assert Ticket(ticket.mask, changed, ticket.meta).digest() != ticket.digest()
+
+
+def test_a_round_on_another_disk_is_set_aside(tmp_path, monkeypatch):
+    def rename(*args, **kwargs):
+        raise OSError(errno.EXDEV, 'Invalid cross-device link')
+
+    folder = paths.round_dir(tmp_path, 1)
+    (folder / 'vis_data').mkdir(parents=True)
+    for name in (paths.FINAL, 'vis_data/scalars.json', paths.TICKET):
+        (folder / name).write_text(name)
+    (tmp_path / paths.STALE / 'round_1').mkdir(parents=True)
+    monkeypatch.setattr('os.rename', rename)
+    aside = set_aside(tmp_path, dict(round=1))
+    assert (aside / 'vis_data/scalars.json').read_text() == 'vis_data/scalars.json'
+    assert [path.name for path in folder.iterdir()] == [paths.TICKET]

@@ -6,7 +6,7 @@ from toy import lottery_config
 
 from mmlth.core import Drawing
 from mmlth.core.errors import UserError
-from mmlth.engine import PruneHook
+from mmlth.engine import PruneHook, TicketHook
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.hook_configs import arguments_of
 
@@ -35,3 +35,10 @@ def test_an_unknown_argument_is_named(tmp_path):
     with pytest.raises(UserError, match="no argument 'alocation'; how masks are drawn is said by "
                                         'score, allocation, floor, iterations, batches'):
         LotterySpec.of(cfg)
+
+
+def test_files_at_home_are_found(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    hook = PruneHook(transfer=dict(source='~/final.pth'))
+    assert hook.spec.source(0).spec.source == '/home/me/final.pth'
+    assert TicketHook('~/ticket.safetensors').path == '/home/me/ticket.safetensors'

@@ -156,3 +156,23 @@ def test_nothing_is_said_of_a_usual_training(tmp_path, by_epoch):
                                  default_hooks=dict(checkpoint=dict(
                                      save_best='toy/AP', rule='greater'))))
     assert not warnings_of(tmp_path)
+
+
+@HOOKS.register_module(force=True)
+class ReadsCheckpoints(Hook):
+    """Reads all that mmengine puts into one."""
+    read = []
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        told = {key: checkpoint[key] for key in (
+            'state_dict', 'optimizer', 'param_schedulers', 'message_hub')}
+        self.read.append((set(checkpoint['meta']) - {'rewind_point'}, told.keys()))
+
+
+def test_a_hook_finds_in_a_finished_round_what_it_finds_in_any_checkpoint(tmp_path):
+    ReadsCheckpoints.read.clear()
+    run_lottery(lottery_config(
+        tmp_path, custom_hooks=[dict(type='ReadsCheckpoints')], latency=False))
+    assert all(one == ReadsCheckpoints.read[0] for one in ReadsCheckpoints.read[1:])
+    final = load(tmp_path / 'round_1' / paths.FINAL)
+    assert set(final) == {'meta', 'state_dict', 'mmlth'}

@@ -17,7 +17,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.flops import WATCHES, count_flops
 from mmlth.engine.chain.samples import skeleton_of
 from mmlth.engine.runners import bare_model
-from mmlth.engine.types import class_of_type
+from mmlth.engine.types import class_of_config
 
 from .evaluator import evaluator
 from .precision import measure, measure_voc, with_results
@@ -87,7 +87,7 @@ def count_inputs(runner: Runner, loop: BaseLoop, name: str) -> Optional[Dict[str
 def tells_categories(cfg: Config) -> bool:
     """Whether :func:`predict` finds a metric that it can use, by the types in the config."""
     name = 'val' if cfg.get('val_dataloader') else 'test'
-    kinds = [class_of_type(METRICS, metric.get('type'), cfg.get('default_scope'))
+    kinds = [class_of_config(METRICS, metric, cfg.get('default_scope'))
              for metric in _metrics(cfg.get(f'{name}_evaluator'))]
     return any(_is_coco(kind) or _is_voc(kind) for kind in kinds if kind)
 

@@ -47,7 +47,8 @@ def _local(dataset: dict, root: str, ann_file: str, prefixes: Any) -> Iterator[s
         # MMDetection's instance configs inherit `seg` from panoptic ones and read no such.
         if panoptic or key != 'seg':
             for text in _texts(prefix):
-                yield os.path.join(root, text)
+                if '://' not in text:       # mmengine joins it to no root
+                    yield os.path.join(root, text)
 
 
 def _is_local(backend_args: Any) -> bool:

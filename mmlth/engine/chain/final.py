@@ -1,14 +1,17 @@
 """What a finished round leaves: its metrics and ``final.pth``."""
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
+import mmengine
 import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import weights_to_cpu
+from mmengine.utils import apply_to
 
 from mmlth.core import Ticket
 from mmlth.core import mask as masks
@@ -124,17 +127,26 @@ def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
     done = dict(iter=runner.iter, epoch=runner.epoch)
     if given is not None:
         done = dict(iter=given['iterations'] or 0, epoch=given['epoch'] or 0)
-    checkpoint: Dict[str, Any] = dict(
-        meta=dict(done),
-        state_dict=weights_to_cpu(bare_model(runner.model).state_dict()))
-    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-    noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
     meta = dict(
-        done, seed=runner.seed, experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text,
-        averaged='ema_state_dict' in checkpoint)
+        done, seed=runner.seed, experiment_name=runner.experiment_name, cfg=runner.cfg.pretty_text)
     dataset_meta = getattr(runner.train_dataloader.dataset, 'metainfo', None)
     if dataset_meta is not None:
         meta['dataset_meta'] = plain(dataset_meta)
+    checkpoint = usual_checkpoint(runner, meta)
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    meta['averaged'] = 'ema_state_dict' in checkpoint
+    noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
                         mmlth={**checkpoint_entry(mask), **noted}), file)
+
+
+def usual_checkpoint(runner: Runner, meta: Mapping[str, Any]) -> Dict[str, Any]:
+    """What ``Runner.save_checkpoint`` hands to hooks, which may read any part of it."""
+    hub, optimizer = (
+        apply_to(state, lambda value: hasattr(value, 'cpu'), lambda tensor: tensor.cpu())
+        for state in (runner.message_hub.state_dict(), runner.optim_wrapper.state_dict()))
+    told = dict(time=time.strftime('%Y%m%d_%H%M%S'), mmengine_version=mmengine.__version__)
+    return dict(meta={**meta, **told}, message_hub=hub, optimizer=optimizer,
+                state_dict=weights_to_cpu(bare_model(runner.model).state_dict()),
+                param_schedulers=[s.state_dict() for s in runner.param_schedulers or []])

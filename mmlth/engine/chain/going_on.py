@@ -1,4 +1,5 @@
 """What must hold for a lottery to go on where it stands."""
+import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -86,5 +87,5 @@ def set_aside(work_dir: Path, entry: Dict[str, Any]) -> Path:
     write_json(aside / paths.STALE_ENTRY, entry)
     for path in sorted(folder.iterdir()):
         if path.name != paths.TICKET:
-            path.rename(aside / path.name)
+            shutil.move(path, aside / path.name)    # a round may be a link to another disk
     return aside

@@ -23,7 +23,7 @@ from .final import MetricsHook
 from .finished import finish_round
 from .going_on import check_files, is_done, ticket_digest
 from .lottery_spec import LotterySpec
-from .opening import drop_stale, fix_seed, init_launcher, open_chain
+from .opening import alone, drop_stale, fix_seed, init_launcher, open_chain
 from .preflight import check_config
 from .round_runner import RoundRunner
 from .rounds import round_config
@@ -63,8 +63,15 @@ class LotteryRunner:
         """Run all rounds that are not finished; return the last round's model."""
         spec = check_config(self.cfg)
         init_launcher(self.cfg)
-        fix_seed(self.cfg, spec, self.work_dir)
-        state = open_chain(self.cfg, spec, self.work_dir)
+        with alone(self.work_dir):
+            fix_seed(self.cfg, spec, self.work_dir)
+            state = open_chain(self.cfg, spec, self.work_dir)
+            model = self._run_rounds(state, spec)
+            self._measure(state)
+            self._report(state, spec)
+        return model
+
+    def _run_rounds(self, state: LotteryState, spec: LotterySpec) -> Optional[torch.nn.Module]:
         model = None
         for entry in state.rounds:
             drop_stale(state, entry, self.work_dir)
@@ -75,8 +82,6 @@ class LotteryRunner:
             free_memory()
             model = self._run_round(state, entry, spec)
         free_memory()
-        self._measure(state)
-        self._report(state, spec)
         return model
 
     def test(self) -> Dict[str, float]:

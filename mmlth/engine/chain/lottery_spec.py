@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmlth.core.errors import UserError
 from mmlth.core.steps import rewind_iteration
 
-from ..hook_configs import arguments_of, build_hook, class_of, find_hook
+from ..hook_configs import arguments_of, build_hook, class_of, default_hooks, find_hook
 from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
 from ..specs import EarlyBirdSpec, PruneSpec, RewindSpec
 from ..starts import Start
@@ -98,7 +98,7 @@ class LotterySpec:
         """See that the mask's updates are within the ticket's training."""
         if self.prune.update is not None:
             trained = copy.deepcopy(cfg)
-            trained.default_hooks['ticket'] = ConfigDict()
+            default_hooks(trained)['ticket'] = ConfigDict()
             self.start(1).adapt(trained, self.rewind, Path())
             self.prune.update.check_length(trained.train_cfg)
             self.prune.update.check_steps(cfg.optim_wrapper.get('accumulative_counts', 1))

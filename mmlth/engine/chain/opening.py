@@ -1,6 +1,7 @@
 """Open the chain of a lottery: anew, or where it stands."""
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import torch
 from mmengine.config import Config
@@ -10,6 +11,7 @@ from mmengine.dist import (broadcast_object_list, get_world_size, init_dist, is_
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.core.files import remove_parts
+from mmlth.core.lock import file_lock
 
 from ..ranks import say, together
 from .given import check_same_files, note_given, seed_of_given
@@ -28,6 +30,26 @@ def init_launcher(cfg: Config) -> None:
             torch.distributed.init_process_group('gloo')
         else:
             init_dist(launcher, **dist_cfg)
+
+
+@contextmanager
+def alone(work_dir: Path) -> Iterator[None]:
+    """Let no other start train in the work dir meanwhile, of this lottery or another.
+
+    On every rank; rank 0 holds the lock.
+
+    Raises:
+        UserError: Another process trains there.
+    """
+    with ExitStack() as held:
+        with together():
+            if is_main_process() and not held.enter_context(
+                    file_lock(work_dir / paths.LOCK, wait=False)):
+                raise UserError(
+                    f'another process trains in {work_dir}: a lottery is trained by one start at a '
+                    'time. Wait until that one has ended (--resume then goes on where it stands), '
+                    'end it, or choose another --work-dir; nothing there was touched.')
+        yield
 
 
 def fix_seed(cfg: Config, spec: LotterySpec, work_dir: Path) -> None:
@@ -54,10 +76,19 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
         if cfg.get('resume') and state.path.exists():
             resume_chain(state, cfg, spec, work_dir)
         elif holds_results(work_dir):
+            way = ('Continue it with --resume' if state.path.exists() else
+                   f'Its {paths.LOTTERY}, which says where it stands, is gone: put it back')
+            raise UserError(f'{work_dir} already holds a lottery. {way}, or choose another '
+                            '--work-dir; nothing there was touched.')
+        elif cfg.get('resume') and cfg.get('load_from'):
             raise UserError(
-                f'{work_dir} already holds a lottery. Continue it with --resume, '
-                'or choose another --work-dir; nothing there was touched.')
+                f'resume=True with load_from={cfg.load_from!r}: a stock training would go on from '
+                f'that checkpoint. A lottery goes on where its work dir stands, and {work_dir} '
+                'holds none. To begin one with the weights of that file, set resume=False; to draw '
+                "tickets of a model that is trained already, name it by PruneHook(dense=...), "
+                "train.py's --dense.")
         else:
+            state.check_size()
             state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
         problem = error
@@ -105,7 +136,20 @@ def drop_stale(state: LotteryState, entry: Dict[str, Any], work_dir: Path) -> No
         entry.update(state.waiting(index))
 
 
+def is_begun(work_dir: Path) -> bool:
+    """Whether there is something to resume."""
+    return (work_dir / paths.LOTTERY).exists() or holds_results(work_dir)
+
+
 def holds_results(work_dir: Path) -> bool:
-    """Whether a lottery got as far as a file worth keeping."""
-    first = paths.round_dir(work_dir, 0)
-    return any((first / name).exists() for name in (paths.RESUME, paths.FINAL))
+    """Whether a lottery got as far as a file worth keeping, or has finished a round.
+
+    A rewind point alone is none: it may be that of the initialisation.
+
+    Raises:
+        UserError: Its ``lottery.json`` cannot be read.
+    """
+    saved = [path for path in work_dir.glob('round_*/*.pth') if path.name != paths.REWIND]
+    path = work_dir / paths.LOTTERY
+    return bool(saved) or path.exists() and any(
+        entry['status'] == 'done' for entry in read_lottery(path)['rounds'])

@@ -14,12 +14,12 @@ from ..hook_configs import build_hook
 from ..hooks import PruneHook
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_configured
-from ..types import class_of_type, name_of
+from ..types import class_of_config, name_of
 from .data_check.first_look import check_annotation_files
 from .data_paths import data_paths
 from .given import check_given
 from .lottery_spec import LotterySpec
-from .rounds import place_in_chain
+from .rounds import check_names, place_in_chain
 
 _MASKED = ("'mmlth.MaskedOptimWrapper', or for AMP 'mmlth.MaskedAmpOptimWrapper' "
            '(tools/train.py --amp sets it)')
@@ -45,6 +45,7 @@ def check_config(cfg: Config) -> LotterySpec:
 def check_settings(cfg: Config) -> LotterySpec:
     """Raise a UserError for settings that a lottery cannot be run with."""
     spec = LotterySpec.of(cfg)
+    check_names(cfg)
     build_hook(cfg, PruneHook, **place_in_chain(spec, '', 0))      # a subclass must take these
     check_optim_wrapper(cfg, spec)
     check_training(cfg)
@@ -84,7 +85,8 @@ def check_optim_wrapper(cfg: Config, spec: LotterySpec) -> None:
         what = (f'{", ".join(several)} of optim_wrapper make an OptimWrapperDict' if several
                 else f'optim_wrapper.type is {name!r}')
         raise UserError(f'{what}: {_REFUSED[name]}. Use {_MASKED}.')
-    wrapper = class_of_type(OPTIM_WRAPPERS, kind, cfg.get('default_scope'))
+    wrapper = class_of_config(OPTIM_WRAPPERS, {**optim_wrapper, 'type': kind},
+                              cfg.get('default_scope'))
     if wrapper is None:
         raise UserError(f'optim_wrapper.type is {kind!r}, a name that is not registered: '
                         f'mistyped, or missing from custom_imports. Use {_MASKED}.')
@@ -112,8 +114,9 @@ def check_parallel(cfg: Config) -> None:
         name = name_of(strategy.get('type')) if isinstance(strategy, dict) else strategy
         raise UserError(f"strategy is {name!r}, one of FlexibleRunner's: "
                         + use.format('strategy'))
-    kind = (cfg.get('model_wrapper_cfg') or {}).get('type', 'MMDistributedDataParallel')
-    wrapper = class_of_type(MODEL_WRAPPERS, kind, cfg.get('default_scope'))
+    model_wrapper = {'type': 'MMDistributedDataParallel', **(cfg.get('model_wrapper_cfg') or {})}
+    kind = model_wrapper['type']
+    wrapper = class_of_config(MODEL_WRAPPERS, model_wrapper, cfg.get('default_scope'))
     if wrapper is None:
         raise UserError(f'model_wrapper_cfg.type is {kind!r}, a name that is not registered; '
                         + use.format('it'))

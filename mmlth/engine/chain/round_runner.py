@@ -15,6 +15,8 @@ from mmlth.core.files import link, whole_file
 from ..hooks import RandomStateHook
 from ..reading import check_written, drop_unreadable, read_checkpoint
 from ..runners import bare_model
+from .resuming import (check_between_epochs, is_between_epochs, is_by_epoch,
+                       warn_if_nothing_is_saved)
 
 
 class RoundRunner(Runner):
@@ -22,7 +24,9 @@ class RoundRunner(Runner):
 
     mmengine writes them in place, and with ``max_keep_ckpts`` removes the last one before
     the next is there: a kill in that moment costs the training. Here the newest one from which a
-    training can go on is also kept as ``resume.pth``, a hard link, which takes no space.
+    training can go on is also kept as ``resume.pth``, a hard link, which takes no space. One that
+    was saved without its optimizer, inside an epoch or to remote storage is none: then
+    ``resume.pth`` is a file of its own, of that moment or of the epoch's end.
 
     It notes in ``ended_by`` the class of the hook that has ended the training before its
     schedule does (``stop_training``), and leaves a ``resume.pth`` of that end: resumed, the
@@ -38,6 +42,7 @@ class RoundRunner(Runner):
     """
     ended_by: Optional[str] = None
     checked = False
+    _due = False        # something was saved since, but nothing to go on from
     _of_second: Counter = Counter()
 
     def setup_env(self, env_cfg: Dict[str, Any]) -> None:
@@ -60,7 +65,7 @@ class RoundRunner(Runner):
         if fn_name == 'before_train' and self.ended_by:
             self.train_loop.stop_training = True
         if fn_name == 'after_train' and self.ended_by and 0 < self.iter < self.max_iters:
-            self._save_end()
+            self._save_resume(self.iter, self.epoch)    # mmengine writes none at such an end
         for hook in self.hooks:
             if hasattr(hook, fn_name):
                 going_on = not self._stops
@@ -70,6 +75,10 @@ class RoundRunner(Runner):
                     raise TypeError(f'{error} in {hook}') from None
                 if going_on and self._stops:    # by a hook in a validation that this one runs
                     self.ended_by = self.ended_by or type(hook).__name__
+        if self._due:
+            self._save_due(fn_name)
+        if fn_name == 'before_train' and not self._stops:
+            warn_if_nothing_is_saved(self)
         if fn_name == 'before_save_checkpoint' and self.ended_by:
             kwargs['checkpoint'].setdefault('mmlth', {})['ended_by'] = self.ended_by
         if fn_name == 'after_load_checkpoint' and self._resume:
@@ -99,12 +108,26 @@ class RoundRunner(Runner):
         loop = self._train_loop     # a dict until it is built
         return isinstance(loop, BaseLoop) and getattr(loop, 'stop_training', False)
 
+    def _save_due(self, fn_name: str) -> None:
+        """Write the ``resume.pth`` that is due, where a training can go on."""
+        if fn_name == 'after_train_epoch':      # an epoch-based loop counts it next
+            self._save_resume(self.iter, self.epoch + is_by_epoch(self))
+        elif fn_name == 'after_train_iter' and not is_by_epoch(self):
+            self._save_resume(self.iter + 1, self.epoch)
+
     @master_only
-    def _save_end(self) -> None:
-        """mmengine writes no checkpoint where a hook ends a training."""
+    def _save_resume(self, iteration: int, epoch: int) -> None:
+        """Write a ``resume.pth`` of its own: so many iterations and epochs are done."""
         with whole_file(Path(self.work_dir) / paths.RESUME) as part:
             super().save_checkpoint(
-                str(part.parent), part.name, meta=dict(iter=self.iter, epoch=self.epoch))
+                str(part.parent), part.name, meta=dict(iter=iteration, epoch=epoch))
+            self._check(part, paths.RESUME)
+        self._due = False
+
+    def _check(self, path: Path, name: str) -> None:
+        if not self.checked:
+            check_written(path, name, self.logger)
+        self.checked = True
 
     def load_checkpoint(self, filename: str, map_location: Union[str, Callable] = 'cpu',
                         strict: bool = False,
@@ -118,6 +141,8 @@ class RoundRunner(Runner):
                 self.logger.warning(f'{filename} has objects of unknown classes; the training '
                                     f'goes on without {", ".join(lost)}.')
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        if self._resume and not self.ended_by:
+            check_between_epochs(self, checkpoint['meta'], filename)
         model = bare_model(self.model)
         if self._resume:
             states.fit_buffers(model, checkpoint['state_dict'])
@@ -129,15 +154,19 @@ class RoundRunner(Runner):
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """As ``Runner.save_checkpoint``."""
-        if '://' in str(out_dir):       # remote storage writes whole objects by itself
+        meta = kwargs['meta'] = dict(kwargs.get('meta') or {})     # which mmengine fills
+        path, remote = Path(out_dir) / filename, '://' in str(out_dir)
+        rewind_point = meta.get('rewind_point')     # the RewindHook looks at its own
+        if remote:      # such storage writes whole objects by itself
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
+        else:
+            with whole_file(path) as part:
+                super().save_checkpoint(str(part.parent), part.name, *args, **kwargs)
+                if not rewind_point:
+                    self._check(part, filename)
+        if rewind_point:
             return
-        path = Path(out_dir) / filename
-        with whole_file(path) as part:
-            super().save_checkpoint(str(part.parent), part.name, *args, **kwargs)
-            rewind_point = (kwargs.get('meta') or {}).get('rewind_point')
-            if not self.checked and not rewind_point:   # the RewindHook looks at its own
-                check_written(part, filename, self.logger)
-                self.checked = True
-        if kwargs.get('save_optimizer', True) and not rewind_point:
+        whole = all(kwargs.get(key, True) for key in ('save_optimizer', 'save_param_scheduler'))
+        self._due = remote or not whole or not is_between_epochs(self, meta)
+        if not self._due:
             link(path, Path(self.work_dir) / paths.RESUME)

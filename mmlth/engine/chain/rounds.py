@@ -4,15 +4,34 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
+from mmengine.hooks import CheckpointHook, LoggerHook
 
 from mmlth.core import paths
+from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
-from ..hook_configs import arguments_of, drop_hooks, find_hook
-from ..hooks import EarlyBirdHook, PruneHook, RewindHook, TicketHook
+from ..hook_configs import (arguments_of, build_hook, class_of, default_hooks, drop_hooks,
+                            find_hook, hooks_of)
+from ..hooks import (EarlyBirdHook, GradientHook, PruneHook, RandomStateHook, RewindHook,
+                     TicketHook, UnsavedHook)
 from .lottery_spec import LotterySpec
+
+# What a round is given under these names of ``default_hooks``.
+_EXACT = dict(random_state=RandomStateHook, gradients=GradientHook, unsaved=UnsavedHook)
+_OWN = dict(_EXACT, ticket=TicketHook)
+
+
+def check_names(cfg: Config) -> None:
+    """Raise a UserError for a default hook that has the name of one of a round's own."""
+    for name, kind in _OWN.items():
+        hook = (cfg.get('default_hooks') or {}).get(name)
+        found = class_of(cfg, hook)
+        if hook is not None and (found is None or not issubclass(found, kind)):
+            raise UserError(
+                f'default_hooks.{name} is the name of the {kind.__name__} that a lottery adds: '
+                'give this hook another name, or put it into custom_hooks')
 
 
 def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
@@ -36,6 +55,8 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     folder = paths.round_dir(work_dir, round)
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{Path(cfg.filename or "lottery").stem}_round_{round}'
+    place_point(cfg)
+    place_outputs(cfg, work_dir.name)
     start = spec.start(round) if round > 0 else None
     # The last round's alone: children of one ticket.
     noise = None if spec.rewind.noise is None or round < spec.rounds else (
@@ -74,6 +95,27 @@ def take_given(cfg: Config, spec: LotterySpec) -> None:
         drop_hooks(cfg, RewindHook)
 
 
+def place_point(cfg: Config) -> None:
+    """Let the RewindHook save its point where the chain looks for it, whatever its ``out`` says."""
+    if build_hook(cfg, RewindHook).out != paths.REWIND:
+        find_hook(cfg, RewindHook).out = paths.REWIND
+
+
+def place_outputs(cfg: Config, name: str) -> None:
+    """Give this lottery a folder of its own where hooks write that have an ``out_dir``.
+
+    There mmengine makes one per Runner, called like its work dir: ``round_0`` of every lottery.
+
+    Args:
+        cfg: Of the round.
+        name: The folder's, as the lottery's work dir is called.
+    """
+    for kind in (CheckpointHook, LoggerHook):
+        for hook in hooks_of(cfg, kind):
+            if isinstance(hook, dict) and hook.get('out_dir'):
+                hook['out_dir'] = f'{str(hook["out_dir"]).rstrip("/")}/{name}'
+
+
 def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str, Any]:
     """The arguments of a PruneHook that say where it stands in the chain.
 
@@ -98,8 +140,8 @@ def keep_exact(cfg: Config, seed: Optional[int] = None, noise: Optional[int] = N
         cfg: Of the training.
         seed, noise: See :class:`RandomStateHook`. Default: None.
     """
-    cfg.default_hooks = cfg.get('default_hooks') or {}
-    hooks = cfg.default_hooks
+    drop_hooks(cfg, *_EXACT.values())
+    hooks = default_hooks(cfg)
     hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed, noise=noise)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')

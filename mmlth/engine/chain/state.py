@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
-from mmlth.core.files import AnyPath, write_json
+from mmlth.core.files import AnyPath, json_text, write_json
 
 from .lottery_spec import LotterySpec
 from .same_training import differences, plain_config
@@ -15,6 +15,7 @@ from .schema import check_lottery
 
 # JSON may take 20 times its size in memory; of ours a megabyte is much already.
 _LARGEST = 8 * 2**20
+_OF_ROUNDS = 2**20      # of it, for what rounds note
 
 
 class LotteryState:
@@ -57,9 +58,22 @@ class LotteryState:
             seconds=0.0)
 
     def save(self) -> None:
-        write_json(self.path, dict(
-            version=1, config=self.config, spec=self.spec, hooks=self.hooks,
-            rounds=self.rounds))
+        write_json(self.path, self._content())
+
+    def check_size(self) -> None:
+        """Raise a UserError if the file would be too large to be read again."""
+        size = len(json_text(self._content()))
+        if size > _LARGEST - _OF_ROUNDS:
+            key = max(self.config, key=lambda key: len(json_text(self.config[key])))
+            raise UserError(
+                f'this config takes {size / 2**20:.1f} MiB in {paths.LOTTERY}, which may begin '
+                f'with {(_LARGEST - _OF_ROUNDS) / 2**20:.0f} to be read again; most of it is '
+                f'{key}. Long lists and arrays belong into a file that the config names, such as '
+                'an annotation file of those images.')
+
+    def _content(self) -> Dict[str, Any]:
+        return dict(version=1, config=self.config, spec=self.spec, hooks=self.hooks,
+                    rounds=self.rounds)
 
     def resume(self) -> List[str]:
         """Take over what the file says; it must be of a config that trains the same.

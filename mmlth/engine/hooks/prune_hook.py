@@ -81,7 +81,7 @@ class PruneHook(Hook):
             with. Default: None, the mask is static.
         round: The round that this training is; a ``LotteryRunner`` sets it. Default: 0.
         rewind: The rewind point's file; a ``LotteryRunner`` sets it. Default: None, what
-            the training's own RewindHook saves, unless it rewinds the schedule alone.
+            the training's own RewindHook saves (its ``out``), unless it rewinds the schedule alone.
         start: How the ticket starts from the rewind point, as RewindHook's ``mode``; a
             ``LotteryRunner`` sets it. Default: None, as the training's own RewindHook says, else
             with the weights of the point as they are.
@@ -136,6 +136,8 @@ class PruneHook(Hook):
         if self.round == 0 and self.spec.given is not None:
             self.told = take_dense(self.spec.given, runner)
         self.spec.source(self.round).before(Training.of(runner, self.round))
+        with together():
+            self._check_point(runner)
         if self.spec.update is not None and self.start(runner).length is None:
             self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
         if self.round == 0 and self.spec.dense is not True:
@@ -147,8 +149,7 @@ class PruneHook(Hook):
         source = self.spec.source(self.round, found_early(runner))
         drawn, start = source.ticket(training), self.start(runner)
         with together():
-            needed = start.rewinds and not start.initialises
-            point = self.point(runner) if needed else None
+            point = self.point(runner) if needs_point(start) else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
                           self.round + 1, self.path(runner), self.told)
         warn_of_layers(self.spec, training, drawn.mask)
@@ -167,9 +168,13 @@ class PruneHook(Hook):
             ticket = Trained() if self.rewind is None else Rewound()
         return self.spec.start(self.round + 1, ticket)
 
+    def point_path(self, runner: Runner) -> Path:
+        """The rewind point's file, which may not be there yet."""
+        beside = rewind_hook(runner)
+        return Path(self.rewind or Path(runner.work_dir) / (beside.out if beside else paths.REWIND))
+
     def point(self, runner: Runner) -> Path:
         """The rewind point's file, which must be there."""
-        path = Path(self.rewind or Path(runner.work_dir) / paths.REWIND)
         beside = rewind_hook(runner)
         if beside is not None and beside.saves and beside.iteration > runner.iter:
             raise UserError(
@@ -177,11 +182,28 @@ class PruneHook(Hook):
                 f'after {runner.iter} iterations, before the rewind point {beside.spec.to!r} '
                 f'(iteration {beside.iteration}): rewind to an earlier point, or leave that hook '
                 'out')
-        if not path.is_file():
-            raise UserError(
-                f'PruneHook: there is no rewind point {path}; it is saved by the RewindHook '
-                'of the dense training. Run that training anew.')
-        return path
+        return there(self.point_path(runner))
+
+    def _check_point(self, runner: Runner) -> None:
+        """A point that this training does not save must be there already."""
+        path, beside = self.point_path(runner).absolute(), rewind_hook(runner)
+        own = beside and (Path(runner.work_dir) / beside.out).absolute()
+        if needs_point(self.start(runner)) and path != own:
+            there(path)
+
+
+def needs_point(start: Start) -> bool:
+    """Whether a ticket takes weights of the rewind point."""
+    return start.rewinds and not start.initialises
+
+
+def there(point: Path) -> Path:
+    """The rewind point's file, which must be there."""
+    if not point.is_file():
+        raise UserError(
+            f'PruneHook: there is no rewind point {point}; it is saved by the RewindHook '
+            'of the dense training. Run that training anew.')
+    return point
 
 
 def not_default(kind: type, given: Dict[str, Any]) -> Dict[str, Any]:

@@ -51,7 +51,8 @@ class RewindHook(Hook):
             Default: True.
         point: A checkpoint that the training of ``PruneHook(dense=CHECKPOINT)`` has saved early:
             it is the point, in place of ``to``, and nothing is trained for it. Default: None.
-        out: The file's name in the work dir. Default: ``'rewind.pth'``.
+        out: The file's name in the work dir; a ``LotteryRunner`` sets it. Default:
+            ``'rewind.pth'``.
         noise: The number of another SGD noise, 0, 1, 2, ...: the last round takes the order of
             its data, augmentation and dropout from a seed of that noise, and starts as without it,
             bit for bit: weights, optimizer, schedule and iteration. Two noises are two children of
@@ -89,6 +90,11 @@ class RewindHook(Hook):
                 f"epoch of {per_epoch} iterations; mmengine resumes an epoch-based "
                 "training only between epochs. Choose to='1ep' or the like, "
                 "schedule='restart', or an IterBasedTrainLoop.")
+        if self.spec.resumes and self.iteration >= runner.max_iters:
+            raise UserError(
+                f"RewindHook(schedule='resume'): to={self.spec.to!r} is iteration "
+                f'{self.iteration}, the end of the training: nothing is left to train. Choose an '
+                "earlier point, or schedule='restart'.")
         path = Path(runner.work_dir) / self.out
         if runner.iter > self.iteration and not path.exists():
             raise UserError(

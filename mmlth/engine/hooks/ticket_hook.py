@@ -1,4 +1,5 @@
 """Train a ticket."""
+import os
 from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.hooks import Hook
@@ -70,7 +71,7 @@ class TicketHook(Hook):
             raise UserError("TicketHook: give it the file of a ticket, or draw=dict(sparsity=...), "
                             'which takes no mapping')
         self.drawing = None if draw is None else drawing_of(draw, update)
-        self.path = 'drawn at the start' if ticket is None else str(ticket)
+        self.path = 'drawn at the start' if ticket is None else os.path.expanduser(ticket)
         self.mapping = mapping
         self.strict = strict
         self.last_learning_rate = last_learning_rate

@@ -63,7 +63,7 @@ class TransferSpec:
             raise UserError(
                 f'PruneHook: the mask is transferred, so that {_listed(ignored)} would be '
                 'ignored: leave it out, or leave transfer out')
-        spec = cls(**transfer)
+        spec = cls(**{**transfer, 'source': os.path.expanduser(transfer['source'])})
         match_names([], [], spec.mapping)       # its form
         if control is not None and (control.every_round or spec.weights and control.elsewhere):
             raise UserError(
