@@ -154,25 +154,20 @@ class Loop:
     def _try_to_start(self, job: Job) -> None:
         failed = next((need for need in job.needs if need.status == 'failed'), None)
         if failed:
-            self._give_up(job, f'{failed.name} failed')
+            job.status, job.reason = 'failed', f'not started, {failed.name} failed'
+            self.progress.say(f'{job.name}: {job.reason}')
             return
         ready = ('done', 'running') if self.executor.submits_ahead else ('done',)
         if any(need.status not in ready for need in job.needs):
             return
         running = sum(other.status == 'running' for other in self.jobs)
-        reason = self.executor.why_not(running)
-        full = self.disk.why_not(job) if self.disk and reason is None else None
-        if full and not running:    # nothing will end, and leave room
-            self._give_up(job, full)
-        elif reason is None and full is None:
+        reason = self.executor.why_not(running) or (
+            self.disk.why_not(job) if self.disk else None)     # until somebody makes room
+        if reason is None:
             self._start(job)
         elif not running and reason != self.held:
             self.progress.say(f'waiting: {reason}')
             self.held = reason
-
-    def _give_up(self, job: Job, reason: str) -> None:
-        job.status, job.reason = 'failed', f'not started, {reason}'
-        self.progress.say(f'{job.name}: {job.reason}')
 
     def _start(self, job: Job) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)

@@ -73,13 +73,15 @@ class CutInValidation(Hook):
             raise Cut
 
 
-@pytest.mark.parametrize('to, iters, cut_in', [
-    ('1ep', 4, 0), ('1ep', 12, 0), ('2ep', 12, 0), ('1ep', 12, 1)])
-def test_a_validation_that_was_cut_off_is_made_up_for(tmp_path, monkeypatch, to, iters, cut_in):
+@pytest.mark.parametrize('to, iters, cut_in, schedule', [
+    ('1ep', 4, 0, 'restart'), ('1ep', 12, 0, 'resume'), ('2ep', 12, 0, 'resume'),
+    ('1ep', 12, 1, 'resume')])
+def test_a_validation_that_was_cut_off_is_made_up_for(
+        tmp_path, monkeypatch, to, iters, cut_in, schedule):
     """A scheduler follows its metric, a best checkpoint hangs on it."""
     def config(name):
         cfg = lottery_config(
-            tmp_path / name, by_epoch=True, iters=iters, to=to, schedule='resume',
+            tmp_path / name, by_epoch=True, iters=iters, to=to, schedule=schedule,
             custom_hooks=[dict(type='CutInValidation')],
             default_hooks=dict(checkpoint=dict(save_best='toy/AP', rule='less')))
         cfg.param_scheduler = [dict(type='ReduceOnPlateauLR', monitor='toy/AP', rule='less',

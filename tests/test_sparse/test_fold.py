@@ -63,7 +63,7 @@ def folded(steps, returned=(-1,)):
     return count
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(
     st.sampled_from(['conv', 'conv', 'norm', 'norm', 'listed norm', 'up', 'relu', 'view', 'keep',
                      'numpy', 'function', 'scale']),

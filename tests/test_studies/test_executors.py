@@ -215,20 +215,12 @@ def test_numbers_are_looked_at_first(tmp_path, monkeypatch, option):
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_job_that_the_disk_has_no_room_for(tmp_path, capsys):
-    """It waits for room that running jobs leave, but not for nothing."""
-    big, small, behind = make_jobs(tmp_path, big=[], small=[], behind=['big'])
-    disk = Disk(Study('s'), tmp_path)
+def test_what_the_largest_job_wants_is_looked_at_first(tmp_path):
+    """It would never start, though what it leaves would fit."""
+    (big, ), disk = make_jobs(tmp_path, big=[]), Disk(Study('s'), tmp_path)
     disk.per_training['toy'], disk.free = 10_000, lambda: 12_000
     with pytest.raises(UserError, match='15 kB of disk are wanted for 1 jobs.* 12 kB are free'):
         disk.check([big])
-    small.trainings = 0.5
-    with Progress([small, big, behind], Estimate(), 2, live=False) as progress:
-        Loop([small, big, behind], LocalExecutor(2, 0), progress, 0, lambda job: ['true'],
-             disk).run()
-    assert [job.status for job in (small, big, behind)] == ['done', 'failed', 'failed']
-    assert big.reason == f'not started, 12 kB of disk are free in {tmp_path}, 15 kB are wanted'
-    assert f'big: {big.reason}' in capsys.readouterr().out
 
 
 def test_cores_where_the_system_tells_no_affinity(monkeypatch):
