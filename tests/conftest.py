@@ -19,6 +19,8 @@ torch.set_num_threads(1)
 
 # mmengine lays out the config's text with yapf at every checkpoint: most of a toy training.
 mmengine_config.FormatCode = lambda text, **kwargs: (text, False)
+os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [
+    str(Path(__file__).with_name('child')), os.environ.get('PYTHONPATH')]))
 
 # It reads all of MMDetection's metafiles again for each `mmdet::` that a config is based on.
 mmengine_utils.load = lru_cache(maxsize=None)(mmengine_utils.load)

@@ -13,14 +13,14 @@ from mmlth.studies.study import run_dir
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/study.py'
-_FOLDERS = (ROOT, ROOT / 'tests', ROOT / 'tests/test_studies')
+_FOLDERS = (ROOT, ROOT / 'tests', ROOT / 'tests/child')
 ENV = dict(PYTHONPATH=os.pathsep.join(map(str, _FOLDERS)), PYTHONWARNINGS='ignore')
 
 
 def write_base(folder, name='base', **override):
     """A toy lottery's config; returns its file's name."""
     base = lottery_config(folder / 'unused', **override)
-    base.custom_imports = dict(imports=['toy', 'no_layout'])
+    base.custom_imports = dict(imports=['toy'])
     base.pop('work_dir')
     base.pop('experiment_name')
     base.dump(folder / f'{name}.py')

@@ -57,7 +57,7 @@ def library(tmp_path):
 
 
 def run(folder, *args):
-    path = os.pathsep.join([str(folder), str(TOOL.parents[1])])
+    path = os.pathsep.join([str(folder), str(TOOL.parents[1]), os.environ['PYTHONPATH']])
     return subprocess.run([sys.executable, str(TOOL), '--library', 'zoolib', *args], text=True,
                           capture_output=True, env={**os.environ, 'PYTHONPATH': path})
 
