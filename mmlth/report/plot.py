@@ -136,8 +136,8 @@ def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str],
     x = [names.index(str(v)) if names else v for v in series.x]
     y = numbers(series.y)
     line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
-                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour,
-                      transform=where)
+                      markersize=5.5, markerfacecolor=PAPER if style.hollow else style.colour)
+    line.set_transform(where)       # afterwards: the axes would not be as wide as what is moved
     if series.error is not None:
         error = numbers(series.error)
         axes.fill_between(x, [a - e for a, e in zip(y, error)], [a + e for a, e in zip(y, error)],

@@ -176,6 +176,19 @@ def test_single_marks_at_one_place_stand_beside_each_other(narrow):
         axes.transData.transform((2, 30))[0])
 
 
+@pytest.mark.parametrize('x, y', [([25, 50, 1000], [2.9, 2.5, 1.2]), ([1000], [30.0])])
+def test_lines_without_a_spread_are_within_the_axes(x, y):
+    """Of one lottery there is no band, which would make room for the line, too."""
+    figure = Figure('f', 'lines', 'A caption.', 'iteration', 'loss', [
+        Series('dense', x, y), Series('round 1', x, [value / 2 for value in y])])
+    canvas = plotting._canvas(figure, assign([figure]), narrow=False)
+    FigureCanvasAgg(canvas).draw()
+    (axes, ), box = canvas.axes, canvas.axes[0].get_window_extent()
+    for line in axes.lines:
+        for point in line.get_transform().transform(line.get_xydata()):
+            assert box.contains(*point)
+
+
 def test_missing_values_leave_gaps():
     figure = _figure(['direct'])
     figure.series[0].y = [1.0, None, 3.0]
