@@ -2,8 +2,9 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, Optional, Sequence, Tuple
 
+from mmlth.analysis.found.trainings import read_config
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
@@ -11,8 +12,10 @@ from mmlth.engine.chain.state import read_lottery
 from . import dense
 from .jobs import Job
 from .lotteries import lotteries_of
+from .networks import network_of
 from .study import Study
 
+_Sizes = Dict[Tuple[str, str], float]       # of a base and network
 _MARGIN = 1.5       # a run that is being trained has files that it removes at its end
 
 
@@ -26,37 +29,45 @@ class Disk:
 
     def __init__(self, study: Study, root: Path):
         self.root = Path(root)
-        self.per_training: Dict[str, float] = {}    # base -> bytes of a lottery's own
-        self.per_dense: Dict[str, float] = {}       # base -> bytes of a dense training
+        self.per_training: _Sizes = {}      # bytes of a lottery's own
+        self.per_dense: _Sizes = {}         # bytes of a dense training
         for run in study.all_runs:
             folder = self.root / 'dense' / run.dense
-            if run.base not in self.per_dense and dense.finished(folder):
-                self.per_dense[run.base] = size_of(folder)
+            if (run.base, run.network) not in self.per_dense and dense.finished(folder):
+                _note(self.per_dense, run.base, run.network, size_of(folder))
         for base, folders in lotteries_of(study, self.root).items():
-            sizes = map(_per_training, folders)
-            known = [size for size in sizes if size is not None]
-            if known:
-                self.per_training[base] = max(known)
+            for folder in folders:
+                self._learn_lottery(base, folder)
 
     def learn(self, job: Job) -> None:
         """Look at what a job has left."""
-        base = job.run.base
         if job.is_dense:
-            self.per_dense.setdefault(base, size_of(job.folder))
-        elif base not in self.per_training:
-            size = _per_training(job.folder)
-            if size is not None:
-                self.per_training[base] = size
+            _note(self.per_dense, job.run.base, job.run.network, size_of(job.folder))
+        else:
+            self._learn_lottery(job.run.base, job.folder)
 
     def needs(self, job: Job) -> float:
         """Bytes that a job will write; 0 while nothing is known."""
-        if job.is_dense:
-            return self.per_dense.get(job.run.base, 0.0)
-        return self.per_training.get(job.run.base, 0.0) * job.trainings
+        known = self.per_dense if job.is_dense else self.per_training
+        size = known.get((job.run.base, job.run.network)) or max(
+            (size for (base, _), size in known.items() if base == job.run.base), default=0.0)
+        return size * (1 if job.is_dense else job.trainings)
 
     def _wants(self, job: Job) -> float:
         """Bytes that must be free for a job to start."""
         return _MARGIN * self.needs(job)
+
+    def _learn_lottery(self, base: str, folder: Path) -> None:
+        """Of a finished one, by its tickets, less what it shares with others by hard links."""
+        try:
+            lottery = read_lottery(folder / paths.LOTTERY)
+        except UserError:
+            return
+        rounds = lottery['rounds']
+        if all(entry['status'] == 'done' for entry in rounds):
+            own = sum(stat.st_size for stat in _stats(folder) if stat.st_nlink == 1)
+            _note(self.per_training, base, network_of(read_config(lottery)),
+                  own / max(1, len(rounds) - 1))
 
     def free(self) -> int:
         """Bytes that are free where the runs are or will be."""
@@ -110,19 +121,9 @@ def text_of_bytes(size: float) -> str:
     return f'{value:.3g} {unit}' if value < 1000 else f'{value:.0f} {unit}'
 
 
-def _per_training(folder: Path) -> Optional[float]:
-    """Bytes of a finished lottery by its tickets, less what it shares with others by hard links.
-
-    None if it is not finished.
-    """
-    try:
-        rounds = read_lottery(folder / paths.LOTTERY)['rounds']
-    except UserError:
-        return None
-    if any(entry['status'] != 'done' for entry in rounds):
-        return None
-    own: List[os.stat_result] = [stat for stat in _stats(folder) if stat.st_nlink == 1]
-    return sum(stat.st_size for stat in own) / max(1, len(rounds) - 1)
+def _note(sizes: _Sizes, base: str, network: str, size: float) -> None:
+    """The largest counts."""
+    sizes[base, network] = max(size, sizes.get((base, network), 0.0))
 
 
 def _stats(folder: Path) -> Iterable[os.stat_result]:

@@ -1,14 +1,16 @@
 """How long jobs take, from those that have ended."""
 from pathlib import Path
 from statistics import median
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from mmlth.analysis.found.trainings import read_config
 from mmlth.core import paths
 from mmlth.core.errors import UserError
 from mmlth.engine.chain.state import read_lottery
 
 from .jobs import Job
 from .lotteries import lotteries_of
+from .networks import network_of
 from .steps import trained_steps
 from .study import Study
 
@@ -21,32 +23,36 @@ class Taken(NamedTuple):
     steps: float
     trainings: float
     seconds: float
+    network: str = ''       # of :func:`mmlth.studies.networks.network_of`
 
 
 class Estimate:
     """What jobs will take.
 
-    The median over the trainings of the same base that ended last, by their steps; of a base of
-    which none has ended, the median over all trainings, whole ones. A median, for one training that
-    a busy machine has held up says nothing of the next.
+    The median over the trainings of the same network that ended last, by their steps; if none has
+    ended, over those of the same base, whose network may be a shallower one; of a base of which
+    none has ended, the median over all trainings, whole ones. A median, for one training that a
+    busy machine has held up says nothing of the next.
 
     Args:
         taken: Of earlier trainings, the latest last.
     """
 
     def __init__(self, taken: Iterable[Taken] = ()):
-        self.rates: Dict[str, List[float]] = {}     # seconds per step
+        self.rates: Dict[str, List[float]] = {}     # seconds per step of a base
+        self.own: Dict[Tuple[str, str], List[float]] = {}       # of a base and network
         self.whole: List[float] = []                # seconds per training
         for entry in taken:
             self._add(entry)
 
     def learn(self, job: Job, seconds: float) -> None:
         """Take into account what a job took."""
-        self._add(Taken(job.run.base, job.steps, job.trainings, seconds))
+        self._add(Taken(job.run.base, job.steps, job.trainings, seconds, job.run.network))
 
     def seconds(self, job: Job) -> Optional[float]:
         """Of one job; None while nothing is known."""
-        rates = self.rates.get(job.run.base)
+        base = job.run.base
+        rates = self.own.get((base, job.run.network)) or self.rates.get(base)
         if rates:
             return median(rates[-_RECENT:]) * job.steps
         return median(self.whole[-_RECENT:]) * job.trainings if self.whole else None
@@ -54,6 +60,10 @@ class Estimate:
     def knows(self, job: Job) -> bool:
         """Whether trainings of its base have ended."""
         return job.run.base in self.rates
+
+    def guesses(self, job: Job) -> bool:
+        """Whether those were of another network alone."""
+        return self.knows(job) and (job.run.base, job.run.network) not in self.own
 
     def left(self, jobs: Sequence[Job], places: Optional[int], now: float) -> Optional[float]:
         """Seconds until all have ended, each as soon as what it needs is done and a place is free.
@@ -87,7 +97,9 @@ class Estimate:
 
     def _add(self, taken: Taken) -> None:
         if taken.steps > 0:
-            self.rates.setdefault(taken.base, []).append(taken.seconds / taken.steps)
+            rate = taken.seconds / taken.steps
+            self.rates.setdefault(taken.base, []).append(rate)
+            self.own.setdefault((taken.base, taken.network), []).append(rate)
         if taken.trainings > 0:
             self.whole.append(taken.seconds / taken.trainings)
 
@@ -114,7 +126,8 @@ def _taken(base: str, lottery: Path, overhead: float) -> List[Taken]:
         content = read_lottery(lottery)
     except UserError:
         return []
-    return [Taken(base, steps, 1, overhead * entry['seconds'])
+    network = network_of(read_config(content))
+    return [Taken(base, steps, 1, overhead * entry['seconds'], network)
             for entry, steps in zip(content['rounds'], trained_steps(content))
             if entry['status'] == 'done' and entry['seconds'] > 0 and not entry.get('given')
             and entry['iterations'] == entry['planned_iterations'] > 0]

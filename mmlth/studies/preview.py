@@ -45,7 +45,10 @@ def _line(run: Run, root: Path, name: str, seconds: Optional[float]) -> str:
 def _sums(study: Study, root: Path, todo: List[Job], known: Estimate, jobs: int) -> str:
     done = sum(is_finished(root, run) for run in study.all_runs)
     unknown = sorted({job.run.base for job in todo if not known.knows(job)})
+    guessed = sum(known.guesses(job) for job in todo)
     time = (f'time unknown until a first run is finished of {", ".join(unknown)}' if unknown else
-            f'about {text_of(known.left(todo, jobs, 0.0))} with {jobs} at a time')
+            f'about {text_of(known.left(todo, jobs, 0.0))} with {jobs} at a time' + (
+                f' ({guessed} jobs train a network of which none is finished; they are taken to '
+                'be as fast as the others of their base)' if guessed else ''))
     return (f'{done} of {len(study.all_runs)} runs are finished; to do: {len(todo)} jobs, '
             f'{sum(job.trainings for job in todo):g} trainings, {time}')

@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.engine.chain.lottery_spec import LotterySpec
 
 from .dense import dense_name
+from .networks import network_of
 from .settings import fill_sources
 
 
@@ -44,6 +45,11 @@ class Run:
     def spec(self) -> LotterySpec:
         """What its hooks are set to; sources are the names of their runs."""
         return LotterySpec.of(self.cfg)
+
+    @cached_property
+    def network(self) -> str:
+        """Equal for runs of a base that are as large and as fast."""
+        return network_of(self.cfg)
 
     @property
     def seed(self) -> int:

@@ -8,17 +8,20 @@ from hypothesis import strategies as st
 from toy_study import write_base, write_study
 
 from mmlth.core.files import write_json, write_text
+from mmlth.engine.chain.same_training import plain_config
 from mmlth.studies import load_study
 from mmlth.studies.disk import Disk
 from mmlth.studies.estimate import Estimate, Taken, earlier
 from mmlth.studies.jobs import Job, plan
+from mmlth.studies.preview import dry_run
 from mmlth.studies.progress import Progress
 from mmlth.studies.steps import planned_steps, trained_steps
 from mmlth.studies.times import add_session, known_overhead, read_sessions, sessions_text
 
 
-def job(name, needs=(), steps=1.0, base='toy', **more):
-    return Job(name, None, SimpleNamespace(base=base, name=name), list(needs), steps=steps, **more)
+def job(name, needs=(), steps=1.0, base='toy', network='', **more):
+    run = SimpleNamespace(base=base, name=name, network=network)
+    return Job(name, None, run, list(needs), steps=steps, **more)
 
 
 def test_a_training_that_was_held_up_says_nothing_of_the_next():
@@ -35,6 +38,17 @@ def test_an_unknown_base_is_taken_to_train_as_long_as_others():
     other = job('a', steps=12, base='epochs', trainings=2)
     assert estimate.seconds(other) == 100 and not estimate.knows(other)
     assert Estimate().seconds(other) is None and Estimate().left([other], 1, 0) is None
+
+
+def test_a_deeper_network_of_the_same_base_is_not_as_fast():
+    estimate = Estimate([Taken('toy', 100, 1, 50, 'shallow')])
+    deep = job('a', steps=100, network='deep')
+    # Until one has ended nothing better is known, which is told.
+    assert estimate.seconds(deep) == 50 and estimate.guesses(deep)
+    estimate.learn(deep, 90)
+    assert estimate.seconds(deep) == 90 and not estimate.guesses(deep)
+    shallow = job('b', steps=100, network='shallow')
+    assert estimate.seconds(shallow) == 50 and not estimate.guesses(shallow)
 
 
 def test_what_is_left_goes_by_places_and_by_what_is_waited_for():
@@ -107,7 +121,8 @@ def test_earlier_trainings_count_with_what_jobs_take_besides(tmp_path):
         version=1, config=dict(train_cfg=dict(max_iters=12)),
         rounds=[dict(entry, round=0, iterations=6), dict(entry, round=1)]))
     # The first was ended early: it says nothing of a whole one.
-    assert earlier(study, tmp_path, 1.5) == [Taken('base', 12, 1, 90.0)]
+    one, = earlier(study, tmp_path, 1.5)
+    assert one[:4] == ('base', 12, 1, 90.0)
 
 
 def test_only_lotteries_of_the_same_base_count(tmp_path):
@@ -129,8 +144,29 @@ def test_only_lotteries_of_the_same_base_count(tmp_path):
         others = load_study(str(write_study(
             tmp_path, dict(a=dict(sparsity=[0.5])), base=f'{base}.py', name='others')))
         for expecting in (study, others):
-            assert earlier(expecting, tmp_path) == [Taken(base, 12, 1, float(seconds))]
-            assert list(Disk(expecting, tmp_path).per_training) == [base]
+            one, = earlier(expecting, tmp_path)
+            assert one[:4] == (base, 12, 1, float(seconds))
+            assert [key[0] for key in Disk(expecting, tmp_path).per_training] == [base]
+
+
+@pytest.mark.parametrize('setting, as_fast', [
+    ({'model.width': [9]}, False), ({'train_dataloader.batch_size': [3]}, False),
+    ({'model.init_cfg': [dict(checkpoint='other.pth')]}, True), (dict(sparsity=[0.5]), True),
+    (dict(seed=[4]), True)], ids=str)
+def test_what_a_run_says_of_another_depends_on_its_network(tmp_path, setting, as_fast):
+    """Its time and its files; read from its lottery.json as it was written by a Runner."""
+    study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8]), b=setting))))
+    known, other = study.runs
+    entry = dict(round=0, status='done', scope_sparsity=0.5, network_sparsity=0.4, metrics={},
+                 checkpoint='x', iterations=12, planned_iterations=12, seconds=60.0)
+    write_json(tmp_path / 'runs' / known.name / 'lottery.json', dict(
+        version=1, config=plain_config(known.cfg), rounds=[entry]))
+    estimate = Estimate(earlier(study, tmp_path))
+    assert not estimate.guesses(job('a', base='base', network=known.network))
+    assert estimate.guesses(job('b', base='base', network=other.network)) is not as_fast
+    assert ((other.base, other.network) in Disk(study, tmp_path).per_training) is as_fast
+    guessed = 'jobs train a network of which none is finished' in dry_run(study, tmp_path)
+    assert guessed is not as_fast
 
 
 def test_the_first_estimate_is_held_against_the_truth(tmp_path, monkeypatch):

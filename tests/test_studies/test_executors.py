@@ -24,7 +24,7 @@ def make_jobs(folder, **needs):
     jobs = {}
     for name, needed in needs.items():
         (folder / name).mkdir()
-        jobs[name] = Job(name, folder / name, SimpleNamespace(base='toy', name=name),
+        jobs[name] = Job(name, folder / name, SimpleNamespace(base='toy', name=name, network=''),
                          [jobs[other] for other in needed])
     return list(jobs.values())
 
@@ -218,7 +218,7 @@ def test_numbers_are_looked_at_first(tmp_path, monkeypatch, option):
 def test_what_the_largest_job_wants_is_looked_at_first(tmp_path):
     """It would never start, though what it leaves would fit."""
     (big, ), disk = make_jobs(tmp_path, big=[]), Disk(Study('s'), tmp_path)
-    disk.per_training['toy'], disk.free = 10_000, lambda: 12_000
+    disk.per_training['toy', ''], disk.free = 10_000, lambda: 12_000
     with pytest.raises(UserError, match='15 kB of disk are wanted for 1 jobs.* 12 kB are free'):
         disk.check([big])
 
@@ -245,7 +245,7 @@ def test_threads_share_the_cores(monkeypatch):
 
 
 def test_what_a_process_runs(tmp_path):
-    run = SimpleNamespace(base='toy', name='r')
+    run = SimpleNamespace(base='toy', name='r', network='')
     command = Job('dense/x', tmp_path, run, kind='dense').command(
         's.py', tmp_path, nproc=4, threads=2)
     assert command[:2] == ['env', 'OMP_NUM_THREADS=2']

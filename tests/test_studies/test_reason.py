@@ -108,7 +108,7 @@ def test_a_study_that_will_not_fit_is_refused(tmp_path, monkeypatch):
 def test_no_job_starts_while_the_disk_is_full(tmp_path, monkeypatch, capsys):
     jobs = make_jobs(tmp_path, a=[], b=[])
     full = Disk(Study('s'), tmp_path)
-    full.per_training['toy'] = 1_000_000
+    full.per_training['toy', ''] = 1_000_000
     free(monkeypatch, 10, 10, 10 ** 9)
     executor = LocalExecutor(memory=0)
     executor.interval = 0
