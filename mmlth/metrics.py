@@ -53,6 +53,8 @@ _MAIN: Dict[str, _Main] = {
     'P-MPJPE': _Main(KEYPOINTS, 'P-MPJPE', unit='', factor=1.0, greater=False),
     'N-MPJPE': _Main(KEYPOINTS, 'N-MPJPE', unit='', factor=1.0, greater=False),
     'top1': _Main(CLASSIFICATION, 'top-1', factor=1.0)}
+# What this evaluator reports in percent is a share of others.
+_IN_PERCENT = {'PCK': 'MpiiPCKAccuracy'}
 # Words in the names of all that the evaluators of MMDetection 3.3, MMPose 1.3 and MMPretrain 1.2
 # report, without the digits at their end.
 _GREATER = frozenset((
@@ -130,9 +132,9 @@ def metric_of(name: str, cfgs: Sequence[Mapping[str, Any]] = (), auto: str = 'au
 
     Args:
         name: As the evaluator names it.
-        cfgs: Configs that it was measured with: what their CheckpointHook calls better counts, for
-            unknown metrics its ``greater_keys`` and ``less_keys`` too. Default: none; then the
-            table above says it, or the words of the name.
+        cfgs: Configs that it was measured with: their evaluators may say the unit, and what their
+            CheckpointHook calls better counts, for unknown metrics its ``greater_keys`` and
+            ``less_keys`` too. Default: none; then the table above says it, or the words of the name.
         auto: What ``save_best='auto'`` stands for: the first that was measured. Default: nothing.
     """
     prefix, bare = _split(name)
@@ -142,7 +144,8 @@ def metric_of(name: str, cfgs: Sequence[Mapping[str, Any]] = (), auto: str = 'au
         greater = next((said for said in (rule, keys) if said is not None), _by_words(bare))
         return Metric(name, name, name, '', 1.0, greater=greater)
     main = _MAIN[bare]
-    return Metric(name, main.task, main.label, main.unit, main.factor,
+    in_percent = _IN_PERCENT.get(bare) in {kind for cfg in cfgs for kind in _evaluators(cfg)}
+    return Metric(name, main.task, main.label, main.unit, 1.0 if in_percent else main.factor,
                   main.at_50 and prefix + main.at_50, main.greater if rule is None else rule)
 
 
@@ -198,8 +201,15 @@ def _checkpoint_hook(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     return hook if isinstance(hook, Mapping) else getattr(hook, '__dict__', {})
 
 
+def _evaluators(cfg: Mapping[str, Any]) -> List[str]:
+    """The classes of a config's evaluators, without scope and module."""
+    return [str(each['type']).rstrip("'>").rpartition('.')[2]
+            for each in _listed(cfg.get('val_evaluator'))
+            if isinstance(each, Mapping) and each.get('type')]
+
+
 def _listed(value: Any) -> List[Any]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
+    return [] if value is None else [value] if isinstance(value, (str, Mapping)) else list(value)
 
 
 def _rule(cfg: Mapping[str, Any], name: str, auto: str) -> Optional[bool]:

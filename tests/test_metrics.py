@@ -1,6 +1,7 @@
 """Which metrics are main ones, whose they are, and in which unit they are shown."""
 import pytest
 from mmengine.hooks import CheckpointHook
+from mmpose.evaluation import MpiiPCKAccuracy
 
 from mmlth.metrics import chosen_metrics, main_metrics, metric_of, metrics_of, worth_a_column
 
@@ -107,3 +108,14 @@ def test_configs_that_disagree_say_nothing():
     less, greater = (_saved(save_best='x/a', rule=rule) for rule in ('less', 'greater'))
     assert [metrics_of(['x/a'], cfgs)[0].greater for cfgs in (
         [less, {}, less], [less, greater])] == [False, None]
+
+
+@pytest.mark.parametrize('evaluator, shown', [
+    (dict(type='MpiiPCKAccuracy'), 88.5), ([dict(type='mmpose.MpiiPCKAccuracy')], 88.5),
+    (dict(type=str(MpiiPCKAccuracy)), 88.5), (dict(type='PCKAccuracy'), 8850.0), (None, 8850.0)],
+    ids=str)
+def test_what_is_in_percent_already(evaluator, shown):
+    """MPII's PCK, of a config of MMPose or as ``lottery.json`` has one in Python."""
+    metrics = {'PCK': 88.5, 'PCK@0.1': 31.0}
+    metric, = metrics_of(metrics, [dict(val_evaluator=evaluator)])
+    assert metric.of(metrics) == pytest.approx(shown) and metric.axis == 'keypoints PCK (%)'
