@@ -134,7 +134,8 @@ def metric_of(name: str, cfgs: Sequence[Mapping[str, Any]] = (), auto: str = 'au
         name: As the evaluator names it.
         cfgs: Configs that it was measured with: their evaluators may say the unit, and what their
             CheckpointHook calls better counts, for unknown metrics its ``greater_keys`` and
-            ``less_keys`` too. Default: none; then the table above says it, or the words of the name.
+            ``less_keys`` too. Default: none; then the table above says it, or the words of the
+            name.
         auto: What ``save_best='auto'`` stands for: the first that was measured. Default: nothing.
     """
     prefix, bare = _split(name)

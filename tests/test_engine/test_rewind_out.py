@@ -5,6 +5,7 @@ from toy import lottery_config, run_lottery, toy_config
 
 from mmlth.core import Ticket, checkpoint_file, paths
 from mmlth.core.errors import UserError
+from mmlth.engine.verify import Violation, verify
 
 
 def test_in_a_lottery_the_place_is_the_chains(tmp_path):
@@ -24,8 +25,15 @@ def test_under_a_stock_runner_the_prune_hook_takes_the_others_name(tmp_path):
     Runner.from_cfg(stock(tmp_path)).train()
     point = checkpoint_file.load(tmp_path / 'point.pth')
     assert point['meta']['iter'] == 4
-    ticket = Ticket.load(tmp_path / paths.NEXT_TICKET)
+    path = tmp_path / paths.NEXT_TICKET
+    ticket = Ticket.load(path)
     assert ticket.state['head.bias'].equal(point['state_dict']['head.bias'])
+    assert 'start weights are mask x' in verify(path)[0] and 'point.pth' in verify(path)[0]
+    ticket.state['head.bias'][0] += 1
+    path.unlink()
+    ticket.save(path)
+    with pytest.raises(Violation, match='head.bias are not mask x .*point.pth'):
+        verify(path)
 
 
 def test_a_point_that_nobody_saves_is_told_before_the_training(tmp_path):

@@ -211,7 +211,7 @@ def test_what_cannot_be_compared_is_said(work):
     assert 'their source' in verify(path)[0] and 'is not here' in verify(path)[0]
     edit_ticket(path, lambda t: t.meta.update(allocation='2:4', start='elsewhere.pth'))
     assert 'count not compared (allocation 2:4)' in verify(path)[0]
-    assert 'start weights of elsewhere.pth not compared' in verify(path)[0]
+    assert '(their source, elsewhere.pth, is not here)' in verify(path)[0]
     edit_ticket(path, lambda t: (t.state.clear(), t.meta.clear()))
     assert 'it notes no sparsity, mask not drawn again' in verify(path)[0]
     assert verify(path)[0].endswith('no start weights to compare')

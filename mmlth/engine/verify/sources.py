@@ -11,11 +11,18 @@ from mmlth.core.state import trained_weights
 from .checkpoint import load_checkpoint, weights_of
 
 
-def rewind_point(path: Path) -> Optional[Path]:
-    """The file of the point that the ticket's lottery rewinds to, if it is there."""
+def rewind_point(path: Path, start: str) -> Optional[Path]:
+    """The file of the point that the ticket was rewound to, if it is there.
+
+    Args:
+        path: The ticket's.
+        start: The point's file as the ticket notes it. Beside a stock training it may have any
+            name; its folder may have been moved since.
+    """
     folder = path.parent if path.name == paths.NEXT_TICKET else (
         paths.round_dir(path.parent.parent, 0))
-    return folder / paths.REWIND if (folder / paths.REWIND).is_file() else None
+    place = folder / Path(start).name
+    return place if place.is_file() else None
 
 
 def origin(path: Path) -> Optional[Path]:

@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional
 import torch
 from torch import Tensor
 
-from mmlth.core import Ticket, paths
+from mmlth.core import Ticket
 
 from ..start_weights import TRAINED
 from ..starts import noted_start
@@ -27,8 +27,8 @@ def check_start(path: Path, ticket: Ticket) -> str:
     if not ticket.state:
         return f'no start weights to compare{text}'
     start, weights = str(ticket.meta.get('start')), None
-    if start.endswith(paths.REWIND):
-        source = rewind_point(path)
+    if start.endswith('.pth'):
+        source = rewind_point(path, start)
     elif start == TRAINED:
         source, weights = given_start(ticket)
         source = source or last_checkpoint(origin(path), ticket.meta.get('iterations'))
