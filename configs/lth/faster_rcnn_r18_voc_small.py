@@ -35,12 +35,12 @@ model = dict(
         rpn_proposal=dict(nms_pre=2000, max_per_img=300), rcnn=dict(sampler=dict(num=32))),
     test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=100)))
 
-max_iters = 1600
+max_iters = 3200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=100),
     dict(
-        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[1330], gamma=0.1)
+        type='MultiStepLR', by_epoch=False, begin=0, end=max_iters, milestones=[2660], gamma=0.1)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters))
 auto_scale_lr = dict(base_batch_size=2)

@@ -44,12 +44,12 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'person_keypoints_val.json')
 test_evaluator = val_evaluator
 
-max_epochs = 63     # stock: 210, with the same proportions
+max_epochs = 105    # stock: 210, with the same proportions
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.001, by_epoch=False),
     dict(
-        type='MultiStepLR', begin=0, end=max_epochs, milestones=[51, 60], gamma=0.1, by_epoch=True)
+        type='MultiStepLR', begin=0, end=max_epochs, milestones=[85, 100], gamma=0.1, by_epoch=True)
 ]
 default_hooks = dict(checkpoint=dict(interval=max_epochs, save_best=None))
 auto_scale_lr = dict(base_batch_size=16)
