@@ -15,7 +15,7 @@ from mmlth.core.files import link, write_json
 from mmlth.engine.chain.final import MetricsHook
 from mmlth.engine.chain.lottery_spec import LotterySpec
 from mmlth.engine.chain.round_runner import RoundRunner
-from mmlth.engine.chain.rounds import keep_exact
+from mmlth.engine.chain.rounds import keep_exact, tell_of_workers
 from mmlth.engine.chain.same_training import plain_config
 from mmlth.engine.chain.state import LotteryState, read_json
 from mmlth.engine.evaluation import evaluation_config
@@ -68,6 +68,7 @@ def train_dense(folder: Path, cfg: Config, points: List[str], launcher: str = 'n
         write_json(folder / _STATE, state)
     cfg, began = dense_config(cfg), time.time()
     cfg.work_dir, cfg.experiment_name, cfg.launcher = str(folder), f'dense_{folder.name}', launcher
+    tell_of_workers(cfg)
     keep_exact(cfg)
     for to in state['rewind']:
         cfg.default_hooks[f'rewind_{to}'] = ConfigDict(

@@ -26,7 +26,7 @@ from .lottery_spec import LotterySpec
 from .opening import alone, drop_stale, fix_seed, init_launcher, open_chain
 from .preflight import check_config
 from .round_runner import RoundRunner
-from .rounds import round_config
+from .rounds import round_config, tell_of_workers
 from .state import LotteryState
 from .table import one_line
 from .ticket_latency import ticket_latency
@@ -66,6 +66,7 @@ class LotteryRunner:
         with alone(self.work_dir):
             fix_seed(self.cfg, spec, self.work_dir)
             state = open_chain(self.cfg, spec, self.work_dir)
+            tell_of_workers(self.cfg)
             model = self._run_rounds(state, spec)
             self._measure(state)
             self._report(state, spec)

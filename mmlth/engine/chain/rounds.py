@@ -5,6 +5,8 @@ from typing import Any, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import CheckpointHook, LoggerHook
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmlth.core import paths
 from mmlth.core.errors import UserError
@@ -16,6 +18,8 @@ from ..hook_configs import (arguments_of, build_hook, class_of, default_hooks, d
                             find_hook, hooks_of)
 from ..hooks import (EarlyBirdHook, GradientHook, PruneHook, RandomStateHook, RewindHook,
                      TicketHook, UnsavedHook)
+from ..ranks import say
+from ..types import class_of_config
 from .lottery_spec import LotterySpec
 
 # What a round is given under these names of ``default_hooks``.
@@ -134,17 +138,44 @@ def place_in_chain(spec: LotterySpec, work_dir: AnyPath, round: int) -> Dict[str
 
 
 def keep_exact(cfg: Config, seed: Optional[int] = None, noise: Optional[int] = None) -> None:
-    """Add the hooks that make a training exact that goes on from a checkpoint, or warn.
+    """Make a training exact that goes on from a checkpoint, or warn: by hooks and new workers.
 
     Args:
         cfg: Of the training.
         seed, noise: See :class:`RandomStateHook`. Default: None.
     """
+    if keeps_workers(cfg):
+        cfg.train_dataloader.persistent_workers = False
     drop_hooks(cfg, *_EXACT.values())
     hooks = default_hooks(cfg)
     hooks['random_state'] = ConfigDict(type='mmlth.RandomStateHook', seed=seed, noise=noise)
     hooks['gradients'] = ConfigDict(type='mmlth.GradientHook')
     hooks['unsaved'] = ConfigDict(type='mmlth.UnsavedHook')
+
+
+def keeps_workers(cfg: Config) -> bool:
+    """Whether workers that load the training's data would live through all its epochs.
+
+    They would go on with random states and caches (CachedMosaic's) that no checkpoint holds. An
+    iteration-based loop replays them.
+    """
+    loader, loop = cfg.get('train_dataloader'), cfg.get('train_cfg')
+    if not isinstance(loader, dict) or not (
+            loader.get('num_workers') and loader.get('persistent_workers')):
+        return False
+    if not isinstance(loop, dict):
+        return isinstance(loop, EpochBasedTrainLoop)
+    if 'type' not in loop:
+        return bool(loop.get('by_epoch'))
+    kind = class_of_config(LOOPS, loop, cfg.get('default_scope'))
+    return kind is not None and issubclass(kind, EpochBasedTrainLoop)
+
+
+def tell_of_workers(cfg: Config) -> None:
+    """Say it, if :func:`keep_exact` will let workers begin anew in each epoch."""
+    if keeps_workers(cfg):
+        say('train_dataloader.persistent_workers is taken as False: workers begin anew in each '
+            'epoch, as they do where a training goes on from a checkpoint.')
 
 
 def rewind_path(work_dir: AnyPath) -> Path:

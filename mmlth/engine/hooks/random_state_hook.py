@@ -37,7 +37,8 @@ class RandomStateHook(Hook):
     Note:
         Exact for one process; in distributed training each rank keeps mmengine's seeds. With
         ``persistent_workers`` an epoch-based loader keeps random state in its workers,
-        which nobody can save. LOWEST priority: nothing draws after it.
+        which nobody can save; a LotteryRunner lets them begin anew in each epoch. LOWEST
+        priority: nothing draws after it.
     """
     priority = 'LOWEST'
 
