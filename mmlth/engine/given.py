@@ -58,6 +58,13 @@ class Given:
         groups = optimizer.get('param_groups') if isinstance(optimizer, dict) else None
         return [float(group['lr']) for group in groups] if groups else None
 
+    @property
+    def base_learning_rate(self) -> Optional[float]:
+        """That of no group, which mmengine logs; None of one group alone, or without optimizer."""
+        optimizer = self.loaded.get('optimizer')
+        base = optimizer.get('base_param_settings') if isinstance(optimizer, dict) else None
+        return float(base['lr']) if isinstance(base, dict) else None
+
     def load(self, model: nn.Module) -> Content:
         """Put the trained weights into a model; return them by its names.
 

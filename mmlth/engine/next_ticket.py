@@ -12,9 +12,12 @@ from mmlth.core.mask import Mask
 from .mask_sources import MaskSource
 from .ranks import on_rank_0
 from .specs import PruneSpec
-from .start_weights import find_start
+from .start_weights import base_rate, find_start
 from .starts import Start
 from .training import Training
+
+# Of a dense model that was trained elsewhere, in place of what this training would say.
+_TOLD = ('iterations', 'learning_rates', 'base_learning_rate')
 
 
 @on_rank_0
@@ -43,10 +46,10 @@ def write_next_ticket(runner: Runner, training: Training, source: MaskSource, dr
         config=Path(runner.cfg.filename).name if runner.cfg.filename else None,
         checkpoint=str(training.folder / paths.FINAL), start=origin,
         iterations=training.iteration, seed=runner.seed, round=round, control=None,
-        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups])
+        learning_rates=[g['lr'] for g in runner.optim_wrapper.optimizer.param_groups],
+        base_learning_rate=base_rate(runner.optim_wrapper))
     if told is not None:
-        meta.update(iterations=told['iterations'], learning_rates=told['learning_rates'],
-                    dense=told)
+        meta.update({key: told[key] for key in _TOLD}, dense=told)
     if weights and start.given is not None:
         meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
+from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from mmlth.core import Ticket, checkpoint_file
 from mmlth.core import state as states
@@ -105,12 +105,26 @@ def rewound_average(average: nn.Module, model: nn.Module,
             for name, start in ticket.state.items()}
 
 
-def set_learning_rates(optimizer: Optimizer, meta: dict, source: str) -> None:
-    """Give each parameter group the rate that the ticket's meta says."""
-    rates, groups = meta.get('learning_rates'), optimizer.param_groups
+def base_rate(wrapper: OptimWrapper) -> Optional[float]:
+    """The learning rate that no parameter group's factor has changed, which mmengine logs.
+
+    None where there is one group alone.
+    """
+    base = wrapper.base_param_settings
+    return None if base is None else base['lr']
+
+
+def set_learning_rates(wrapper: OptimWrapper, meta: dict, source: str) -> None:
+    """Give each parameter group the rate that the ticket's meta says, and the log the base's.
+
+    An older version has noted no base's; that stays.
+    """
+    rates, groups = meta.get('learning_rates'), wrapper.optimizer.param_groups
     if not isinstance(rates, list) or len(rates) != len(groups):
         raise UserError(
             f'{source} has learning rates of {len(rates) if rates else 0} parameter groups, this '
             f'optimizer has {len(groups)}: keep the optim_wrapper of the dense training')
     for group, rate in zip(groups, rates):
         group['lr'] = group['initial_lr'] = rate
+    if wrapper.base_param_settings is not None and meta.get('base_learning_rate') is not None:
+        wrapper.base_param_settings['lr'] = meta['base_learning_rate']

@@ -13,6 +13,7 @@ from .given import Given, read_given
 from .point import check_continues, check_resumable, write_point
 from .ranks import together
 from .runners import bare_model, ema_copies
+from .start_weights import base_rate
 
 
 def take_dense(address: str, runner: Runner) -> Dict[str, Any]:
@@ -21,8 +22,9 @@ def take_dense(address: str, runner: Runner) -> Dict[str, Any]:
     On every rank. The model gets the trained weights, EMA copies the average, which is evaluated.
 
     Returns:
-        dict: :meth:`~mmlth.engine.given.Given.note`, and the ``learning_rates`` at which that
-        training ended, one per parameter group; None if neither the file nor the schedule says.
+        dict: :meth:`~mmlth.engine.given.Given.note`, the ``learning_rates`` at which that
+        training ended, one per parameter group, and the ``base_learning_rate`` of none; None if
+        neither the file nor the schedule says.
 
     Raises:
         UserError: It is another model's, or has an average and this Runner takes none.
@@ -36,11 +38,12 @@ def take_dense(address: str, runner: Runner) -> Dict[str, Any]:
     warn_of_classes(given, runner)
     runner.logger.info(
         f'The dense model is {given}, trained elsewhere. {copies_text(given, copies)}')
-    rates = given.learning_rates
+    rates, base = given.learning_rates, given.base_learning_rate
     groups = runner.optim_wrapper.optimizer.param_groups
     if rates is None or len(rates) != len(groups):
         rates = last_learning_rates(runner)
-    return dict(given.note(), learning_rates=rates)
+        base = rates and base_rate(runner.optim_wrapper)
+    return dict(given.note(), learning_rates=rates, base_learning_rate=base)
 
 
 def take_point(address: str, runner: Runner, name: str, resumes: bool) -> Optional[int]:

@@ -85,8 +85,8 @@ class LotterySpec:
                 'that of this PruneHook is there before them (transfer=..., or a mask drawn at the '
                 "start): draw it at='end', or leave the hook out")
         source.check(cfg)
-        for round in {1, self.rounds}:
-            self.start(round).check(cfg, rewind)
+        for start in dict.fromkeys([self.start(1), self.start(self.rounds)]):
+            start.check(cfg, rewind)
         self._check_update(cfg)
         late = rewind.start.rewinds and rewind_iteration(rewind.to, 2**62, 1) > 0
         if not self.prune.dense and late:

@@ -141,7 +141,7 @@ class TicketHook(Hook):
         if self.rewound:
             forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
-            set_learning_rates(runner.optim_wrapper.optimizer, ticket.meta, self.path)
+            set_learning_rates(runner.optim_wrapper, ticket.meta, self.path)
         warn_of_refilled(runner.logger, bare, mask)
         runner.optim_wrapper.bind(params, mask)
         if self.update is not None:

@@ -11,6 +11,7 @@ from mmlth.core.mask import Mask
 from mmlth.core.steps import rewind_iteration
 from mmlth.registry import STARTS
 
+from .begun import begin_at_once, warn_of_times
 from .start import Start, State
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Trained(Start):
 class Finetuned(Trained):
     """The trained weights, and the last learning rates for a while (Han et al. 2015).
 
+    It goes on from the end of the dense training: hooks begin at once with what they had begun by
+    then (:mod:`~mmlth.engine.starts.begun`).
+
     Args:
         length: How long: ``'2000it'``, ``'2ep'``, or ``'20%'`` of the dense training.
     """
@@ -48,15 +52,17 @@ class Finetuned(Trained):
         self.length = length
 
     def check(self, cfg: Config, rewind: 'RewindSpec') -> None:
-        """The length must be one of this training."""
+        """The length must be one of this training; warn of hooks that count it anew."""
         shorten(copy.deepcopy(cfg), self.length)
+        warn_of_times(cfg)
 
     def adapt(self, cfg: Config, rewind: 'RewindSpec', point: Path) -> None:
-        """No schedule, and the learning rates that the ticket notes."""
+        """No schedule, the learning rates that the ticket notes, and hooks as at the end."""
         super().adapt(cfg, rewind, point)
         cfg.default_hooks.ticket.last_learning_rate = True
-        cfg.param_scheduler = []
+        cfg.param_scheduler, dense = [], dict(cfg.train_cfg)
         shorten(cfg, self.length)
+        begin_at_once(cfg, dense)
 
 
 def shorten(cfg: Config, length: str) -> None:
