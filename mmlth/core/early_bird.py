@@ -61,6 +61,8 @@ def write_curve(folder: AnyPath, rows: List[Dict[str, Any]]) -> None:
     folder = Path(folder)
     with whole_file(folder / paths.EARLY_BIRD_CSV) as part:
         with open(part, 'w', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            # Groups may differ: a hook may have frozen some.
+            names = dict.fromkeys(name for row in rows for name in row)
+            writer = csv.DictWriter(file, fieldnames=list(names))
             writer.writeheader()
             writer.writerows(rows)

@@ -10,7 +10,7 @@ The Hamming distance of early-bird papers misleads on sparse masks: at density d
 masks differ in only 2d(1 - d) of their entries, 0.095 at 95 % sparsity, and pass a threshold
 of 0.1.
 """
-from typing import Dict, Mapping
+from typing import Dict, Iterator, Mapping, Tuple
 
 import torch
 from torch import Tensor
@@ -24,13 +24,14 @@ def iou(a: Mapping[str, Tensor], b: Mapping[str, Tensor], of: str = 'survivors')
     """Weights that are so in both masks over those that are in either; 1.0 if there are none.
 
     Args:
-        a, b: Masks of the same names and shapes.
+        a, b: Masks of the same shapes. A weight that one of them lacks, as it was frozen then and
+            out of its scope, survives in that one.
         of: What counts, ``'survivors'`` or ``'pruned'``. Default: ``'survivors'``.
     """
-    both = sum(int(torch.count_nonzero(a[n] & b[n])) for n in a)
-    either = sum(int(torch.count_nonzero(a[n] | b[n])) for n in a)
+    both = sum(int(torch.count_nonzero(one & other)) for one, other in _pairs(a, b))
+    either = sum(int(torch.count_nonzero(one | other)) for one, other in _pairs(a, b))
     if of == 'pruned':
-        size = sum(keep.numel() for keep in a.values())
+        size = sum(one.numel() for one, _ in _pairs(a, b))
         both, either = size - either, size - both
     return both / either if either else 1.0
 
@@ -40,9 +41,9 @@ def chance_iou(a: Mapping[str, Tensor], b: Mapping[str, Tensor], of: str = 'surv
 
     For two masks of one density d it is d / (2 - d), of the pruned s / (2 - s) with s = 1 - d.
     """
-    size = sum(m.numel() for m in a.values())
-    p, q = (sum(int(torch.count_nonzero(m)) for m in mask.values()) / size
-            for mask in (a, b))
+    size = sum(one.numel() for one, _ in _pairs(a, b))
+    p, q = (sum(int(torch.count_nonzero(pair[k])) for pair in _pairs(a, b)) / size
+            for k in (0, 1))
     if of == 'pruned':
         p, q = 1 - p, 1 - q
     return p * q / (p + q - p * q) if p + q else 1.0
@@ -63,7 +64,17 @@ def group_iou(a: Mapping[str, Tensor], b: Mapping[str, Tensor],
               of: str = 'survivors') -> Dict[str, float]:
     """:func:`iou` per group of parameters."""
     groups: Dict[str, list] = {}
-    for name in a:
+    for name in {**a, **b}:
         groups.setdefault(groups_of(name)[0], []).append(name)
-    return {group: iou({n: a[n] for n in names}, {n: b[n] for n in names}, of)
+    return {group: iou(*({n: mask[n] for n in names if n in mask} for mask in (a, b)), of)
             for group, names in groups.items()}
+
+
+def _pairs(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Iterator[Tuple[Tensor, Tensor]]:
+    """Both masks of each weight that one of them has."""
+    for name in {**a, **b}:
+        if name in a and name in b:
+            yield a[name], b[name]
+        else:
+            full = torch.ones_like(a[name] if name in a else b[name])
+            yield a.get(name, full), b.get(name, full)

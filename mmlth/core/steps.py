@@ -14,7 +14,7 @@ def rewind_iteration(to: Union[str, int], max_iters: int, iters_per_epoch: int,
     Args:
         to: ``'600it'`` (or 600), ``'2ep'``, or ``'5%'`` of the training.
         max_iters: Iterations of the whole training.
-        iters_per_epoch: Batches in one pass over the data.
+        iters_per_epoch: Iterations of one pass over the data, of all ranks together.
         what: The setting's name in messages. Default: ``'rewind to'``.
 
     Raises:

@@ -11,6 +11,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 
 from .checkpoints import masks_of
+from .passes import iterations_of_pass
 from .runners import bare_model, check_same_on_all_ranks, ema_copies
 from .training import Training
 from .updates import MaskUpdate, Moment
@@ -36,7 +37,7 @@ class Updater:
         self.update, self.runner, self.ticket = update, runner, ticket
         self.done, self.target = done, target
         update.check_steps(runner.optim_wrapper._accumulative_counts)
-        self.times = update.times(runner.max_iters, len(runner.train_dataloader))
+        self.times = update.times(runner.max_iters, iterations_of_pass(runner))
         self.seed = Training.of(runner).seed
 
     @property

@@ -63,3 +63,13 @@ def test_the_pruned_are_the_survivors_of_the_opposite_masks(entries):
     for measure in (iou, chance_iou):
         assert pruned_iou(measure(a, b), *densities) == pytest.approx(
             measure(a, b, 'pruned'), abs=1e-6)
+
+
+def test_a_weight_out_of_the_scope_of_one_mask_survives_in_it():
+    a = {'neck.w': torch.tensor([1, 1, 0, 0]).bool()}
+    b = {**a, 'head.w': torch.tensor([1, 0, 0, 0, 0, 0]).bool()}
+    full = {**a, 'head.w': torch.ones(6).bool()}
+    for measure in (iou, chance_iou, group_iou):
+        for of in ('survivors', 'pruned'):
+            assert measure(a, b, of) == measure(full, b, of) != measure(b, b, of)
+            assert measure(b, a, of) == measure(b, full, of)

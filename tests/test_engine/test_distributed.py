@@ -25,7 +25,7 @@ sys.path.insert(0, sys.argv[1])
 from toy import lottery_config
 from mmengine.registry import RUNNERS
 import torch
-cfg = lottery_config(sys.argv[2], rounds=2, launcher='pytorch')
+cfg = lottery_config(sys.argv[2], rounds=2, to='1ep', launcher='pytorch')
 cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameters=True,
                              device_ids=None)
 cfg.resume = 'resume' in sys.argv
@@ -151,6 +151,7 @@ def test_lottery_on_two_ranks(tmp_path):
     assert (tmp_path / 'report.md').exists()
     rounds = read_lottery(tmp_path / 'lottery.json')['rounds']
     assert [entry['processes'] for entry in rounds] == [2] * 3
+    assert rounds[0]['rewind_iteration'] == 24 / (2 * 6)     # both go through the 24 images once
     result = launch(_LOTTERY, tmp_path, 'resume')       # nothing left to do
     assert result.returncode == 0, result.stderr[-3000:]
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from mmengine.registry import RUNNERS
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 from toy import lottery_config, toy_config
 
@@ -58,6 +59,46 @@ def test_early_stop_hands_its_mask_on(tmp_path, by_epoch):
         tmp_path / 'round_1' / paths.TICKET).mask
     assert all(torch.equal(mask[name], final[name]) for name in mask)
     assert '8 saved (67% of round 0)' in (tmp_path / paths.REPORT).read_text()
+
+
+@pytest.mark.parametrize('by_epoch, to, ends', [(False, '7it', 8), (True, '2ep', 8)])
+def test_it_ends_at_the_rewind_point_at_the_earliest(tmp_path, by_epoch, to, ends):
+    """Masks have agreed from iteration 4 on."""
+    RUNNERS.build(config(tmp_path, stop=dict(iou=0.01, patience=1), interval=2, to=to,
+                         by_epoch=by_epoch, val=False, latency=False)).train()
+    rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']
+    assert rounds[0]['iterations'] == ends and rounds[1]['iterations'] == 12
+    found = early_bird.candidates(tmp_path / 'round_0' / paths.EARLY_BIRD)
+    mask = Ticket.load(tmp_path / 'round_1' / paths.TICKET).mask
+    assert list(found) == [2, 4, 6, 8] and iou(Ticket.load(found[8]).mask, mask) == 1.0
+
+
+@HOOKS.register_module(force=True)
+class Unfreeze(Hook):
+    """Trains a layer from an iteration on alone."""
+
+    def before_train(self, runner):
+        runner.model.backbone[0].weight.requires_grad_(False)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 5:
+            runner.model.backbone[0].weight.requires_grad_(True)
+
+
+def test_masks_of_what_is_frozen_at_first(tmp_path):
+    """The scope grows on the way: a mask that lacks a weight prunes none of it."""
+    cfg = config(tmp_path, stop=dict(iou=1.0, patience=9), val=False, latency=False,
+                 custom_hooks=[dict(type='Unfreeze')])
+    cfg.default_hooks.prune.frozen = False
+    RUNNERS.build(cfg).train()
+    found = early_bird.candidates(tmp_path / 'round_0' / paths.EARLY_BIRD)
+    first, second, third, last = (Ticket.load(path).mask for path in found.values())
+    assert len(first) == 2 and len(third) == 3
+    full = {**first, 'backbone.0.weight': torch.ones_like(third['backbone.0.weight'])}
+    rows = read_curve(tmp_path)
+    assert float(rows[0]['iou_final']) == pytest.approx(iou(full, last))
+    assert iou(second, third) < 1
+    assert float(rows[2]['iou_previous']) == pytest.approx(iou(second, third))
 
 
 @pytest.mark.parametrize('by_epoch, at, mask_of, ends', [

@@ -18,6 +18,7 @@ from mmlth.report.style import assign
 
 from ..early_bird import early_bird_figure, folder_of, scalars_of, stop_iteration
 from ..mask_sources import Drawn
+from ..passes import iterations_of_pass
 from ..ranks import on_rank_0, together
 from ..specs import EarlyBirdSpec
 from ..training import Training
@@ -43,7 +44,8 @@ class EarlyBirdHook(Hook):
             many candidates in a row agree with the one before by at least ``iou``; the last
             of them is the mask of the next ticket. ``of='pruned'`` takes the IoU of the pruned
             weights, the paper's measure, which is higher: at 80 % sparsity 0.95 where that of
-            the survivors is 0.81. Default of ``of``: ``'survivors'``. ``dict(at='25%')`` ends it
+            the survivors is 0.81. Default of ``of``: ``'survivors'``. A candidate before the
+            rewind point ends nothing, but counts. ``dict(at='25%')`` ends it
             there, with the mask of that moment (``'600it'``, ``'2ep'`` or ``'25%'``, as
             RewindHook's ``to``), to see what masks of various stages are worth. An epoch-based
             training ends with the epoch. Default: None, train to the end.
@@ -84,7 +86,7 @@ class EarlyBirdHook(Hook):
             rewind = rewind_hook(runner)
             self.stop_at = stop_iteration(
                 self.spec.stop['at'], rewind and rewind.spec.to, runner.max_iters,
-                len(runner.train_dataloader))
+                iterations_of_pass(runner))
         for iteration, path in early_bird.candidates(folder_of(runner)).items():
             if iteration <= runner.iter:
                 self.previous = Ticket.load(path).mask
@@ -127,7 +129,7 @@ class EarlyBirdHook(Hook):
             if stop is not None and 'iou' in stop:
                 agrees = agreement[stop.get('of', 'survivors')] >= stop['iou']
                 self.streak = self.streak + 1 if agrees else 0
-                if self.streak >= stop['patience']:
+                if self.streak >= stop['patience'] and iteration >= first_end(runner):
                     self.found = iteration
         if iteration == self.stop_at:
             self.found = iteration
@@ -146,6 +148,12 @@ def draw_candidate(runner: Runner, iteration: int) -> Mask:
             Ticket(mask, {}, meta).save(
                 early_bird.candidate_path(folder_of(runner), iteration))
     return mask
+
+
+def first_end(runner: Runner) -> int:
+    """The iteration of the rewind point that the training is to save; 0 if it saves none."""
+    rewind = rewind_hook(runner)
+    return rewind.iteration if rewind is not None and rewind.saves else 0
 
 
 def report_agreement(runner: Runner, mask: Mask, previous: Mask,

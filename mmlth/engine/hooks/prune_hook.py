@@ -15,6 +15,7 @@ from mmlth.registry import HOOKS
 from ..early_bird import found_early
 from ..hook_configs import arguments_of
 from ..next_ticket import warn_of_layers, write_next_ticket
+from ..passes import iterations_of_pass
 from ..ranks import together
 from ..runners import bare_model, check_model_wrapper
 from ..specs import PruneSpec, drawing_settings
@@ -139,7 +140,7 @@ class PruneHook(Hook):
         with together():
             self._check_point(runner)
         if self.spec.update is not None and self.start(runner).length is None:
-            self.spec.update.times(runner.max_iters, len(runner.train_dataloader))
+            self.spec.update.times(runner.max_iters, iterations_of_pass(runner))
         if self.round == 0 and self.spec.dense is not True:
             runner.train_loop.stop_training = True
 

@@ -12,6 +12,7 @@ from mmlth.core.files import whole_file
 from mmlth.core.steps import rewind_iteration
 from mmlth.registry import HOOKS
 
+from ..passes import iterations_of_pass
 from ..ranks import on_rank_0
 from ..reading import check_written
 from ..specs import RewindSpec
@@ -30,13 +31,15 @@ class RewindHook(Hook):
     is there.
 
     Args:
-        to: When: ``'600it'`` or 600 (iterations), ``'2ep'`` (epochs), ``'5%'`` of the
-            training; ``'0it'`` is the initialisation. Default: ``'0it'``.
+        to: When: ``'600it'`` or 600 (iterations), ``'2ep'`` (epochs: passes of all ranks together
+            over the data), ``'5%'`` of the training; ``'0it'`` is the initialisation.
+            Default: ``'0it'``.
         mode: What is rewound: ``'weights'``, the weights and the schedule, or ``'lr'``, the
             schedule alone, so that a ticket goes on from its trained weights (Renda et
             al. 2020; the paper's released code does this, because its snapshot of the
             weights is a reference to the live ones), or ``'finetune'``, nothing: the ticket
-            goes on from its trained weights with the last learning rates (Han et al. 2015); or
+            goes on from its trained weights with the last learning rates (Han et al. 2015), and
+            hooks begin at once with what they had begun by then; or
             ``'signs'``, the schedule and the weights' signs, times the standard deviation of each
             layer (Zhou et al. 2019). A start of one's own: the name of a
             :class:`~mmlth.engine.starts.Start` that a module of ``custom_imports`` has registered,
@@ -81,7 +84,7 @@ class RewindHook(Hook):
         if self.spec.point is not None:
             self.iteration = take_point(self.spec.point, runner, self.out, self.spec.resumes)
             return
-        per_epoch = len(runner.train_dataloader)
+        per_epoch = iterations_of_pass(runner)
         self.iteration = rewind_iteration(self.spec.to, runner.max_iters, per_epoch)
         self.by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         if self.spec.schedule == 'resume' and self.by_epoch and self.iteration % per_epoch:
