@@ -45,6 +45,11 @@ class Probe:
     held: Callable[[], ContextManager] = nullcontext
     agreements: List[Agreement] = field(default_factory=list)
 
+    @classmethod
+    def seeded(cls, seed: int) -> 'Probe':
+        """Of no model and no batches: for scores that draw numbers, and look at weights alone."""
+        return cls(nn.Module(), losses=lambda: iter(()), outputs=lambda _: (), seed=seed)
+
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:

@@ -50,6 +50,19 @@ def test_a_lottery_whose_masks_move(tmp_path, method):
     assert 'The mask changes within the training' in (tmp_path / 'report.md').read_text()
 
 
+def test_random_gradual_masks_differ_from_seed_to_seed(tmp_path):
+    """As static random ones do; within a training what is pruned stays pruned."""
+    found = []
+    for seed in (3, 4):
+        folder = tmp_path / str(seed)
+        run_lottery(config(folder, dict(GRADUAL, score='random'), val=False,
+                           randomness=dict(seed=seed)))
+        found.append(masks_of(checkpoint_file.load(folder / 'round_1' / paths.FINAL)['mmlth']))
+        assert verify(folder)
+    assert [masks.pruned(mask) for mask in found] == [PRUNED] * 2
+    assert masks.digest(found[0]) != masks.digest(found[1])
+
+
 def test_the_dense_model_can_be_left_out(tmp_path):
     run_lottery(config(tmp_path, dict(RIGL, dense=False)))
     rounds = json.loads((tmp_path / paths.LOTTERY).read_text())['rounds']

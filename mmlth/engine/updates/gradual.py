@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, Tuple
 from mmlth.core import Drawing
 from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
+from mmlth.core.probe import Probe
 from mmlth.core.updates import cubic_sparsity
 from mmlth.registry import UPDATES
 
@@ -62,6 +63,7 @@ class Gradual(MaskUpdate):
                     exact=self.drawing.allocation.exact)
 
     def mask(self, moment: Moment) -> Mask:
-        """Draw it anew."""
+        """Draw it anew; a random score has the same numbers every time, those of the seed."""
         target = self.target(moment.iteration, moment.times)['sparsity']
-        return self.drawing.draw(moment.weights, target, earlier=moment.mask)
+        return self.drawing.draw(moment.weights, target, earlier=moment.mask,
+                                 probe=Probe.seeded(moment.seed))
