@@ -62,7 +62,7 @@ def example(cfg: Config, image: Optional[str] = None,
 
 def _pipeline(cfg: Config):
     node = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    while node.get('pipeline') is None and node.get('dataset') is not None:
+    while node.get('pipeline') is None and isinstance(node.get('dataset'), Mapping):
         node = node['dataset']      # a wrapper of datasets
     if not node.get('pipeline'):
         raise UserError('the config has no test_dataloader.dataset.pipeline to prepare an image')

@@ -6,6 +6,7 @@ from typing import Any, Mapping, Optional
 from mmlth.core import CONTROLS, paths
 from mmlth.core.errors import UserError
 from mmlth.engine import PruneHook
+from mmlth.engine.chain.data_paths import leaves
 from mmlth.engine.chain.state import read_lottery
 from mmlth.engine.hook_configs import arguments_of
 from mmlth.registry import STARTS, UPDATES, label_of
@@ -36,9 +37,7 @@ def model_label(model: Mapping[str, Any]) -> str:
 
 def data_label(cfg: Mapping[str, Any]) -> str:
     """The last folder of the data root, ``'COCO'`` and ``'VOC'`` spelt as usual."""
-    data = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    while data.get('dataset') or data.get('datasets'):      # repeated, concatenated, ...
-        data = data.get('dataset') or data['datasets'][0]
+    data = next(leaves((cfg.get('train_dataloader') or {}).get('dataset')), {})
     root = PurePosixPath(str(data.get('data_root') or '').replace('\\', '/')).name
     return _DATA.get(root, root) or _type(data).removesuffix('Dataset') or 'data'
 

@@ -12,8 +12,8 @@ def leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
         for part in dataset:
             yield from leaves(part)
     elif isinstance(dataset, Mapping):
-        inner = [part for part in map(dataset.get, ('dataset', 'datasets')) if part]
-        yield from leaves(inner) if inner else [dataset]
+        inner = [*leaves(dataset.get('dataset')), *leaves(dataset.get('datasets'))]
+        yield from inner or [dataset]   # a text there is a data set's own
 
 
 def data_paths(dataset: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmlth.registry import HOOKS
 
+from ..nested import is_dataset
 from ..runners import bare_model
 
 Attributes = Dict[str, Any]
@@ -103,7 +104,7 @@ def things(runner: Runner) -> Iterator[Tuple[str, Any]]:
     for name, module in bare_model(runner.model).named_modules():
         yield f'model.{name}' if name else 'model', module
     dataset, name = runner.train_dataloader.dataset, 'dataset'
-    while dataset is not None:
+    while is_dataset(dataset):
         yield name, dataset
         dataset, name = getattr(dataset, 'dataset', None), f'{name}.dataset'
 

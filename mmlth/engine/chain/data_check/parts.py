@@ -5,6 +5,8 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 
+from ...nested import is_dataset
+
 # Whose loading steps decode an image as mmcv does.
 _LIBRARIES = ('mmcv', 'mmdet', 'mmpose', 'mmpretrain')
 
@@ -29,12 +31,13 @@ class Entry:
 
 def parts(dataset: Any) -> Iterator[Any]:
     """The data sets that a repeated, balanced, mixed or concatenated one is made of."""
-    if hasattr(dataset, 'datasets'):
-        for part in dataset.datasets:
-            yield from parts(part)
-    elif hasattr(dataset, 'dataset'):
-        yield from parts(dataset.dataset)
-    else:
+    several = getattr(dataset, 'datasets', None)
+    inner = [*(several if isinstance(several, (list, tuple)) else []),
+             getattr(dataset, 'dataset', None)]
+    found = [part for part in inner if is_dataset(part)]
+    for part in found:
+        yield from parts(part)
+    if not found:
         yield dataset
 
 
