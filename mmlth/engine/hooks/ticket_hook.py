@@ -164,7 +164,7 @@ class TicketHook(Hook):
                 return Ticket(masks_of(self.entry))
             return draw_now(self.drawing, runner)
         if self.mapping is None:
-            return self._loaded or Ticket.load(self.path)
+            return self._loaded or Ticket.load(self.path)   # before_run reads it as a rule
         source = self.source or read_source(self.path)
         ticket, outcome = transfer(source, bare, self.mapping, strict=self.strict)
         runner.logger.info(f'{self.path} is transferred; {outcome.to_text()}')
