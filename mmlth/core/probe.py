@@ -82,11 +82,12 @@ def differentiable() -> Iterator[None]:
     def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=preserve)
 
-    CheckpointFunction.apply = staticmethod(apply)
+    # Every import of `checkpoint` comes by here; mypy does not know that it is put back.
+    CheckpointFunction.apply = staticmethod(apply)      # type: ignore[method-assign]
     try:
         yield
     finally:
-        del CheckpointFunction.apply        # it is inherited
+        del CheckpointFunction.apply        # the inherited one is there again
 
 
 @contextmanager
