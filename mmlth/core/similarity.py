@@ -66,7 +66,7 @@ def group_iou(a: Mapping[str, Tensor], b: Mapping[str, Tensor],
     groups: Dict[str, list] = {}
     for name in {**a, **b}:
         groups.setdefault(groups_of(name)[0], []).append(name)
-    return {group: iou(*({n: mask[n] for n in names if n in mask} for mask in (a, b)), of)
+    return {group: iou({n: a[n] for n in names if n in a}, {n: b[n] for n in names if n in b}, of)
             for group, names in groups.items()}
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from mmlth.core.errors import UserError
 
 from .given import Given, read_given
-from .point import check_continues, check_resumable, write_point
+from .point import check_continues, write_point
 from .ranks import together
 from .runners import bare_model, ema_copies
 from .start_weights import base_rate
@@ -42,7 +42,7 @@ def take_dense(address: str, runner: Runner) -> Dict[str, Any]:
     groups = runner.optim_wrapper.optimizer.param_groups
     if rates is None or len(rates) != len(groups):
         rates = last_learning_rates(runner)
-        base = rates and base_rate(runner.optim_wrapper)
+        base = base_rate(runner.optim_wrapper) if rates else None
     return dict(given.note(), learning_rates=rates, base_learning_rate=base)
 
 
@@ -59,7 +59,6 @@ def take_point(address: str, runner: Runner, name: str, resumes: bool) -> Option
     """
     point = read_given(address)
     if resumes:
-        check_resumable(point)
         check_continues(point, runner)
     with together():
         if is_main_process():

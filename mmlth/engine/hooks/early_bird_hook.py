@@ -62,7 +62,7 @@ class EarlyBirdHook(Hook):
         self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names
         self.streak = 0                         # candidates in a row that agreed
         self.found: Optional[int] = None        # the iteration whose mask is the ticket's
-        self.previous = None
+        self.previous: Optional[Mask] = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on counting where the checkpoint was written."""
@@ -153,7 +153,7 @@ def draw_candidate(runner: Runner, iteration: int) -> Mask:
 def first_end(runner: Runner) -> int:
     """The iteration of the rewind point that the training is to save; 0 if it saves none."""
     rewind = rewind_hook(runner)
-    return rewind.iteration if rewind is not None and rewind.saves else 0
+    return rewind.iteration or 0 if rewind is not None and rewind.saves else 0
 
 
 def report_agreement(runner: Runner, mask: Mask, previous: Mask,

@@ -3,10 +3,9 @@ import logging
 from typing import Any, Dict, Mapping
 
 from mmengine.config import Config
-from mmengine.hooks import Hook
 from mmengine.logging import print_log
 
-from ..hook_configs import arguments_of, class_of, hooks_of
+from ..hook_configs import all_settings
 
 # When it begins, and the number of the first epoch or iteration by that setting.
 _BEGINS = dict(begin_epoch=1, begin_iter=1, switch_epoch=0, switch_iter=0)
@@ -26,10 +25,8 @@ def begin_at_once(cfg: Config, dense: Mapping[str, Any]) -> None:
         dense: The ``train_cfg`` of the dense training.
     """
     epochs = cfg.train_cfg.get('max_epochs')
-    for hook in hooks_of(cfg, Hook):
-        if not isinstance(hook, dict):
-            continue
-        for key, value in _times(cfg, hook).items():
+    for hook, _, settings in all_settings(cfg):
+        for key, value in _times(settings).items() if isinstance(hook, dict) else ():
             if key in _BEGINS:
                 total = dense.get('max_epochs' if key.endswith('epoch') else 'max_iters')
                 if not total or value < total + _BEGINS[key]:
@@ -42,10 +39,10 @@ def begin_at_once(cfg: Config, dense: Mapping[str, Any]) -> None:
 def warn_of_times(cfg: Config) -> None:
     """Name the hooks that count epochs or iterations in settings that nobody here knows."""
     found = []
-    for hook in hooks_of(cfg, Hook):
-        known = {*_BEGINS, _LAST} if isinstance(hook, dict) else set()
-        found += [f'{class_of(cfg, hook).__name__}({key}={value!r})'
-                  for key, value in _times(cfg, hook).items() if key not in known]
+    for hook, name, settings in all_settings(cfg):
+        known = (*_BEGINS, _LAST) if isinstance(hook, dict) else ()
+        found += [f'{name}({key}={value!r})'
+                  for key, value in _times(settings).items() if key not in known]
     if found:
         print_log(
             "RewindHook(mode='finetune') goes on from the end of the dense training, but "
@@ -55,13 +52,11 @@ def warn_of_times(cfg: Config) -> None:
             'once.', 'current', logging.WARNING)
 
 
-def _times(cfg: Config, hook: Any) -> Dict[str, Any]:
-    """The settings of a hook, by name, that are numbers of epochs or iterations, or hold such.
+def _times(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Those settings of a hook that are numbers of epochs or iterations, or hold such.
 
     Not 0, the beginning, but where it is counted from the end.
     """
-    settings = ({**arguments_of(class_of(cfg, hook)), **hook} if isinstance(hook, dict)
-                else vars(hook))
     return {key: value for key, value in settings.items()
             if _UNITS & set(key.split('_')) and 'interval' not in key
             and type(value) is not bool and isinstance(value, (int, float, dict, list, tuple))
