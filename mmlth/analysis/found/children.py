@@ -41,7 +41,7 @@ class Child:
         """All that tells it from others, but its noise."""
         settings = {key: value for key, value in self.run.own_settings.items() if key != 'noise'}
         return dict(settings, seed=self.run.seed, round=self.part.index,
-                    training=self.run.training)
+                    training=self.run.training, dense=self.run.dense.given_digest or 'trained')
 
 
 @dataclass(frozen=True)
