@@ -34,6 +34,17 @@ def test_a_metric_that_is_no_number_is_in_no_mean(tmp_path):
     assert [row['change'] for row in rows] == ['-1.0', '', '', '-11.0']
 
 
+def test_each_run_has_the_dense_model_of_its_own_lottery(tmp_path):
+    """Where they share none: that of the last one was taken for all of a seed."""
+    study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8, 0.9])))))
+    finish(study, tmp_path, (toy(30.0), toy(29.0)), (toy(34.0), toy(33.0)))
+    rows = collect(study, tmp_path)
+    assert [(row['dense'], row['change']) for row in rows] == [(30.0, -1.0), (34.0, -1.0)]
+    text = write_results(study, tmp_path)
+    assert text.count('| -1.0000 |') == 2
+    assert 'Dense models of one seed differ (' in text and 'by up to 4)' in text
+
+
 @pytest.mark.parametrize('name', ['coco/keypoints_mAP', 'coco/bbox_mAP_s', 'coco/AR (M)'])
 def test_where_there_is_nothing_to_find(tmp_path, name):
     study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8])), metric=name)))
