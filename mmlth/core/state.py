@@ -1,6 +1,7 @@
 """State dicts: copies that do not follow the model, and strict comparison."""
 import copy
 import json
+from collections import OrderedDict
 from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
@@ -90,6 +91,14 @@ def load(model: nn.Module, state: Mapping[str, Tensor], source: str,
     check_same(expected, state, source)
     for name, tensor in expected.items():
         tensor.detach().copy_(state[name])
+
+
+def with_versions(tensors: Mapping[str, Any], other: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
+    """A state dict of these tensors, with the versions of modules that another one notes."""
+    state = OrderedDict(tensors)
+    # PyTorch's own attribute, which no hints know.
+    state._metadata = getattr(other, '_metadata', {})   # type: ignore[attr-defined]
+    return state
 
 
 def renamed(model: nn.Module, state: Mapping[str, Any]) -> Dict[str, Any]:

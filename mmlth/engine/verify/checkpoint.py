@@ -1,6 +1,6 @@
 """One checkpoint: it loads, and no pruned weight is other than 0."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
                       mask, 'module.')
     if not mask:
         return f'dense, all weights finite{", EMA too" if ema else ""}', mask
-    moved = update and check_moved(path, mask, update, expected, source)
+    moved = None if update is None else check_moved(path, mask, update, expected, source)
     return ', '.join(filter(None, (
         f'{masks.pruned(mask):,} of {masks.size(mask):,} weights in scope are zero', moved,
         'EMA too' if ema else '', check_optimizer(checkpoint, mask, path)))), (
@@ -96,7 +96,7 @@ def is_ordinary(tensor: Any) -> bool:
             and tensor.numel() * tensor.element_size() <= _storage(tensor).nbytes())
 
 
-def _storage(tensor: Tensor):
+def _storage(tensor: Tensor) -> Union['torch.UntypedStorage', 'torch.TypedStorage']:
     """PyTorch 1 has typed ones alone."""
     return getattr(tensor, 'untyped_storage', tensor.storage)()
 
