@@ -135,7 +135,7 @@ class Group:
                 have trained its own. Default: None, all.
         """
         found = [run for run in self.runs if run.dense.trained_fully]
-        folders = {run.folder for run in cell.runs} if cell else ()
+        folders = {run.folder for run in cell.runs} if cell else set()
         own = {run.seed: run for run in found if run.folder in folders}
         return [run for run in found if own.get(run.seed, run) is run]
 
