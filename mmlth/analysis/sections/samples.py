@@ -29,8 +29,8 @@ def samples_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
         if run is not None:
             pictures += _pictures(group, run, evaluations)
     if not pictures:
-        raise UserError('no ticket was evaluated together with the dense model that it was drawn '
-                        f'from. {missing_text(evaluations)}'.strip())
+        raise UserError('no drawn ticket was evaluated together with the dense model of its '
+                        f'lottery. {missing_text(evaluations)}'.strip())
     return [Section(
         'samples', 'Sample images',
         f'The first {IMAGES} of the evaluation images with at least {OBJECTS} annotated objects '
