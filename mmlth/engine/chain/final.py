@@ -19,7 +19,7 @@ from mmlth.core import paths
 from mmlth.core.files import AnyPath, whole_file
 
 from ..checkpoints import checkpoint_entry, plain
-from ..runners import bare_model, check_mask_aware
+from ..runners import bare_model, check_mask_aware, masked_teacher
 
 
 class MetricsHook(Hook):
@@ -136,9 +136,10 @@ def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     meta['averaged'] = 'ema_state_dict' in checkpoint
     noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
+    entry = checkpoint_entry(mask, masked_teacher(runner, mask))
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
-                        mmlth={**checkpoint_entry(mask), **noted}), file)
+                        mmlth={**entry, **noted}), file)
 
 
 def usual_checkpoint(runner: Runner, meta: Mapping[str, Any]) -> Dict[str, Any]:
