@@ -43,6 +43,8 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
     costs, note = _costs(cfg, model, shape)
+    scope: Mapping[str, Tensor]
+    pruned: Optional[int]
     if prune.transfer is not None:
         scope = mask = prune.transfer.read(model)[0].mask
         pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
