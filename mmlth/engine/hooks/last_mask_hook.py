@@ -1,4 +1,6 @@
 """Mask the weights once more at the end of a ticket's training."""
+from typing import Dict
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -21,7 +23,7 @@ class LastMaskHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Set pruned weights to 0, and warn if any was not."""
-        revived = {}
+        revived: Dict[str, int] = {}
         for whole, params in all_masked(runner, runner.optim_wrapper.mask):
             for name, keep in whole.items():
                 count = int(params[name].detach()[~keep.to(params[name].device)].count_nonzero())

@@ -70,5 +70,5 @@ def checksum(state: Mapping[str, Any]) -> int:
     for name, tensor in state.items():
         if isinstance(tensor, Tensor) and tensor.layout == torch.strided:
             flat = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
-            total = zlib.crc32(flat.numpy(), zlib.crc32(name.encode(), total))
+            total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
     return total
