@@ -194,8 +194,8 @@ def minutes(time: Any) -> int:
     """
     match = re.fullmatch(r'(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?', str(time), re.ASCII)
     if not match:
-        raise UserError("--slurm time: expected minutes or '12:00:00', '30:00' (minutes and seconds) "
-                        f"or '1-12' (days and hours, which ':30:00' may follow), got {time!r}")
+        raise UserError("--slurm time: expected minutes or '12:00:00', '30:00' (minutes, seconds) "
+                        f"or '1-12' (days, hours; ':30:00' may follow), got {time!r}")
     days, *parts = (None if part is None else int(part) for part in match.groups())
     given = [part for part in parts if part is not None]
     if days is None:    # the last of two or three is seconds
