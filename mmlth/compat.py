@@ -7,7 +7,7 @@ import importlib
 import sys
 from enum import Enum
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, Type, Union
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
 from mmlth.core import unpickler
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def apply() -> None:
@@ -36,13 +39,13 @@ def allow_mmengine_checkpoints() -> None:
     unpickler.allow('mmengine.config.config.ConfigDict', ConfigDict)
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return
-    core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
+    core = 'numpy.core' if np.lib.NumpyVersion(np.__version__) < '2.0.0' else 'numpy._core'
     allowed = [HistoryBuffer, np.ndarray, np.dtype, slice,
                # Bound statistics of a HistoryBuffer are pickled as
                # getattr(HistoryBuffer, 'min'); this is all that getattr may do.
                (_statistic_of_history_buffer, 'builtins.getattr')]
     for name in ('_reconstruct', 'scalar'):
-        function = getattr(core.multiarray, name)
+        function = getattr(importlib.import_module(f'{core}.multiarray'), name)
         # numpy 1 and 2 write different module names for one function.
         allowed += [(function, f'numpy.core.multiarray.{name}'),
                     (function, f'numpy._core.multiarray.{name}')]
@@ -57,7 +60,7 @@ def _fill_history_buffer(buffer: HistoryBuffer, state: dict) -> None:
         'max_length', '_log_history', '_count_history')})
 
 
-def _statistic_of_history_buffer(owner, name):
+def _statistic_of_history_buffer(owner: Any, name: str) -> Any:
     if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
         raise ValueError(f'a checkpoint asks for the attribute {name!r} of {owner!r}: refused')
     return getattr(HistoryBuffer, name)
@@ -89,12 +92,12 @@ def replace_missing_torchvision() -> None:
     _stand_in('torchvision.ops.boxes')
 
 
-def _stand_in(name: str, **content) -> ModuleType:
+def _stand_in(name: str, **content: Any) -> ModuleType:
     """Register a module, also as an attribute of its parent; what it lacks, it says."""
     module = ModuleType(name, 'A stand-in by mmlth.compat.')
     module.__path__ = []
-    module.__dict__.update(content)
-    module.__getattr__ = lambda attribute: _raise_missing(AttributeError, f'{name}.{attribute}')
+    module.__dict__.update(content, __getattr__=lambda attribute: _raise_missing(
+        AttributeError, f'{name}.{attribute}'))
     parent, _, child = name.rpartition('.')
     if parent:
         setattr(sys.modules[parent], child, module)
@@ -102,7 +105,7 @@ def _stand_in(name: str, **content) -> ModuleType:
     return module
 
 
-def _raise_missing(kind, name: str):
+def _raise_missing(kind: Type[Exception], name: str) -> NoReturn:
     raise kind(f'{name} needs torchvision, which is missing here or does not fit the installed '
                'PyTorch (mmlth.compat stands in for the little that OpenMMLab imports of it). '
                'Install the torchvision that belongs to it.')
@@ -124,7 +127,7 @@ class _InterpolationMode(Enum):
     LANCZOS = 'lanczos'
 
 
-def _pil_to_tensor(picture) -> torch.Tensor:
+def _pil_to_tensor(picture: 'Image.Image') -> torch.Tensor:
     """A PIL image as a tensor (C, H, W) of its own type, unscaled."""
     array = np.array(picture)
     array = array[:, :, None] if array.ndim == 2 else array
@@ -134,7 +137,7 @@ def _pil_to_tensor(picture) -> torch.Tensor:
 class _ToPILImage:
     """A float tensor (C, H, W) or (H, W) in [0, 1], or a uint8 array, as a PIL image."""
 
-    def __call__(self, picture):
+    def __call__(self, picture: Union[torch.Tensor, np.ndarray]) -> 'Image.Image':
         from PIL import Image
         if isinstance(picture, torch.Tensor):
             if picture.is_floating_point():

@@ -219,7 +219,7 @@ def _rule(cfg: Mapping[str, Any], name: str, auto: str) -> Optional[bool]:
     chosen = [auto if each == 'auto' else each for each in _listed(hook.get('save_best'))]
     rules = _listed(hook.get('rule'))
     found = dict(zip(chosen, rules * len(chosen) if len(rules) == 1 else rules))
-    return {'greater': True, 'less': False}.get(found.get(name))
+    return {'greater': True, 'less': False}.get(found.get(name, ''))
 
 
 def _by_keys(cfg: Mapping[str, Any], name: str) -> Optional[bool]:
@@ -236,8 +236,8 @@ def _by_keys(cfg: Mapping[str, Any], name: str) -> Optional[bool]:
 
 def _by_words(bare: str) -> Optional[bool]:
     """The same of the words in a name; None if they say nothing, or both."""
-    words = re.findall('[a-z]+[0-9]*', bare.lower())
-    words = {*words, *(word.rstrip('0123456789') for word in words)}
+    found = re.findall('[a-z]+[0-9]*', bare.lower())
+    words = {*found, *(word.rstrip('0123456789') for word in found)}
     return None if bool(words & _GREATER) == bool(words & _LESS) else bool(words & _GREATER)
 
 

@@ -1,6 +1,10 @@
 """Tables 1 to 4 of the paper (Girish et al. 2021), as printed. All numbers are percentages."""
 from dataclasses import dataclass
-from typing import Any, List, Optional, Tuple
+from functools import partial
+from typing import Any, List, Optional, Sequence, Tuple
+
+# Network sparsity, mAP, and AP50 or a standard deviation.
+_Result = Tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,21 @@ class Row:
     param_percent: Optional[float] = None
 
 
-def _imagenet_rows(table: int, backbone: str, results) -> List[Row]:
+def _imagenet_rows(table: int, backbone: str, results: Sequence[
+        Tuple[int, _Result, _Result, _Result, _Result]]) -> List[Row]:
     """Rows of Tables 1 and 2: three tasks of COCO, then VOC."""
     rows = []
     for prune, detection, segmentation, keypoint, voc in results:
-        common = dict(table=table, backbone=backbone, prune=prune,
+        row = partial(Row, table, backbone=backbone, prune=prune,
                       source='imagenet' if prune else None)
         for task, (sparsity, mean, ap50) in (('detection', detection),
                                              ('segmentation', segmentation),
                                              ('keypoint', keypoint)):
-            rows.append(Row(task=task, dataset='coco', network_sparsity=sparsity, map=mean,
-                            ap50=ap50, **common))
+            rows.append(row(task=task, dataset='coco', network_sparsity=sparsity, map=mean,
+                            ap50=ap50))
         sparsity, mean, std = voc
-        rows.append(Row(task='detection', dataset='voc', network_sparsity=sparsity, map=mean,
-                        std=std, **common))
+        rows.append(row(task='detection', dataset='voc', network_sparsity=sparsity, map=mean,
+                        std=std))
     return rows
 
 

@@ -57,14 +57,15 @@ UPDATES = Registry('mask update', scope='mmlth', locations=['mmlth.engine.update
 ANALYSES = Registry('analysis', scope='mmlth', locations=['mmlth.analysis.sections'])
 
 
-def find(registry: Registry, named: Union[str, Mapping, Callable], beside: str = '') -> Any:
+def find(registry: Registry, named: Union[None, str, Mapping, Callable],
+         beside: str = '') -> Any:
     """The method that a setting names.
 
     Args:
         registry: Of its kind.
         named: ``'name'``, ``'scope.name'``, ``'package.module.name'``; or
             ``dict(type=..., **arguments)``, of which a class is built and a function gets a
-            partial; or the method itself.
+            partial; or the method itself. None, of a dict without a type, is no name.
         beside: What else may be named, for the message. Default: ``''``, nothing.
 
     Raises:

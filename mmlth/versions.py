@@ -42,5 +42,5 @@ def installed(name: str) -> Optional[str]:
 
 def _numbers(version: str) -> Tuple[int, ...]:
     """``'2.1.0a0+cu118'`` as (2, 1, 0); zeros are added to three numbers."""
-    numbers = [int(n) for n in re.match(r'[\d.]*', version)[0].strip('.').split('.') if n]
+    numbers = [int(n) for n in re.split(r'[^\d.]', version)[0].split('.') if n]
     return tuple([*numbers, 0, 0, 0][:3])

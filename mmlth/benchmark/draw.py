@@ -33,10 +33,10 @@ def bench_draw(sparsity: float, repeats: int, sizes: Sequence[int],
         ours, topk = times['mmlth'], times['topk']
         rows.append(row('draw', f'{size:,} weights: speed-up over topk', median(ours),
                         median(topk), 's', ratio(topk, ours), at_least=SPEEDUP))
-        if None not in peaks.values():
-            rows.append(row('draw', f'{size:,} weights: peak extra memory',
-                            peaks['mmlth'] / size, peaks['topk'] / size, 'B/weight',
-                            at_most=BYTES_PER_WEIGHT))
+        peak, of_topk = peaks['mmlth'], peaks['topk']
+        if peak is not None and of_topk is not None:
+            rows.append(row('draw', f'{size:,} weights: peak extra memory', peak / size,
+                            of_topk / size, 'B/weight', at_most=BYTES_PER_WEIGHT))
     return rows
 
 

@@ -7,7 +7,7 @@ import torch
 
 def machine(device: str) -> dict:
     """Processor, cores that this process may use, load, torch and its threads."""
-    cores = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count()))(0)
+    cores = getattr(os, 'sched_getaffinity', lambda _: range(os.cpu_count() or 1))(0)
     gpu = torch.cuda.get_device_name(device) if device.startswith('cuda') else None
     return dict(processor=_processor(), cores=len(cores), load=os.getloadavg()[0],
                 python=platform.python_version(), torch=torch.__version__,

@@ -44,7 +44,7 @@ def measure(model: nn.Module, make: Callable, mask: Optional[Mapping[str, Tensor
     model = copy.deepcopy(model)
     wrapper = (OptimWrapper if mask is None else MaskedOptimWrapper)(make(model.parameters()))
 
-    def begin():
+    def begin() -> None:
         if mask is not None:
             wrapper.bind(dict(model.named_parameters()), mask)
         fill_gradients(model)

@@ -45,7 +45,7 @@ def _mnn(layer: nn.Module, x: torch.Tensor, threads: int) -> Callable:
     import onnx  # noqa: F401 (PyTorch's export needs it)
     with tempfile.TemporaryDirectory() as folder:
         file, converted = (str(Path(folder, name)) for name in ('layer.onnx', 'layer.mnn'))
-        torch.onnx.export(layer, x, file, input_names=['x'], output_names=['y'], dynamo=False)
+        torch.onnx.export(layer, (x,), file, input_names=['x'], output_names=['y'], dynamo=False)
         _tools.mnnconvert(['mnnconvert', '-f', 'ONNX', '--modelFile', file, '--MNNModel',
                            converted, '--bizCode', 'mmlth', '--detectSparseSpeedUp'])
         manager = mnn.create_runtime_manager(

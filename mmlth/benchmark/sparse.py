@@ -2,7 +2,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -15,7 +15,8 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'lth'
 SPARSITIES = (0.8, 0.9)
 # Goals, at these sparsities, are times faster than the dense layer or model.
 THREE, STRIDED, REGIONS = (2.5, 4.5), (1.8, 3), (1.6, 2.8)
-# What, input, output channels, kernel, stride, goals; at the sizes of R18 C4 and R50 FPN.
+# What, input, output channels, kernel (None: a linear layer), stride, goals; at the sizes of R18 C4
+# and R50 FPN.
 LAYERS = [
     ('3x3, 64 on 150x250', (1, 64, 150, 250), 64, 3, 1, THREE),
     ('3x3, 128 on 75x125', (1, 128, 75, 125), 128, 3, 1, THREE),
@@ -30,12 +31,12 @@ LAYERS = [
     ('1x1, 512 to 128 on 100x168', (1, 512, 100, 168), 128, 1, 1, STRIDED),
     ('1x1, 1024 to 256 on 50x84', (1, 1024, 50, 84), 256, 1, 1, STRIDED),
     ('1x1, 512 to 2048 on 25x42', (1, 512, 25, 42), 2048, 1, 1, STRIDED),
-    ('linear, 12544 to 1024 on 1000', (1000, 12544), 1024, None, None, REGIONS),
+    ('linear, 12544 to 1024 on 1000', (1000, 12544), 1024, None, 1, REGIONS),
     ('layer4 on 300: 3x3 stride 2, 256 to 512', (300, 256, 14, 14), 512, 3, 2, REGIONS),
     ('layer4 on 300: 3x3, 512 on 7x7', (300, 512, 7, 7), 512, 3, 1, REGIONS),
 ]
 QUICK = [('3x3, 32 on 20x20', (1, 32, 20, 20), 32, 3, 1, THREE),
-         ('linear, 64 to 64 on 50', (50, 64), 64, None, None, REGIONS)]
+         ('linear, 64 to 64 on 50', (50, 64), 64, None, 1, REGIONS)]
 # Config, height and width of the network's input, goals.
 MODELS = [
     (str(CONFIGS / 'faster_rcnn_r18_voc.py'), (600, 1000), (1.8, 2.8)),
@@ -71,7 +72,7 @@ def bench_sparse(repeats: int, quick: bool, threads: Optional[int]) -> List[dict
 
 
 @contextmanager
-def _threads(count: int):
+def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -80,8 +81,8 @@ def _threads(count: int):
         torch.set_num_threads(before)
 
 
-def _layer(what: str, shape: Tuple[int, ...], outs: int, kernel, stride, goals: Sequence[float],
-           repeats: int, threads: int) -> List[dict]:
+def _layer(what: str, shape: Tuple[int, ...], outs: int, kernel: Optional[int], stride: int,
+           goals: Sequence[float], repeats: int, threads: int) -> List[dict]:
     from mmlth.sparse import sparsify
     rows, x = [], torch.randn(shape)
     for sparsity, goal in zip(SPARSITIES, goals):
@@ -92,10 +93,11 @@ def _layer(what: str, shape: Tuple[int, ...], outs: int, kernel, stride, goals: 
         sparse = nn.Sequential(layer).eval()
         sparsify(sparse, x)
         calls = dict(sparse=lambda: sparse(x), dense=lambda: layer(x))
-        if kernel:
+        if kernel is not None:
             last = nn.Conv2d(shape[1], outs, kernel, stride, kernel // 2)
             last.load_state_dict(layer.state_dict())
-            last.to(memory_format=torch.channels_last)
+            # PyTorch's hints lack this form of it.
+            last.to(memory_format=torch.channels_last)      # type: ignore[call-overload]
             y = x.contiguous(memory_format=torch.channels_last)
             calls['channels_last'] = lambda: last(y)
         others = peers(layer, x, threads)

@@ -39,7 +39,8 @@ def bench_step(sparsity: float, repeats: int, quick: bool = False,
     return rows + bench_memory(model, OPTIMIZERS, device)
 
 
-def _compare(name, model, mask, make, clip, repeats, device) -> List[dict]:
+def _compare(name: str, model: nn.Module, mask: Mapping[str, Tensor], make: Callable,
+             clip: Optional[dict], repeats: int, device: str) -> List[dict]:
     dense, masked, boolean = (_wrapper(kind, model, make, clip)
                               for kind in (OptimWrapper, MaskedOptimWrapper, OptimWrapper))
     masked[1].bind(dict(masked[0].named_parameters()), mask)
@@ -60,7 +61,8 @@ def _compare(name, model, mask, make, clip, repeats, device) -> List[dict]:
     ]
 
 
-def _compare_moving(name, model, mask, make, repeats, device) -> List[dict]:
+def _compare_moving(name: str, model: nn.Module, mask: Mapping[str, Tensor], make: Callable,
+                    repeats: int, device: str) -> List[dict]:
     """A mask that changes (RigL) against a static one: between its updates, and one itself."""
     static, moving = (_wrapper(MaskedOptimWrapper, model, make, None) for _ in range(2))
     for net, wrapper in (static, moving):
@@ -85,9 +87,9 @@ def _update(model: nn.Module, wrapper: MaskedOptimWrapper) -> Callable:
     """RigL's, with random gradients."""
     params = {name: param.detach() for name, param in model.named_parameters()}
 
-    def update():
-        gradients = wrapper.binding.gradients()
-        wrapper.rebind(drop_and_grow(wrapper.mask, params, gradients, MOVED))
+    def update() -> None:
+        gradients, mask = wrapper.bound.gradients(), wrapper.bound.mask
+        wrapper.rebind(drop_and_grow(mask, params, gradients, MOVED))
     return update
 
 
@@ -103,7 +105,7 @@ def _again(model: nn.Module, step: Callable) -> Callable:
     """A step that finds the same gradients each time: a ticket's gives them up."""
     gradients = [(param, param.grad) for param in model.parameters()]
 
-    def call():
+    def call() -> None:
         for param, gradient in gradients:
             param.grad = gradient
         step()
@@ -116,7 +118,7 @@ def _boolean_step(model: nn.Module, wrapper: OptimWrapper,
     params: Dict[str, nn.Parameter] = dict(model.named_parameters())
     pairs = [(params[name], ~keep) for name, keep in mask.items()]
 
-    def step():
+    def step() -> None:
         for param, gone in pairs:
             if param.grad is not None:
                 param.grad.masked_fill_(gone, 0)

@@ -1,12 +1,12 @@
 """Times that are compared as pairs: whatever else the machine does, both feel it."""
 from statistics import median
 from time import perf_counter
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List, Mapping, Sequence
 
 import torch
 
 
-def interleaved(functions: Dict[str, Callable], repeats: int,
+def interleaved(functions: Mapping[str, Callable], repeats: int,
                 device: str = 'cpu') -> Dict[str, List[float]]:
     """Seconds of each call, by name: all functions in turn, ``repeats`` times."""
     times: Dict[str, List[float]] = {name: [] for name in functions}

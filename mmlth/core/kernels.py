@@ -40,7 +40,8 @@ def refilled(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, Used]:
     """The masked weights that their layers fill again before they use them, by name.
 
     Layers that take more than one input (attention, deformable convolutions) cannot be run
-    by themselves, and are left out. The model is left as it was.
+    by themselves, and are left out, as are weights that are no kernel: those of norms. The model
+    is left as it was.
 
     Args:
         model: The bare model.
@@ -131,7 +132,7 @@ def _owners(model: nn.Module, mask: Mapping[str, Tensor]
     names = {param: name for name, param in model.named_parameters() if name in mask}
     for module in model.modules():
         for param in module._parameters.values():
-            if param is not None and param in names:
+            if param is not None and param in names and param.dim() > 1:
                 yield names[param], module, param
 
 

@@ -1,10 +1,12 @@
 """What a score may ask of the model beyond its weights: losses, outputs, gradients."""
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Callable, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Sequence
+from typing import (Any, Callable, ContextManager, Dict, Iterator, List, Mapping, NamedTuple,
+                    Sequence)
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import CheckpointFunction, checkpoint
 
 from .errors import UserError
 
@@ -71,6 +73,24 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def differentiable() -> Iterator[None]:
+    """Let ``torch.autograd.grad`` through checkpointed activations (a backbone's ``with_cp``).
+
+    PyTorch's older kind, the default, allows ``backward`` alone, which would set ``.grad`` and wake
+    the hooks of distributed training. Here such activations are checkpointed in the newer way.
+    """
+    def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+        return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=preserve)
+
+    # Every import of `checkpoint` comes by here; mypy does not know that it is put back.
+    CheckpointFunction.apply = staticmethod(apply)      # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del CheckpointFunction.apply        # the inherited one is there again
+
+
+@contextmanager
 def restored(weights: Mapping[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
     """Put the weights back bit for bit, also after an exception; yields copies of them."""
     saved = {name: weight.detach().clone() for name, weight in weights.items()}
@@ -99,7 +119,7 @@ def mean_gradient(weights: Mapping[str, Tensor], probe: Probe) -> Dict[str, Tens
     total = {n: torch.zeros_like(w, dtype=torch.promote_types(w.dtype, torch.float32))
              for n, w in weights.items()}
     batches = 0
-    with untouched(probe.model), torch.enable_grad():
+    with untouched(probe.model), torch.enable_grad(), differentiable():
         probe.model.train()     # before: backbones freeze their stages here
         for weight in weights.values():
             weight.requires_grad_(True)

@@ -1,6 +1,7 @@
 """State dicts: copies that do not follow the model, and strict comparison."""
 import copy
 import json
+from collections import OrderedDict
 from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
@@ -39,12 +40,22 @@ def unique(model: nn.Module) -> Dict[str, Tensor]:
     """The live parameters and buffers of the model's state dict, each once.
 
     What a module's ``get_extra_state`` gives is neither, not even if it is a tensor.
+
+    Raises:
+        UserError: The state dict has a parameter under another name than the model.
     """
-    seen, result = set(), {}
+    names: Dict[int, str] = {}
+    result = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if not _is_extra(name) and id(tensor) not in seen:
-            seen.add(id(tensor))
+        if not _is_extra(name) and id(tensor) not in names:
+            names[id(tensor)] = name
             result[name] = tensor
+    for name, param in model.named_parameters():
+        if name not in result and name != names.get(id(param), name):
+            raise UserError(
+                f'{name} of the model is saved as {names[id(param)]}: a hook of its state dict '
+                'renames it. Masks and weights go by one name: take the model without that hook '
+                '(of a wrapper, the model that it wraps)')
     return result
 
 
@@ -80,6 +91,14 @@ def load(model: nn.Module, state: Mapping[str, Tensor], source: str,
     check_same(expected, state, source)
     for name, tensor in expected.items():
         tensor.detach().copy_(state[name])
+
+
+def with_versions(tensors: Mapping[str, Any], other: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
+    """A state dict of these tensors, with the versions of modules that another one notes."""
+    state = OrderedDict(tensors)
+    # PyTorch's own attribute, which no hints know.
+    state._metadata = getattr(other, '_metadata', {})   # type: ignore[attr-defined]
+    return state
 
 
 def renamed(model: nn.Module, state: Mapping[str, Any]) -> Dict[str, Any]:

@@ -34,7 +34,8 @@ def write_split(tree: Path, split: str, scenes: Iterable[Scene], first_id: int) 
     crops = tree / 'crops' / split
     for name in CLASSES:  # an empty one too: a class is the place of its folder in the list
         (crops / name).mkdir(parents=True, exist_ok=True)
-    images, annotations, names = [], [], []
+    images, names = [], []
+    annotations: List[dict] = []
     for image_id, (image, digits) in enumerate(scenes, first_id):
         name = f'{image_id:06d}'
         _write_image(tree / split / f'{name}.jpg', voc / 'JPEGImages' / f'{name}.jpg', image)

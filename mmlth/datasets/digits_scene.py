@@ -118,7 +118,7 @@ def compose(rng: np.random.Generator, glyphs: np.ndarray, labels: np.ndarray,
     count = rng.integers(1, 7)
     # Large ones first, so that no small one vanishes under them.
     heights = MIN_HEIGHT * (MAX_HEIGHT * size / MIN_HEIGHT)**rng.random(count)
-    digits = []
+    digits: List[PlacedDigit] = []
     for height in np.sort(heights.round(2))[::-1]:
         label = int(rng.choice(10, p=weights))
         of_class = pool[labels[pool] == label]

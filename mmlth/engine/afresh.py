@@ -1,16 +1,16 @@
 """A model without pretraining: what was learnt is taken away, what was frozen for it trains."""
 import copy
 import re
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Tuple
 
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from mmlth.core import prunable
 from mmlth.core.errors import UserError
 
+from .runners import bare_model
 from .types import name_of
 
 # Keys and values that name something learnt which cannot simply be left out: a teacher, a
@@ -143,7 +143,7 @@ def _named(node: Any, where: str) -> Iterator[Tuple[str, Any]]:
 
 def _fixed(model: nn.Module) -> List[str]:
     """Weights that could be pruned, and those of norms, that get no gradient."""
-    model = model.module if is_model_wrapper(model) else model
+    model = bare_model(model)
     model.train()       # backbones freeze their stages here
     norms = {f'{name}.{key}' for name, module in model.named_modules()
              if isinstance(module, (_NormBase, nn.GroupNorm, nn.LayerNorm))
@@ -153,11 +153,11 @@ def _fixed(model: nn.Module) -> List[str]:
             if not param.requires_grad and name in judged]
 
 
-def _is_pretrained(init) -> bool:
+def _is_pretrained(init: Mapping[str, Any]) -> bool:
     # MMDetection's PVT needs no type beside a checkpoint.
     return (name_of(init.get('type')) in ('Pretrained', 'PretrainedInit')
             or init.get('checkpoint') is not None)
 
 
-def _name(hook) -> str:
+def _name(hook: Any) -> str:
     return name_of(hook.get('type') if isinstance(hook, dict) else type(hook))

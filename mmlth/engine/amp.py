@@ -1,7 +1,7 @@
 """Mixed precision: a base config that trains with it keeps it when its wrapper is a masked one."""
 import ast
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -77,7 +77,7 @@ def _module_file(name: str, folder: Path) -> str:
     return f'{root.joinpath(*parts)}.py'
 
 
-def _wrapper(cfg: Config):
+def _wrapper(cfg: Config) -> Optional[type]:
     return class_of_config(OPTIM_WRAPPERS, cfg.get('optim_wrapper') or {}, cfg.get('default_scope'))
 
 

@@ -4,8 +4,8 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlth.core import Ticket
@@ -50,7 +50,7 @@ def first_validation_batch(cfg: Config) -> Any:
                         f'{str(error)[:300]}') from error
 
 
-def count_costs(model: nn.Module, batch: Any) -> Dict[str, float]:
+def count_costs(model: BaseModel, batch: Any) -> Dict[str, float]:
     """Multiply-adds of each entry of a weight, of a bare model on a batch of one image.
 
     Raises:

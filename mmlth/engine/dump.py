@@ -2,7 +2,7 @@
 import ast
 import math
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Dict, NoReturn, Optional
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
@@ -61,14 +61,16 @@ def _value(node: ast.AST) -> Any:
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return kind(_value(item) for item in node.elts)
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        return {_value(key): _value(value) for key, value in zip(node.keys, node.values)}
+    if isinstance(node, ast.Dict):
+        return {_refuse(node) if key is None else _value(key): _value(value)     # None: of a **
+                for key, value in zip(node.keys, node.values)}
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand)
     if isinstance(node, ast.Name) and node.id in _NAMES:
         return _NAMES[node.id]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        arguments, keywords = list(map(_value, node.args)), {}
+        arguments = list(map(_value, node.args))
+        keywords: Dict[str, Any] = {}
         for keyword in node.keywords:
             value = _value(keyword.value)
             keywords.update(value if keyword.arg is None else {keyword.arg: value})
@@ -76,8 +78,8 @@ def _value(node: ast.AST) -> Any:
             return dict(*arguments, **keywords)
         if node.func.id == 'float' and not keywords:
             return float(*arguments)
-    return _refuse(node)
+    _refuse(node)
 
 
-def _refuse(node: ast.AST) -> None:
+def _refuse(node: ast.AST) -> NoReturn:
     raise ValueError(f'line {getattr(node, "lineno", "?")} is more than a plain value')

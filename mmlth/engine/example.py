@@ -1,7 +1,7 @@
 """One image as a config's model takes it, for what runs a model without a dataset."""
 import copy
 import logging
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -41,7 +41,8 @@ def example(cfg: Config, image: Optional[str] = None,
                for base in bases_of(TRANSFORMS, step, scope))
     if image is None:
         height, width = shape or (800, 1333)
-        data = dict(img=np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+        data: Dict[str, Any] = dict(
+            img=np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
         if not pose:    # MMPose's loading step takes either
             pipeline[0] = dict(type='mmdet.LoadImageFromNDArray')
     else:
@@ -62,7 +63,7 @@ def example(cfg: Config, image: Optional[str] = None,
     return batch
 
 
-def _pipeline(cfg: Config):
+def _pipeline(cfg: Config) -> List[Dict[str, Any]]:
     node = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     while node.get('pipeline') is None and node.get('dataset') is not None:
         node = node['dataset']      # a wrapper of datasets
@@ -90,7 +91,8 @@ def _size(image: str) -> Tuple[int, int]:
     return found.shape[:2]
 
 
-def _resize(pipeline, shape: Tuple[int, int], scope: Optional[str]) -> None:
+def _resize(pipeline: List[Dict[str, Any]], shape: Tuple[int, int],
+            scope: Optional[str]) -> None:
     """Let the pipeline resize to exactly this height and width, without padding."""
     for step in pipeline:
         kinds = {base.__name__ for base in bases_of(TRANSFORMS, step, scope)}

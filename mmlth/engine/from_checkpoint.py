@@ -1,6 +1,6 @@
 """A ticket from a checkpoint that is there already, the model zoo's too."""
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
 
@@ -50,7 +50,7 @@ def draw_from_checkpoint(cfg: Config, checkpoint: str, sparsity: Optional[float]
         raise UserError('the ticket of this config is not drawn, but transferred from '
                         f'{transfer["source"]}: use tools/transfer_ticket.py')
     # The sparsity asked for, not the config's, must go with the other settings.
-    asked = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
+    asked: Dict[str, Any] = {} if sparsity is None else dict(sparsity=sparsity, rounds=1)
     hook = build_hook(cfg, PruneHook, **asked) or PruneHook(**asked)
     prune = hook.spec
     _check_drawn(prune)

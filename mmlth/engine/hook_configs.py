@@ -36,15 +36,8 @@ def find_hook(cfg: Config, kind: type) -> Optional[ConfigDict]:
     Raises:
         UserError: There are several, or it is an object, whose arguments cannot be read.
     """
-    found = [(where, hook) for where, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
-    if len(found) > 1:
-        raise UserError(
-            f'this config has {len(found)} hooks of the kind {kind.__name__}: '
-            f'{", ".join(where for where, _ in found)}. Keep one of them')
-    if found and not isinstance(found[0][1], dict):
-        raise UserError(f'{found[0][0]} is an object: give the {kind.__name__} as a dict with its '
-                        'type and arguments')
-    return found[0][1] if found else None
+    found = _find(cfg, kind)
+    return None if found is None else found[0]
 
 
 def default_hooks(cfg: Config) -> ConfigDict:
@@ -55,7 +48,7 @@ def default_hooks(cfg: Config) -> ConfigDict:
 
 def hooks_of(cfg: Config, kind: type) -> List[Any]:
     """What the config has of the hooks of this class: dicts, not copies, or objects."""
-    return [hook for _, hook in _hooks(cfg) if _is_a(cfg, hook, kind)]
+    return [hook for _, hook, _ in _of_kind(cfg, kind)]
 
 
 def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:
@@ -72,10 +65,10 @@ def build_hook(cfg: Config, kind: type, **more: Any) -> Optional[Any]:
     Raises:
         UserError: There are several, or an argument is unknown or wrong.
     """
-    hook = find_hook(cfg, kind)
-    if hook is None:
+    found = _find(cfg, kind)
+    if found is None:
         return None
-    own = class_of(cfg, hook)
+    hook, own = found
     given = {key: copy.deepcopy(value) for key, value in hook.items()
              if key not in ('type', 'priority', '_scope_')}
     try:
@@ -110,16 +103,40 @@ def arguments_of(kind: type) -> Dict[str, Any]:
     for part in kind.__mro__:
         if '__init__' not in vars(part):
             continue
-        arguments = list(inspect.signature(part.__init__).parameters.values())[1:]
+        arguments = list(inspect.signature(vars(part)['__init__']).parameters.values())[1:]
         for argument in arguments:
             if argument.kind not in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL) and (
                     argument.name not in _PLACE):
                 found.setdefault(argument.name, argument.default)
         if not any(argument.kind == argument.VAR_KEYWORD for argument in arguments):
             break
-        for field in fields(part.opens) if 'opens' in vars(part) else ():
+        for field in fields(vars(part)['opens']) if 'opens' in vars(part) else ():
             found.setdefault(field.name, field.default)
     return found
+
+
+def _find(cfg: Config, kind: type) -> Optional[Tuple[ConfigDict, type]]:
+    """As :func:`find_hook`, with the hook's own class."""
+    found = list(_of_kind(cfg, kind))
+    if len(found) > 1:
+        raise UserError(
+            f'this config has {len(found)} hooks of the kind {kind.__name__}: '
+            f'{", ".join(where for where, _, _ in found)}. Keep one of them')
+    if not found:
+        return None
+    where, hook, own = found[0]
+    if not isinstance(hook, dict):
+        raise UserError(f'{where} is an object: give the {kind.__name__} as a dict with its '
+                        'type and arguments')
+    return hook, own
+
+
+def _of_kind(cfg: Config, kind: type) -> Iterator[Tuple[str, Any, type]]:
+    """Each hook of this class with its place in the config, and its own class."""
+    for where, hook in _hooks(cfg):
+        own = class_of(cfg, hook)
+        if own is not None and issubclass(own, kind):
+            yield where, hook, own
 
 
 def _is_a(cfg: Config, hook: Any, kind: type) -> bool:

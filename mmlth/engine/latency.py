@@ -4,9 +4,10 @@ from collections import defaultdict
 from contextlib import contextmanager
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
@@ -16,7 +17,7 @@ PARTS = ('backbone', 'neck', 'rpn_head', 'roi_head', 'bbox_head', 'mask_head', '
          'panoptic_head', 'encoder', 'decoder')
 
 
-def latency(model: nn.Module, example: Dict[str, Any], threads: int, repeats: int = 10,
+def latency(model: BaseModel, example: Dict[str, Any], threads: int, repeats: int = 10,
             compiled: bool = True) -> Dict[str, Any]:
     """Milliseconds of ``model.test_step(example)`` in all its forms, taking turns.
 
@@ -46,7 +47,7 @@ def latency(model: nn.Module, example: Dict[str, Any], threads: int, repeats: in
     finally:
         torch.set_num_threads(before)
     medians = {name: 1e3 * median(t) for name, t in times.items()}
-    best = min((name for name in medians if name != 'sparse'), key=medians.get)
+    best = min((name for name in medians if name != 'sparse'), key=medians.__getitem__)
     return dict(
         dense_ms=medians[best], sparse_ms=medians['sparse'], best_dense=best,
         speedup=medians[best] / medians['sparse'], max_relative_difference=difference,
@@ -55,7 +56,8 @@ def latency(model: nn.Module, example: Dict[str, Any], threads: int, repeats: in
         parts=parts, layers=report.to_dict()['layers'])
 
 
-def _forms(model, example, compiled: bool):
+def _forms(model: BaseModel, example: Dict[str, Any], compiled: bool
+           ) -> Tuple[Dict[str, BaseModel], SparseReport, Dict[str, str]]:
     """The forms that run on the example, the sparse one's report, and why others do not."""
     eager = copy.deepcopy(model)
     fold_batch_norms(eager, example)
@@ -81,7 +83,7 @@ def _forms(model, example, compiled: bool):
     return forms, report, unfit
 
 
-def _channels_last(model: nn.Module) -> nn.Module:
+def _channels_last(model: BaseModel) -> BaseModel:
     """A copy. mmcv's operators take any input to be contiguous, and misread others: they get it."""
     model = copy.deepcopy(model).to(memory_format=torch.channels_last)
     for module in model.modules():
@@ -91,12 +93,13 @@ def _channels_last(model: nn.Module) -> nn.Module:
     return model
 
 
-def _step(model, example):
+def _step(model: BaseModel, example: Dict[str, Any]) -> Any:
     with torch.no_grad():
         return model.test_step(example)
 
 
-def _times(forms, example, repeats: int) -> Dict[str, List[float]]:
+def _times(forms: Mapping[str, BaseModel], example: Dict[str, Any],
+           repeats: int) -> Dict[str, List[float]]:
     """Seconds of each call; the forms take turns, so that other work touches all."""
     times: Dict[str, List[float]] = {name: [] for name in forms}
     for _ in range(repeats):
@@ -108,11 +111,12 @@ def _times(forms, example, repeats: int) -> Dict[str, List[float]]:
 
 
 def _spread(seconds: Sequence[float]) -> Dict[str, float]:
-    low, _, high = quantiles(seconds, n=4) if len(seconds) > 1 else seconds * 3
+    low, _, high = quantiles(seconds, n=4) if len(seconds) > 1 else [*seconds] * 3
     return dict(median=1e3 * median(seconds), low=1e3 * low, high=1e3 * high)
 
 
-def _difference(dense, sparse, example) -> Optional[float]:
+def _difference(dense: BaseModel, sparse: BaseModel,
+                example: Dict[str, Any]) -> Optional[float]:
     """The largest difference of the features before any decision; None without features."""
     if not hasattr(dense, 'extract_feat'):
         return None
@@ -124,7 +128,7 @@ def _difference(dense, sparse, example) -> Optional[float]:
                    for a, b in pairs)
 
 
-def _parts(model, example, repeats: int) -> Dict[str, float]:
+def _parts(model: BaseModel, example: Dict[str, Any], repeats: int) -> Dict[str, float]:
     """Median milliseconds in each part of the model, and in what is in none (``rest``)."""
     runs: Dict[str, List[float]] = defaultdict(list)
     for _ in range(repeats):
@@ -141,12 +145,12 @@ def _parts(model, example, repeats: int) -> Dict[str, float]:
 
 
 @contextmanager
-def _timed(parts: Dict[str, nn.Module], spent: Dict[str, float]):
+def _timed(parts: Dict[str, nn.Module], spent: Dict[str, float]) -> Iterator[None]:
     """Within, the parts' ``forward`` and ``predict`` add their seconds to ``spent``."""
     running: List[str] = []
 
     def timed(name: str, function: Callable) -> Callable:
-        def call(*args: Any, **kwargs: Any):
+        def call(*args: Any, **kwargs: Any) -> Any:
             if running:     # called by a part that is being timed
                 return function(*args, **kwargs)
             running.append(name)

@@ -1,5 +1,4 @@
 """Load the weights of a checkpoint into a model: all, whatever wraps their names."""
-from collections import OrderedDict
 from typing import Any
 
 from torch import nn
@@ -81,9 +80,8 @@ def load_content(content: Content, source: str, model: nn.Module) -> Content:
     weights, mask, origin, extra = content
     own = states.unique(model)
     names = unwrapped([*weights, *mask, *extra], model.state_dict())
-    state = OrderedDict((names[name], tensor) for name, tensor in weights.items())
-    state._metadata = getattr(weights, '_metadata', {})
-    renamed = states.renamed(model, state)
+    renamed = states.renamed(model, states.with_versions(
+        {names[name]: tensor for name, tensor in weights.items()}, weights))
     # A tensor that the model has under several names is in the ticket once.
     shared = model.state_dict().keys() - own.keys()
     states.load(model, {n: t for n, t in renamed.items() if n not in shared}, source)

@@ -2,7 +2,7 @@
 import inspect
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim import AmpOptimWrapper, BaseOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
 from mmlth.core import MaskBinding
@@ -14,7 +14,7 @@ AMP_ARGUMENTS = (set(inspect.signature(AmpOptimWrapper.__init__).parameters)
                  - set(inspect.signature(OptimWrapper.__init__).parameters) - {'kwargs'})
 
 
-class MaskAware:
+class MaskAware(BaseOptimWrapper):
     """What both wrappers share; mixed in before an mmengine optim wrapper.
 
     ``before_step``, if it is set, is called first in every :meth:`step` of a bound wrapper, where
@@ -43,9 +43,16 @@ class MaskAware:
         """The masks that are bound, worked out anew each time; None if none are."""
         return None if self.binding is None else self.binding.mask
 
+    @property
+    def bound(self) -> MaskBinding:
+        """The binding, where there must be one."""
+        if self.binding is None:
+            raise RuntimeError('this optim wrapper is not bound to masks yet')
+        return self.binding
+
     def rebind(self, mask: Mapping[str, Tensor]) -> None:
         """Change the masks between two updates: see :meth:`MaskBinding.rebind`."""
-        self.binding.rebind(mask)
+        self.bound.rebind(mask)
 
     def names(self) -> Optional[List[Optional[str]]]:
         """The parameter's name for every index in the optimizer's state; None if not bound."""

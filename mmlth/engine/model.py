@@ -2,15 +2,15 @@
 import copy
 
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import MODELS
-from torch import nn
 
 from mmlth.core.errors import UserError
 
 from .default_scope import use_scope
 
 
-def build_model(cfg: Config) -> nn.Module:
+def build_model(cfg: Config) -> BaseModel:
     """The config's model, its weights not initialised: no data and no download.
 
     Raises:

@@ -1,14 +1,13 @@
 """A given checkpoint as the rewind point of a lottery: checked, and written as ``rewind.pth``."""
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmlth.core.errors import UserError
 from mmlth.core.files import whole_file
-from mmlth.core.state import copied
+from mmlth.core.state import copied, with_versions
 
 from .given import Given
 from .reading import check_written, drop_unreadable
@@ -20,11 +19,17 @@ _RESTART = ("Set RewindHook(schedule='restart'), which trains the whole schedule
             'of the point')
 
 
-def check_resumable(point: Given) -> None:
-    """Raise a UserError unless a schedule can go on from the file, as far as it tells."""
+def check_resumable(point: Given) -> Tuple[int, int]:
+    """The iteration and the epoch of a file from which a schedule can go on.
+
+    Raises:
+        UserError: It cannot, as far as the file tells.
+    """
+    iteration, epoch = point.count('iter'), point.count('epoch')
     missing = [key for key in _NEEDED if not isinstance(point.loaded.get(key), dict)]
-    missing += [f'meta.{key}' for key in ('iter', 'epoch') if point.count(key) is None]
-    if missing:
+    missing += [f'meta.{key}' for key, count in (('iter', iteration), ('epoch', epoch))
+                if count is None]
+    if missing or iteration is None or epoch is None:
         raise UserError(
             f"RewindHook(schedule='resume') goes on with the schedule at the rewind point, but "
             f'{point} has no {", ".join(missing)}: published files hold the weights alone. '
@@ -35,11 +40,12 @@ def check_resumable(point: Given) -> None:
             f"RewindHook(schedule='resume'): a scheduler of {point} follows the metric "
             f'{followers[0]["monitor"]!r}, and mmengine saves before the validation that belongs '
             f'to the checkpoint: its step is not in the file. {_RESTART}.')
+    return iteration, epoch
 
 
 def check_continues(point: Given, runner: Runner) -> None:
     """Raise a UserError unless this training's schedule can go on from the file."""
-    iteration, epoch = point.count('iter'), point.count('epoch')
+    iteration, epoch = check_resumable(point)
     if iteration >= runner.max_iters:
         raise UserError(
             f"RewindHook(schedule='resume'): {point} is of iteration {iteration}, this training "
@@ -79,9 +85,8 @@ def as_rewind_point(point: Given, runner: Runner) -> Dict[str, Any]:
     model = copied(bare_model(runner.model)).cpu()
     content = dict(point.loaded) if 'state_dict' in point.loaded else {}
     evaluated = point.load_average(model)
-    state = OrderedDict({**evaluated.weights, **evaluated.extra})
-    state._metadata = getattr(model.state_dict(), '_metadata', {})      # of today's names
-    content['state_dict'] = state
+    content['state_dict'] = with_versions(
+        {**evaluated.weights, **evaluated.extra}, model.state_dict())       # of today's names
     if point.average is not None:       # as mmengine saves them: swapped
         trained = point.load(model).weights
         content['ema_state_dict'] = {**content['ema_state_dict'], **{

@@ -40,8 +40,8 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
     costs, note = _costs(cfg, model, shape)
-    scope = (prune.scope.select(model) if prune.transfer is None
-             else prune.transfer.read(model)[0].mask)
+    scope: Mapping[str, Tensor] = (
+        prune.scope.select(model) if prune.transfer is None else prune.transfer.read(model)[0].mask)
     pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
     weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
     groups = []

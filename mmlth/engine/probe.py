@@ -1,11 +1,12 @@
 """Losses and outputs on real batches, for the scores that look at more than the weights."""
 import copy
-from typing import Any, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence, Sized, cast
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmlth.core.errors import UserError
@@ -29,7 +30,8 @@ def make_probe(runner: Runner, batches: int, seed: int) -> Probe:
         batches: How many batches, of the train loader's size.
         seed: Chooses the samples, and the noise of augmentations and losses.
     """
-    model, loader, loaded = bare_model(runner.model), runner.train_dataloader, {}
+    model, loader = bare_model(runner.model), runner.train_dataloader
+    loaded: Dict[int, List[Any]] = {}
 
     def load(count: int, size: int) -> List[Any]:
         if size not in loaded:      # not every score needs them
@@ -49,14 +51,16 @@ def load_batches(loader: DataLoader, count: int, size: int, seed: int) -> List[A
     """``count`` batches of ``size`` random samples of the loader's data set."""
     dataset, collate = loader.dataset, loader.collate_fn or pseudo_collate
     with kept_random_state(seed):
-        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
+        # PyTorch's hints of data sets know no length: not all have one.
+        once = torch.randperm(len(cast(Sized, dataset)),
+                              generator=torch.Generator().manual_seed(seed))
         # The training's own iterator would lose its place, and with it the data order.
-        order = order.repeat(-(-count * size // len(order)))[:count * size].tolist()
+        order = once.repeat(-(-count * size // len(once)))[:count * size].tolist()
         return [collate([dataset[i] for i in order[k:k + size]])
                 for k in range(0, count * size, size)]
 
 
-def _losses(model: nn.Module, batches: Sequence[Any], seed: int,
+def _losses(model: BaseModel, batches: Sequence[Any], seed: int,
             decisions: Decisions) -> Iterator[Tensor]:
     """The loss of each batch; every call draws the same random numbers."""
     decisions.begin()
@@ -67,7 +71,7 @@ def _losses(model: nn.Module, batches: Sequence[Any], seed: int,
             yield loss
 
 
-def _outputs(replica: nn.Module, model: nn.Module, data: Any, seed: int) -> List[Tensor]:
+def _outputs(replica: BaseModel, model: BaseModel, data: Any, seed: int) -> List[Tensor]:
     """What a copy of the model answers to an image of ones, as tensors that carry gradient."""
     with kept_random_state(seed):
         data = model.data_preprocessor(data, True)
@@ -84,7 +88,7 @@ def _outputs(replica: nn.Module, model: nn.Module, data: Any, seed: int) -> List
     return [t for t in tensors_of([found, extra]) if t.is_floating_point() and t.requires_grad]
 
 
-def _given_proposals(replica: nn.Module, model: nn.Module, data: Any) -> List[Any]:
+def _given_proposals(replica: BaseModel, model: BaseModel, data: Any) -> List[Any]:
     """Let the second stage of a detector's copy look where the model itself looks.
 
     The copy's own proposals would mean nothing, and mmcv's NMS knows no float64. Returns a

@@ -5,7 +5,7 @@ from typing import Any, Iterator, Optional
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from torch import nn
+from mmengine.model import BaseModel
 
 from mmlth.core import Drawing, layers_of, select
 from mmlth.core.errors import UserError
@@ -21,7 +21,7 @@ from .model import build_model, check_model
 
 def pruned_model(cfg: Config, checkpoint: Optional[str], sparsity: float = 0.8,
                  allocation: str = 'global', pretrained: bool = True,
-                 batch: Any = None) -> nn.Module:
+                 batch: Any = None) -> BaseModel:
     """The config's model in eval mode on the CPU.
 
     Args:
@@ -71,7 +71,7 @@ def _silent() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _prune(model: nn.Module, sparsity: float, allocation: str, batch: Any) -> None:
+def _prune(model: BaseModel, sparsity: float, allocation: str, batch: Any) -> None:
     """Draw a mask by magnitude over every convolution and linear layer, and apply it.
 
     Batch norms that start at 0, as the last one of a residual block does, get 1: folded,

@@ -95,12 +95,12 @@ def _as_data(look: Callable[[str], Any] = lambda path: None) -> Iterator[None]:
 
     ``look`` is called with the path of each file that is loaded.
     """
-    def load(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(file, (str, Path)):
-            look(str(file))
-            return checkpoint_file.load(file, map_location)
+    def load(f: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, (str, Path)):
+            look(str(f))
+            return checkpoint_file.load(f, map_location)
         with tempfile.NamedTemporaryFile(suffix='.pth') as copy:
-            shutil.copyfileobj(file, copy)
+            shutil.copyfileobj(f, copy)
             copy.flush()
             return load(copy.name, map_location)
 

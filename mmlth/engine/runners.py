@@ -15,7 +15,7 @@ from .masked_optim_wrapper import MaskAware
 
 def bare_model(model: nn.Module) -> nn.Module:
     """The model inside its (DDP) wrapper."""
-    return model.module if is_model_wrapper(model) else model
+    return model.get_submodule('module') if is_model_wrapper(model) else model
 
 
 def ema_copies(runner: Runner) -> List[nn.Module]:

@@ -10,7 +10,7 @@ from torch import nn
 from mmlth.core.errors import UserError
 
 from .given import Given, read_given
-from .point import check_continues, check_resumable, write_point
+from .point import check_continues, write_point
 from .ranks import together
 from .runners import bare_model, ema_copies
 
@@ -56,7 +56,6 @@ def take_point(address: str, runner: Runner, name: str, resumes: bool) -> Option
     """
     point = read_given(address)
     if resumes:
-        check_resumable(point)
         check_continues(point, runner)
     with together():
         if is_main_process():

@@ -1,5 +1,5 @@
 """Boxes and keypoints of proposals."""
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
@@ -37,7 +37,7 @@ class KeypointRoIHead(StandardRoIHead):
         self.keypoint_head = MMDET_MODELS.build(keypoint_head)
 
     def forward(self, x: Tuple[Tensor], rpn_results_list: List[InstanceData],
-                batch_data_samples: Sequence[DetDataSample] = None) -> tuple:
+                batch_data_samples: Optional[Sequence[DetDataSample]] = None) -> tuple:
         """What the branches give without post-processing; heat maps of 100 proposals."""
         results = super().forward(x, rpn_results_list, batch_data_samples)
         rois = bbox2roi([proposals.bboxes for proposals in rpn_results_list])

@@ -71,7 +71,8 @@ def _kind(column: Sequence[str], numeric: bool) -> str:
 
 def _figure(figure: Figure, plot: Plot) -> dict:
     title = f'{figure.ylabel} against {figure.xlabel}' if figure.xlabel else figure.ylabel
-    names = [s.label for s in (*figure.series, *figure.right, *figure.references)]
+    names = [series.label for series in (*figure.series, *figure.right)]
+    names += [reference.label for reference in figure.references]
     text = f'{figure.caption} Shown: {", ".join(dict.fromkeys(names))}.'
     return dict(
         key=figure.key, caption=typeset(figure.caption), broad=plot.broad,

@@ -50,23 +50,24 @@ def keep_photo(path: Union[str, Path], backend_args: Optional[dict] = None) -> D
                 jpeg=base64.b64encode(buffer.getvalue()).decode('ascii'))
 
 
-def encode_mask(mask: Union[np.ndarray, list, Dict[str, Any]],
-                size: Optional[Tuple[int, int]] = None) -> Dict[str, Any]:
+def encode_mask(mask: Union[np.ndarray, Dict[str, Any]]) -> Dict[str, Any]:
     """A mask as COCO's run lengths, in plain values.
 
     Args:
-        mask: (H, W) of bool; or as in COCO's files: polygons, or run lengths.
-        size: Height and width, which polygons do not say. Default: none.
+        mask: (H, W) of bool; or run lengths as in COCO's files.
     """
     if isinstance(mask, np.ndarray):
         mask = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    elif isinstance(mask, list):
-        mask = coco_mask.merge(coco_mask.frPyObjects(mask, *size))
     elif isinstance(mask['counts'], list):
         mask = coco_mask.frPyObjects(mask, *mask['size'])
     counts = mask['counts']
     return dict(size=list(map(int, mask['size'])), counts=counts.decode('ascii') if isinstance(
         counts, bytes) else counts)
+
+
+def encode_polygons(polygons: List[List[float]], size: Tuple[int, int]) -> Dict[str, Any]:
+    """The same of a mask that COCO's files tell by polygons, in an image of height and width."""
+    return encode_mask(coco_mask.merge(coco_mask.frPyObjects(polygons, *size)))
 
 
 def render_columns(example: Dict[str, Any],
@@ -79,7 +80,8 @@ def render_columns(example: Dict[str, Any],
     """
     photo = Image.open(io.BytesIO(base64.b64decode(example['jpeg']))).convert('RGB')
     factor = PANEL / photo.width
-    photo = photo.resize((PANEL, max(1, round(photo.height * factor))), Image.LANCZOS)
+    photo = photo.resize((PANEL, max(1, round(photo.height * factor))),
+                         Image.Resampling.LANCZOS)
     canvas = Image.new('RGB', (len(columns) * (PANEL + _GAP) - _GAP, photo.height + _TITLE),
                        _PAPER)
     for number, (title, objects) in enumerate(columns):
@@ -128,7 +130,8 @@ def colour_of(category: str) -> str:
 
 def _render_mask(photo: Image.Image, found: Dict[str, Any]) -> Image.Image:
     area = coco_mask.decode(dict(found['mask'], counts=found['mask']['counts'].encode('ascii')))
-    alpha = Image.fromarray((area * 110).astype(np.uint8)).resize(photo.size, Image.BILINEAR)
+    alpha = Image.fromarray((area * 110).astype(np.uint8)).resize(
+        photo.size, Image.Resampling.BILINEAR)
     colour = Image.new('RGB', photo.size, colour_of(found['category']))
     return Image.composite(colour, photo, alpha)
 

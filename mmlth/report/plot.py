@@ -2,7 +2,8 @@
 from dataclasses import dataclass
 from io import BytesIO
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, ContextManager, Dict, List, Mapping, Sequence, Tuple
+from typing import (TYPE_CHECKING, Any, ContextManager, Dict, List, Mapping, Sequence, Tuple,
+                    Union)
 
 from .data import names_of, numbers
 from .plot_bars import layout, plot_bars
@@ -12,9 +13,11 @@ from .style import GRID, INK, MUTED, PAPER, Style
 if TYPE_CHECKING:       # matplotlib takes its time: it is imported where a figure is plotted
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.typing import RcKeyType
 
-_RC = {
+_RC: Dict['RcKeyType', Any] = {
     'font.family': 'sans-serif', 'font.sans-serif': ['DejaVu Sans', 'Arial'],
     'svg.fonttype': 'none', 'text.parse_math': False, 'text.color': INK,
     'axes.labelcolor': INK, 'axes.edgecolor': MUTED, 'axes.linewidth': 0.8,
@@ -78,21 +81,23 @@ def _canvas(figure: Figure, styles: Mapping[str, Style], narrow: bool) -> 'Canva
     canvas = Canvas(figsize=(width, height + rows * 0.19), layout='constrained')
     axes = canvas.add_subplot()
     names = names_of(figure)
+    handles: List[Union['Artist', 'BarContainer']] = []
     if plan:
-        handles = plot_bars(axes, figure, styles, plan)
+        handles += plot_bars(axes, figure, styles, plan)
     else:
         aside = _shifts(figure.series)
-        handles = [_plot_line(axes, s, styles[s.label], names, shift)
-                   for s, shift in zip(figure.series, aside)]
-        _axis(axes, figure, names)
+        handles += [_plot_line(axes, s, styles[s.label], names, shift)
+                    for s, shift in zip(figure.series, aside)]
+        _axis(axes, figure, names, width)
         if any(aside):
             axes.margins(x=0.12)
         if figure.right:
             handles += _right_axis(axes, figure, styles, names)
     handles += _plot_references(axes, figure, styles, plan is not None and plan.horizontal)
-    # Above the axes, where it hides nothing.
-    canvas.legend(handles, labels, loc='outside upper left', ncols=columns,
-                  handlelength=1.5 if plan else 2.8, columnspacing=1.4, borderaxespad=0.2)
+    # Above the axes, where it hides nothing. (Its hints know of no containers, its manual does.)
+    canvas.legend(handles, labels, loc='outside upper left',    # type: ignore[call-overload]
+                  ncols=columns, handlelength=1.5 if plan else 2.8, columnspacing=1.4,
+                  borderaxespad=0.2)
     return canvas
 
 
@@ -131,8 +136,7 @@ def _shifts(series: Sequence[Series]) -> List[float]:
 def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str],
                shift: float = 0.0) -> 'Artist':
     from matplotlib.transforms import ScaledTranslation
-    canvas = axes.get_figure()
-    where = axes.transData + ScaledTranslation(shift / 72, 0, canvas.dpi_scale_trans)
+    where = axes.transData + ScaledTranslation(shift / 72, 0, axes.figure.dpi_scale_trans)
     x = [names.index(str(v)) if names else v for v in series.x]
     y = numbers(series.y)
     line, = axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker,
@@ -148,25 +152,26 @@ def _plot_line(axes: 'Axes', series: Series, style: Style, names: Sequence[str],
     return line
 
 
-def _axis(axes: 'Axes', figure: Figure, names: Sequence[str]) -> None:
+def _axis(axes: 'Axes', figure: Figure, names: Sequence[str], width: float) -> None:
     axes.set(xlabel=figure.xlabel, ylabel=figure.ylabel)
     axes.spines['right'].set_visible(bool(figure.right))
     axes.margins(x=0.04, y=0.08)
     if names:
         axes.set_xticks(range(len(names)), names)
     else:
-        _number_ticks(axes, sorted({x for s in (*figure.series, *figure.right) for x in s.x}))
+        _number_ticks(axes, sorted({x for s in (*figure.series, *figure.right) for x in s.x
+                                    if not isinstance(x, str)}), width)
 
 
-def _number_ticks(axes: 'Axes', values: Sequence[float]) -> None:
+def _number_ticks(axes: 'Axes', values: Sequence[float], width: float) -> None:
     """At the measured values, if they are few and their labels do not touch."""
     from matplotlib import rcParams
     if all(float(x).is_integer() for x in values):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis='x', integer=True)
     labels = [f'{x:.3g}' if abs(x) < 100 else f'{x:.0f}' for x in values]
     span = values[-1] - values[0] if values else 0
     need = 0.65 * rcParams['font.size'] * max(map(len, labels), default=0) + 5
-    room = 72 * (axes.figure.get_figwidth() - 0.9)
+    room = 72 * (width - 0.9)
     if len(values) == 1 or span and min(
             b - a for a, b in zip(values, values[1:])) / span * room > need:
         axes.set_xticks(values, labels)
@@ -184,7 +189,7 @@ def _right_axis(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
 def _plot_references(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
                      horizontal: bool) -> List['Artist']:
     line, span = (axes.axvline, axes.axvspan) if horizontal else (axes.axhline, axes.axhspan)
-    handles = []
+    handles: List['Artist'] = []
     for reference in figure.references:
         style = styles[reference.label]
         handles.append(line(reference.y, color=style.colour, linestyle=style.line, linewidth=1.3,

@@ -8,8 +8,8 @@ from .section import Figure
 from .style import INK, PAPER, Style
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
 
 # Characters of a line of names that leave the bars room, on a page and on a narrow screen.
 _WRAP, _WRAP_NARROW = 40, 24
@@ -55,7 +55,7 @@ def layout(figure: Figure, narrow: bool) -> Layout:
 
 
 def plot_bars(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
-              plan: Layout) -> List['Artist']:
+              plan: Layout) -> List['BarContainer']:
     """Plot the bars of ``figure``, with whiskers where there are errors.
 
     Returns:
@@ -72,15 +72,15 @@ def plot_bars(axes: 'Axes', figure: Figure, styles: Mapping[str, Style],
         style = styles[series.label]
         shift = 0 if plan.places == 1 else (i - (len(figure.series) - 1) / 2) * thickness
         at = [names.index(str(x)) + shift for x in series.x]
-        hollow = dict(color=PAPER, edgecolor=style.colour, linewidth=1.2)
-        full = dict(color=style.colour, edgecolor=PAPER, linewidth=0)
+        face, edge, line = ((PAPER, style.colour, 1.2) if style.hollow else
+                            (style.colour, PAPER, 0))
         handles.append(bar(at, numbers(series.y), thickness, hatch=style.hatch if hatched else '',
-                           **(hollow if style.hollow else full)))
+                           color=face, edgecolor=edge, linewidth=line))
         if series.error is not None:
-            error = numbers(series.error)
-            values = (numbers(series.y), at) if plan.horizontal else (at, numbers(series.y))
-            axes.errorbar(*values, **{'xerr' if plan.horizontal else 'yerr': error}, fmt='none',
-                          ecolor=INK, elinewidth=0.9, capsize=min(3, 12 * thickness))
+            y, error = numbers(series.y), numbers(series.error)
+            x, y, xerr, yerr = (y, at, error, None) if plan.horizontal else (at, y, None, error)
+            axes.errorbar(x, y, xerr=xerr, yerr=yerr, fmt='none', ecolor=INK, elinewidth=0.9,
+                          capsize=min(3, 12 * thickness))
     _name_axis(axes, figure, names, plan)
     return handles
 
@@ -101,8 +101,10 @@ def _name_axis(axes: 'Axes', figure: Figure, names: Sequence[str], plan: Layout)
         axes.tick_params(axis='x', labeltop=plan.size[1] > 6)   # the other end is far away
     else:
         axes.set(xlim=ends, xlabel=figure.xlabel, ylabel=figure.ylabel)
-        turned = dict(rotation=90, rotation_mode='anchor', ha='right', va='center', fontsize=8.5)
-        axes.set_xticks(range(len(names)), names, **(turned if plan.rotated else {}))
+        axes.set_xticks(range(len(names)), names)
+        if plan.rotated:
+            axes.set_xticklabels(names, rotation=90, rotation_mode='anchor', ha='right',
+                                 va='center', fontsize=8.5)
         axes.grid(False, axis='x')
         axes.tick_params(axis='x', length=0)
     if min(values, default=0) < 0:

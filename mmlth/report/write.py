@@ -91,7 +91,7 @@ def _plotted(sections: Sequence[Section],
             plotted = guard.run(name, make) if guard else make()
             if plotted is not None:
                 plots[figure.key] = plotted
-            else:
+            elif guard:
                 reason = guard.failed.get(name) or guard.skipped[name]
                 text += f'\n\nThe figure {figure.key} is left out: {reason}.'
         kept.append(replace(section, text=text, figures=[

@@ -89,8 +89,8 @@ def coverage(libraries: Sequence[str], override: str, pattern: str = '', jobs: i
 
 def in_turn(groups: Sequence[List[Result]]) -> List[List[Result]]:
     """The first group of each family, then the second of each: failures show early."""
-    seen = Counter()    # type: Counter
-    turns = []
+    seen: Counter = Counter()
+    turns: List[Tuple[int, int, List[Result]]] = []
     for group in groups:
         family = group[0].library, group[0].family
         turns.append((seen[family], len(turns), group))

@@ -5,7 +5,7 @@ between them is replaced, by synthetic weights and gradients.
 """
 import hashlib
 from types import MappingProxyType
-from typing import Dict, Iterator, Mapping, Sequence
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import torch
 from mmengine.config import Config
@@ -13,13 +13,14 @@ from mmengine.hooks import EMAHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from mmlth.core import select
 from mmlth.core import mask as masks
 from mmlth.core.files import AnyPath
-from mmlth.engine import PruneHook, TicketHook
-from mmlth.engine.hook_configs import build_hook, class_of, find_hook
+from mmlth.engine import PruneHook
+from mmlth.engine.chain.lottery_spec import needed_hook
+from mmlth.engine.hook_configs import class_of
 from mmlth.engine.model import build_model
 from mmlth.engine.runners import ema_copies
 
@@ -36,9 +37,10 @@ class CheckFailed(Exception):
 
 class _Bare(Runner):
     """A Runner without data that leaves the model on the CPU."""
-    train_dataloader = DataLoader([0])
+    train_dataloader: DataLoader = DataLoader(TensorDataset(torch.zeros(1)))
 
-    def wrap_model(self, model_wrapper_cfg, model):
+    def wrap_model(self, model_wrapper_cfg: Optional[Dict[str, Any]],
+                   model: nn.Module) -> nn.Module:
         return model
 
 
@@ -131,7 +133,7 @@ def make_runner(model: nn.Module, cfg: Config, work_dir: AnyPath) -> Runner:
 
 def draw(runner: Runner, cfg: Config) -> PruneHook:
     """Draw the ticket of round 1 from the weights as they are, and save it."""
-    hook = HOOKS.build({**find_hook(cfg, PruneHook), 'rewind': None})
+    _, hook = needed_hook(cfg, PruneHook, rewind=None)
     hook.before_train(runner)
     hook.after_train(runner)
     return hook
@@ -146,7 +148,7 @@ def bind(runner: Runner, cfg: Config) -> Dict[str, Tensor]:
         if isinstance(hook, EMAHook):
             hook.before_run(runner)
     runner.optim_wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
-    hook = build_hook(cfg, TicketHook)
+    hook = HOOKS.build(cfg.default_hooks.ticket)
     hook.before_run(runner)
     hook.before_train(runner)
     return hook.ticket.mask

@@ -4,8 +4,8 @@ import os
 import resource
 import time
 from dataclasses import dataclass
-from multiprocessing.connection import wait
-from typing import Any, Callable, Iterator, Sequence, Tuple
+from multiprocessing.connection import Connection, wait
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 from .result import reason_of
 
@@ -35,7 +35,8 @@ def run_each(function: Callable, tasks: Sequence[tuple], jobs: int,
         timeout: Seconds after which a process is ended.
     """
     context = multiprocessing.get_context('fork')
-    waiting, running = list(enumerate(tasks)), []   # type: List[tuple], List[_Job]
+    waiting = list(enumerate(tasks))
+    running: List[_Job] = []
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -56,7 +57,7 @@ def run_each(function: Callable, tasks: Sequence[tuple], jobs: int,
             job.process.kill()
 
 
-def _work(sender, function: Callable, task: tuple) -> None:
+def _work(sender: Connection, function: Callable, task: tuple) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     nowhere = os.open(os.devnull, os.O_WRONLY)      # libraries print what they build and load
     os.dup2(nowhere, 1)

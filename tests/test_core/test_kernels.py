@@ -97,6 +97,11 @@ def test_a_filter_that_is_pruned_whole_stays_zero():
     assert refilled(model, mask) == {}
 
 
+def test_weights_of_norms_are_no_kernels():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4))
+    assert refilled(model, {f'{i}.weight': torch.ones(4, dtype=torch.bool) for i in (1, 2)}) == {}
+
+
 def test_layers_that_do_not_run_alone_are_left_out():
     model = nn.Sequential(nn.MultiheadAttention(8, 2), nn.Bilinear(3, 4, 5))
     assert {'0.in_proj_weight', '1.weight'} <= set(every_third(model))

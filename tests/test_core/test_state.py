@@ -54,6 +54,25 @@ def test_what_was_taken_can_be_put_back():
     assert net[0].weight.requires_grad and net[0].weight._version > version
 
 
+def test_a_model_that_renames_its_weights_is_refused():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight       # two names of one tensor are no renaming
+
+    def drop(module, state, prefix, meta):
+        state.pop('1.bias')
+
+    def rename(module, state, prefix, meta):
+        state['timm.bias'] = state.pop('1.bias')
+
+    assert list(unique(model)) == ['0.weight', '0.bias', '1.bias']
+    model._register_state_dict_hook(drop)
+    assert list(unique(model)) == ['0.weight', '0.bias']    # left out, not renamed
+    model._state_dict_hooks.clear()
+    model._register_state_dict_hook(rename)
+    with pytest.raises(UserError, match='1.bias of the model is saved as timm.bias: a hook'):
+        unique(model)
+
+
 def test_nothing_is_loaded_if_not_all_fits():
     net = make_net()
     taken = snapshot(net)

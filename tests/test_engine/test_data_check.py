@@ -85,6 +85,12 @@ def lose_corner(root):
     return 'Annotations/3.xml: an object lacks its name, its bndbox or one of xmin'
 
 
+def empty_corner(root):
+    path = root / 'Annotations/3.xml'
+    path.write_text(path.read_text().replace('<ymin>11</ymin>', '<ymin/>'))
+    return 'Annotations/3.xml: an object lacks its name, its bndbox or one of xmin'
+
+
 def flatten(root):
     write_xml(root, 3, box=(11, 11, 11, 51))
     return 'JPEGImages/3.jpg: the box (10, 10, 10, 50) has no area'
@@ -97,7 +103,7 @@ def rename(root):
 
 
 FATAL = {'unread': [cut_image, lose_image],
-         'annotation': [cut_xml, lose_xml, lose_corner, rename], 'flat': [flatten]}
+         'annotation': [cut_xml, lose_xml, lose_corner, empty_corner, rename], 'flat': [flatten]}
 
 
 def test_a_sound_data_set_has_no_findings(voc):
@@ -129,6 +135,14 @@ def test_what_does_not_end_it_is_told(voc):
     assert '0.jpg: is 80 x 64 pixels, annotated as 64 x 80' in told
     assert '2.jpg: the box (10, 10, 98, 50) leaves the image of 80 x 64 pixels' in told
     assert 'horse: is in the annotation files, but not a class of the config' in told
+
+
+def test_an_object_whose_name_is_empty_is_left_out_and_told(voc):
+    path = voc / 'Annotations/3.xml'
+    path.write_text(path.read_text().replace('<name>dog</name>', '<name/>'))
+    found, = look(voc_dataset(voc, filter_cfg=None))
+    assert found.fatal == [] and found.objects == 5
+    assert '(no name): is in the annotation files, but not a class' in details([found])
 
 
 def test_ignored_boxes_and_those_of_the_validation_are_no_fault(voc):

@@ -3,6 +3,8 @@ import json
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from test_mask_updates import Follow, changes, train
 from toy import lottery_config, run_lottery, toy_config
@@ -136,6 +138,25 @@ def test_one_training_without_a_tickets_file(tmp_path, method):
     assert final['mmlth']['update'] == again['mmlth']['update']
     assert all(torch.equal(final['state_dict'][n], again['state_dict'][n])
                for n in final['state_dict'])
+
+
+@HOOKS.register_module(force=True)
+class SaveFirst(Hook):
+    """Saves a checkpoint before anything else is done at the start of a training."""
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner):
+        runner.save_checkpoint(runner.work_dir, 'first.pth')
+
+
+def test_a_checkpoint_from_before_a_ticket_is_drawn_has_none(tmp_path):
+    cfg = toy_config(tmp_path, val=False, iters=2)
+    cfg.optim_wrapper.type = 'mmlth.MaskedOptimWrapper'
+    cfg.default_hooks.ticket = dict(type='mmlth.TicketHook', draw=dict(sparsity=0.8))
+    cfg.custom_hooks = [dict(type='SaveFirst')]
+    Runner.from_cfg(cfg).train()
+    assert 'masks' not in checkpoint_file.load(tmp_path / 'first.pth').get('mmlth', {})
+    assert 'masks' in checkpoint_file.load(tmp_path / 'iter_2.pth')['mmlth']
 
 
 def test_a_ticket_is_read_or_drawn(tmp_path):

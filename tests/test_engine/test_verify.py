@@ -204,6 +204,19 @@ def test_controls_may_bring_weights_back(work):
         check_ticket(path, earlier)
 
 
+def test_a_published_checkpoint_has_no_masks_but_their_zeros(work):
+    folder, name = work(), 'iter_12-0a1b2c3d.pth'
+    trained = checkpoint_file.load(folder / 'round_1/iter_12.pth')
+    published = {key: trained[key] for key in ('meta', 'state_dict')}
+    torch.save(published, folder / 'round_1' / name)
+    line = next(line for line in verify(folder) if name in line)
+    assert 'published without its masks, 234 of 424 weights in scope are zero' in line
+    mask = Ticket.load(folder / 'round_1' / paths.TICKET).mask
+    published['state_dict'][NAME][pruned_at(mask)] = 0.5
+    torch.save(published, folder / 'round_1' / name)
+    refused(folder, name, f'{NAME} has 1 weights that are not 0')
+
+
 def test_what_cannot_be_compared_is_said(work):
     folder = work()
     (folder / 'round_0' / paths.REWIND).unlink()

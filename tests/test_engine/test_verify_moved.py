@@ -8,11 +8,12 @@ from mmlth.engine.checkpoints import checkpoint_entry, masks_of
 from mmlth.engine.verify import Violation, verify
 
 
-@pytest.fixture(scope='module', params=['gradual', 'rigl', 'layerwise'])
+@pytest.fixture(scope='module', params=['gradual', 'rigl', 'layerwise', 'floor'])
 def trained(request, tmp_path_factory):
     """The folder of a training with four checkpoints; the name of its update."""
     folder = tmp_path_factory.mktemp(request.param)
-    update = UPDATES.get(request.param) or dict(UPDATES['gradual'], allocation='layerwise')
+    update = UPDATES.get(request.param) or dict(UPDATES['gradual'], allocation='layerwise', **(
+        dict(sparsity=0.98, floor=0.01) if request.param == 'floor' else {}))
     train(config(folder, update, default_hooks=dict(checkpoint=dict(interval=3)),
                  custom_hooks=[dict(type='EMAHook', momentum=0.2)]))
     return folder, request.param
@@ -35,6 +36,7 @@ def test_every_checkpoint_is_verified_under_its_own_masks(trained):
     assert len(lines) == 4
     words = dict(gradual='as many as the update says after iteration 10,',
                  layerwise='as many as the update says after iteration 10, of every layer',
+                 floor='as many as the update says after iteration 10, of every layer',
                  rigl='as many of every layer as in ticket.safetensors')[kind]
     assert words in next(line for line in lines if line.startswith('iter_12.pth'))
     assert all('EMA too, optimizer holds the survivors only' in line for line in lines)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..probe import Agreement, Probe, mean_gradient, restored
+from ..probe import Agreement, Probe, differentiable, mean_gradient, restored
 from ..similarity import chance_iou, iou
 from ..state import copied, unique
 from .score import Score, Scores, as_score
@@ -111,16 +111,16 @@ def synflow(weights: Mapping[str, Tensor], probe: Probe) -> Scores:
     model = _linear_copy(probe.model)
     own = dict(model.named_parameters())
     params: Dict[str, Tensor] = {name: own[name].requires_grad_(True) for name in weights}
-    with torch.enable_grad():
+    with torch.enable_grad(), differentiable():
         outputs = [out for out in probe.outputs(model) if out.requires_grad]
         if not outputs:
             raise UserError('synflow: no output of the model depends on a weight in scope; '
                             'choose another scope or score')
         flow: Tensor = sum(out.sum() for out in outputs)    # type: ignore[assignment]
-    if not torch.isfinite(flow):
-        raise UserError('synflow: the outputs of the absolute weights are not finite, even in '
-                        'float64; choose another score')
-    gradient = torch.autograd.grad(flow, list(params.values()), allow_unused=True)
+        if not torch.isfinite(flow):
+            raise UserError('synflow: the outputs of the absolute weights are not finite, even in '
+                            'float64; choose another score')
+        gradient = torch.autograd.grad(flow, list(params.values()), allow_unused=True)
     logs = {}
     for (name, param), grad in zip(params.items(), gradient):
         value = torch.zeros_like(param) if grad is None else param * grad

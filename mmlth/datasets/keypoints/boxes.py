@@ -59,11 +59,12 @@ class KeypointBoxes(HorizontalBoxes):
         return other
 
     @classmethod
-    def cat(cls, box_list: Sequence['KeypointBoxes'], dim: int = 0) -> 'KeypointBoxes':
+    def cat(cls, box_list: Sequence[HorizontalBoxes], dim: int = 0) -> 'KeypointBoxes':
         """Concatenate; boxes without keypoints among them leave none."""
         boxes = HorizontalBoxes.cat(box_list, dim)
-        keypoints = [getattr(part, 'keypoints', None) for part in box_list]
-        if dim != 0 or any(part is None for part in keypoints):
+        keypoints = [part.keypoints for part in box_list
+                     if isinstance(part, KeypointBoxes) and part.keypoints is not None]
+        if dim != 0 or len(keypoints) < len(box_list):
             return cls(boxes.tensor, clone=False)
         return cls(boxes.tensor, torch.cat(keypoints), box_list[0].flip_indices, clone=False)
 

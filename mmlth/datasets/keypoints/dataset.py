@@ -1,5 +1,5 @@
 """COCO persons with keypoints, as an MMDetection data set."""
-from typing import List
+from typing import Any, List, Mapping, Optional
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -66,12 +66,13 @@ class CocoKeypointDetDataset(CocoDataset):
     METAINFO = COCO_PERSON
 
     @classmethod
-    def _load_metainfo(cls, metainfo=None) -> dict:
+    def _load_metainfo(cls, metainfo: Optional[Mapping[str, Any]] = None) -> dict:
         """Those that are given, and the class's own of the same keypoints.
 
         Raises:
             ValueError: Keypoints of other names come without ``flip_pairs`` or ``sigmas``.
         """
+        metainfo = {} if metainfo is None else metainfo
         loaded = super()._load_metainfo(metainfo)
         if list(loaded['keypoint_names']) != list(cls.METAINFO['keypoint_names']):
             lacking = [key for key in ('flip_pairs', 'sigmas') if key not in metainfo]

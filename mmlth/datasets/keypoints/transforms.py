@@ -41,8 +41,8 @@ class LoadKeypointAnnotations(LoadAnnotations):
                 'LoadKeypointAnnotations found no flip_indices: this data set has no '
                 'keypoints; use mmlth.CocoKeypointDetDataset')
         flip = results['flip_indices']
-        keypoints = [instance['keypoints'] for instance in results.get('instances', [])]
-        keypoints = np.asarray(keypoints, dtype=np.float32).reshape(-1, len(flip), 3)
+        keypoints = np.asarray([instance['keypoints'] for instance in results.get('instances', [])],
+                               dtype=np.float32).reshape(-1, len(flip), 3)
         results['gt_bboxes'] = KeypointBoxes(
             results['gt_bboxes'].tensor, torch.from_numpy(keypoints), flip, clone=False)
 

@@ -33,7 +33,8 @@ def data_paths(dataset: Any) -> Iterator[str]:
                 yield from _local(part, root, file, part.get('data_prefix'))
 
 
-def _local(dataset: dict, root: str, ann_file: str, prefixes: Any) -> Iterator[str]:
+def _local(dataset: Mapping[str, Any], root: str, ann_file: str,
+           prefixes: Any) -> Iterator[str]:
     if not ann_file:        # one folder per class; MMPretrain names it by a string
         folder = os.path.join(root, *_texts(prefixes)) if isinstance(prefixes, str) else root
         if folder:

@@ -30,7 +30,7 @@ def finish_round(runner: Runner, work_dir: Path, index: int,
     """
     folder = paths.round_dir(work_dir, index)
     ticket = folder / paths.TICKET if index else None
-    trained = trained_ticket(runner, Ticket.load(ticket), folder) if index else None
+    trained = None if ticket is None else trained_ticket(runner, Ticket.load(ticket), folder)
     mask = trained.mask if trained else {}
     save_final(runner, folder / paths.FINAL, mask, given)
     guard = Guard(say)

@@ -103,11 +103,11 @@ def check_order(dense: Given, point: Given) -> None:
         raise UserError(
             f'{point} is the dense model itself, not a point before it: to start tickets from the '
             f'trained weights, leave --rewind (point) out and set RewindHook({_modes()})')
-    ends = dense.iterations, point.iterations
-    if None not in ends and ends[1] >= ends[0]:
+    end, early = dense.iterations, point.iterations
+    if end is not None and early is not None and early >= end:
         raise UserError(
-            f'the rewind point {point} is of iteration {ends[1]}, not before {dense}, which is '
-            f'the dense model of iteration {ends[0]}: give an earlier checkpoint of its training')
+            f'the rewind point {point} is of iteration {early}, not before {dense}, which is '
+            f'the dense model of iteration {end}: give an earlier checkpoint of its training')
     seeds = dense.count('seed'), point.count('seed')
     if None not in seeds and seeds[0] != seeds[1]:
         raise UserError(

@@ -1,7 +1,7 @@
 """What must hold for a lottery to go on where it stands."""
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -30,7 +30,7 @@ def check_files(cfg: Config, folder: Path, index: int) -> None:
                 'start with --resume.')
 
 
-def check_processes(rounds: List[Mapping[str, Any]], work_dir: Path, cfg: Config,
+def check_processes(rounds: Sequence[Mapping[str, Any]], work_dir: Path, cfg: Config,
                     spec: LotterySpec, processes: int) -> List[int]:
     """The rounds that another number of processes has trained, with another effective batch.
 

@@ -40,16 +40,19 @@ def lengths(rounds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any],
         settings: The lottery's, :func:`~mmlth.engine.chain.lottery_spec.settings_of`.
         cfg: The lottery's config.
     """
-    point, start = rewound_to(rounds, settings, cfg), 0
+    point = rewound_to(rounds, settings, cfg)
+    start: Optional[int] = 0
     found: List[Length] = []
     for entry in rounds:
         index, own = entry['round'], iterations_of(entry)
         if index > 0:
             kinds = start_kinds(settings['mode'], settings['control'], index, len(rounds) - 1)
-            start = kinds[-1] and kinds[-1].trained_before(point, found[-1].from_start)
+            last = kinds[-1]
+            start = None if last is None else last.trained_before(point, found[-1].from_start)
             if settings['schedule'] == 'resume' and all(
                     kind is None or kind.resumes for kind in kinds):
-                own = None if point is None or None in kinds else max(0, own - point)
+                own = (None if own is None or point is None or None in kinds
+                       else max(0, own - point))
         found.append(Length(own, _sum(start, own), _sum(found[-1].chain if found else 0, own)))
     return found
 
@@ -124,4 +127,5 @@ def name_of(entry: Dict[str, Any]) -> str:
 
 
 def _sum(*parts: Optional[int]) -> Optional[int]:
-    return None if None in parts else sum(parts)
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None

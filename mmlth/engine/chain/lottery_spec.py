@@ -2,7 +2,7 @@
 import copy
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
@@ -46,7 +46,7 @@ class LotterySpec:
         Raises:
             UserError: A hook is missing, there are several, or an argument is unknown or wrong.
         """
-        prune, rewind = _needed(cfg, PruneHook), _needed(cfg, RewindHook)
+        (_, prune), (_, rewind) = needed_hook(cfg, PruneHook), needed_hook(cfg, RewindHook)
         early_bird = build_hook(cfg, EarlyBirdHook)
         given = {**prune.given, **rewind.given, 'early_bird': early_bird and early_bird.given}
         classes = {}
@@ -154,10 +154,20 @@ def hook_settings(lottery: Mapping[str, Any]) -> Dict[str, Dict[str, Any]]:
     return {kind.__name__: found[kind.__name__] for kind in _HOOKS if kind.__name__ in found}
 
 
-def _needed(cfg: Config, kind: type) -> Hook:
-    hook = build_hook(cfg, kind)
-    if hook is None:
+def needed_hook(cfg: Config, kind: type, **more: Any) -> Tuple[ConfigDict, Hook]:
+    """The PruneHook or RewindHook of a lottery: its config, not a copy, and the hook it makes.
+
+    Args:
+        cfg: The lottery's config, or a round's that has the hook.
+        kind: Which of the two.
+        more: Further arguments, over the config's.
+
+    Raises:
+        UserError: There is none, there are several, or an argument is unknown or wrong.
+    """
+    given, hook = find_hook(cfg, kind), build_hook(cfg, kind, **more)
+    if given is None:
         raise UserError(
             f'LotteryRunner needs a {kind.__name__} {_WHY[kind]}; add '
             f"dict(type='mmlth.{kind.__name__}', ...) to default_hooks")
-    return hook
+    return given, hook

@@ -1,7 +1,7 @@
 """Open the chain of a lottery: anew, or where it stands."""
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, List, Optional
 
 import torch
 from mmengine.config import Config
@@ -71,7 +71,8 @@ def fix_seed(cfg: Config, spec: LotterySpec, work_dir: Path) -> None:
 
 def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
     """The chain as it stands, the same on every rank."""
-    state, problem = LotteryState(work_dir, cfg, spec), None
+    state = LotteryState(work_dir, cfg, spec)
+    problem: Optional[UserError] = None
     try:
         if cfg.get('resume') and state.path.exists():
             resume_chain(state, cfg, spec, work_dir)
@@ -92,9 +93,9 @@ def open_chain(cfg: Config, spec: LotterySpec, work_dir: Path) -> LotteryState:
             state.rounds[0]['given'] = note_given(spec)
     except UserError as error:
         problem = error
-    shared = [state.rounds, problem]
+    shared = [(state.rounds, problem)]
     broadcast_object_list(shared)
-    state.rounds, problem = shared
+    state.rounds, problem = shared[0]
     if problem is not None:
         raise problem
     with together():
@@ -123,7 +124,8 @@ def resume_chain(state: LotteryState, cfg: Config, spec: LotterySpec, work_dir: 
 
 def drop_stale(state: LotteryState, entry: Dict[str, Any], work_dir: Path) -> None:
     """Begin a round anew whose ticket was drawn again, and differently, since."""
-    index, moved = entry['round'], [None]
+    index = entry['round']
+    moved: List[Optional[Path]] = [None]
     with together():
         found = ticket_digest(work_dir, index) if (
             is_main_process() and entry['ticket_digest'] is not None) else None

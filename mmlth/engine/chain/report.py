@@ -1,7 +1,8 @@
 """The report of a finished chain: dense against tickets."""
 import csv
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -33,13 +34,13 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, spec: L
 
     A section that fails is left out, and ``guard`` notes it.
     """
-    found = {entry['round']: guard.run(f'sparsity of round {entry["round"]}', lambda entry=entry: (
-        read_json(paths.round_dir(work_dir, entry['round']) / paths.SPARSITY)))
+    found = {entry['round']: guard.run(f'sparsity of round {entry["round"]}', partial(
+        read_json, paths.round_dir(work_dir, entry['round']) / paths.SPARSITY))
         for entry in rounds[1:]}
     reports = {index: report for index, report in found.items() if report is not None}
     write_json(work_dir / paths.REPORT_JSON, dict(
         rounds=list(rounds), sparsity={f'round_{k}': r for k, r in reports.items()}))
-    parts = {'rounds': lambda: Section(
+    parts: Dict[str, Callable[[], Optional[Section]]] = {'rounds': lambda: Section(
         'rounds', 'Dense against ticket', '\n\n'.join(texts(rounds, cfg, spec)),
         round_rows(rounds, cfg, spec), headings(rounds, cfg)),
         'training curves': lambda: curves_section(work_dir, rounds, columns(rounds, cfg)),
@@ -47,7 +48,7 @@ def write(work_dir: Path, rounds: Sequence[Dict[str, Any]], cfg: Config, spec: L
     curve = paths.round_dir(work_dir, 0) / paths.EARLY_BIRD / paths.EARLY_BIRD_CSV
     if curve.exists():
         parts['early-bird masks'] = lambda: early_bird_section(curve)
-    parts.update({f'layers of round {k}': lambda k=k, report=report: layers_section(k, report)
+    parts.update({f'layers of round {k}': partial(layers_section, k, report)
                   for k, report in reports.items()})
     name = Path(cfg.filename).name if cfg.filename else work_dir.name
     sections = [guard.run(name, part) for name, part in parts.items()]

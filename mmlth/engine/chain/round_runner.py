@@ -7,6 +7,7 @@ from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmengine.visualization import Visualizer
+from torch.utils.data import DataLoader
 
 from mmlth.core import paths
 from mmlth.core import state as states
@@ -44,6 +45,9 @@ class RoundRunner(Runner):
     checked = False
     _due = False        # something was saved since, but nothing to go on from
     _of_second: Counter = Counter()
+    # mmengine's own.
+    _timestamp: str
+    _train_dataloader: Union[DataLoader, Dict[str, Any]]
 
     def setup_env(self, env_cfg: Dict[str, Any]) -> None:
         """As ``Runner.setup_env``; the timestamp is of this Runner alone."""

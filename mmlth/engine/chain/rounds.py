@@ -12,11 +12,10 @@ from mmlth.core.files import AnyPath
 from mmlth.core.random_state import noise_seed
 
 from ..evaluation import drop_chain
-from ..hook_configs import (arguments_of, build_hook, class_of, default_hooks, drop_hooks,
-                            find_hook, hooks_of)
+from ..hook_configs import arguments_of, class_of, default_hooks, drop_hooks, hooks_of
 from ..hooks import (EarlyBirdHook, GradientHook, PruneHook, RandomStateHook, RewindHook,
                      TicketHook, UnsavedHook)
-from .lottery_spec import LotterySpec
+from .lottery_spec import LotterySpec, needed_hook
 
 # What a round is given under these names of ``default_hooks``.
 _EXACT = dict(random_state=RandomStateHook, gradients=GradientHook, unsaved=UnsavedHook)
@@ -68,7 +67,8 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
     cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
     keep_exact(cfg, None if spec.rewind.random_state else seed, noise)
     if round < spec.rounds:
-        find_hook(cfg, PruneHook).update(place_in_chain(spec, work_dir, round))
+        given, _ = needed_hook(cfg, PruneHook)
+        given.update(place_in_chain(spec, work_dir, round))
     else:
         drop_hooks(cfg, PruneHook)
     if start is None and spec.prune.given is not None:
@@ -77,8 +77,9 @@ def round_config(cfg: Config, spec: LotterySpec, work_dir: AnyPath, round: int,
         drop_hooks(cfg, RewindHook, EarlyBirdHook, TicketHook)
         cfg.default_hooks['ticket'] = ConfigDict(
             type='mmlth.TicketHook', ticket=str(folder / paths.TICKET))
-        if spec.prune.update is not None:
-            cfg.default_hooks['ticket']['update'] = ConfigDict(spec.prune.ticket_update())
+        update = spec.prune.ticket_update()
+        if update is not None:
+            cfg.default_hooks['ticket']['update'] = ConfigDict(update)
         start.adapt(cfg, spec.rewind, rewind_path(work_dir))
     if (folder / paths.RESUME).exists():    # this round was interrupted
         cfg.load_from, cfg.resume = str(folder / paths.RESUME), True
@@ -97,8 +98,9 @@ def take_given(cfg: Config, spec: LotterySpec) -> None:
 
 def place_point(cfg: Config) -> None:
     """Let the RewindHook save its point where the chain looks for it, whatever its ``out`` says."""
-    if build_hook(cfg, RewindHook).out != paths.REWIND:
-        find_hook(cfg, RewindHook).out = paths.REWIND
+    given, hook = needed_hook(cfg, RewindHook)
+    if hook.out != paths.REWIND:
+        given.out = paths.REWIND
 
 
 def place_outputs(cfg: Config, name: str) -> None:

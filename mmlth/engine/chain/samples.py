@@ -3,17 +3,23 @@ import json
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Hashable, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import torch
+from mmengine.dataset import BaseDataset
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from torch import nn
+from torch.utils.data import DataLoader
 
 from mmlth.core import paths
 from mmlth.core.files import write_text
 from mmlth.core.state import snapshot
 from mmlth.report import Picture, Section
-from mmlth.report.picture import encode_mask, keep_photo, render_columns, to_png
+from mmlth.report.picture import (encode_mask, encode_polygons, keep_photo, render_columns,
+                                  to_png)
 
 from ..runners import bare_model
 from .data_check.parts import entries, parts
@@ -22,9 +28,10 @@ IMAGES = 3          # that are kept
 OBJECTS = 3         # that each has at least
 SCORE = 0.3         # predictions of a lower score are not shown
 _ENTRIES = 500      # of the data that are chosen from
+_Image = TypeVar('_Image')
 
 
-def choose(objects: Mapping[Hashable, int]) -> List[Any]:
+def choose(objects: Mapping[_Image, int]) -> List[_Image]:
     """The first :data:`IMAGES` images with enough objects, else those with most.
 
     Args:
@@ -32,7 +39,7 @@ def choose(objects: Mapping[Hashable, int]) -> List[Any]:
     """
     enough = [image for image, count in objects.items() if count >= OBJECTS]
     return (enough if len(enough) >= IMAGES else
-            sorted(objects, key=objects.get, reverse=True))[:IMAGES]
+            sorted(objects, key=objects.__getitem__, reverse=True))[:IMAGES]
 
 
 def keep_samples(runner: Runner, folder: Path) -> None:
@@ -61,7 +68,7 @@ def keep_samples(runner: Runner, folder: Path) -> None:
 
 
 @contextmanager
-def _final_weights(model, checkpoint: Path) -> Iterator[None]:
+def _final_weights(model: nn.Module, checkpoint: Path) -> Iterator[None]:
     """For evaluation; with an EMAHook the weights in memory are not those that are kept."""
     before, modes = snapshot(model), {module: module.training for module in model.modules()}
     try:
@@ -75,9 +82,10 @@ def _final_weights(model, checkpoint: Path) -> Iterator[None]:
             module.training = mode
 
 
-def _sample(model, loader, path: str, indices: Sequence[int]) -> Dict[str, Any]:
+def _sample(model: BaseModel, loader: DataLoader, path: str,
+            indices: Sequence[int]) -> Dict[str, Any]:
     """In top-down pose an image is several entries, one per person."""
-    dataset = loader.dataset
+    dataset: BaseDataset = loader.dataset
     found = [sample.pred_instances for sample in model.val_step(
         loader.collate_fn([dataset[i] for i in indices]))]
     names = dataset.metainfo.get('classes')
@@ -92,52 +100,72 @@ def _sample(model, loader, path: str, indices: Sequence[int]) -> Dict[str, Any]:
         predictions=[item for instances in found for item in _predicted(instances, names)])
 
 
-def _predicted(instances, names) -> Iterator[Dict[str, Any]]:
-    """Objects of MMDetection's and MMPose's ``pred_instances``."""
+def _predicted(instances: InstanceData,
+               names: Optional[Sequence[str]]) -> Iterator[Dict[str, Any]]:
+    """Objects of MMDetection's and MMPose's ``pred_instances``; some poses have no boxes there."""
     fields = {key: _array(value) for key, value in instances.items()}
-    scores = fields.get('scores', fields.get('bbox_scores'))
-    for i in range(len(instances)):
-        if scores[i] < SCORE:
+    poses, visible = 'keypoints' in fields, fields.get('keypoint_scores')
+    for i, score in enumerate(_scores(fields)):
+        if score < SCORE:
             continue
-        kept = dict(_box(fields['bboxes'][i]), score=round(float(scores[i]), 3),
-                    category=str(names[int(fields['labels'][i])]) if names else 'person')
+        kept = dict(
+            _box(fields['bboxes'][i]) if 'bboxes' in fields else {}, score=round(score, 3),
+            category=_category(names, fields['labels'][i]) if names or not poses else 'person')
         if 'masks' in fields:
             kept['mask'] = encode_mask(fields['masks'][i])
-        if 'keypoints' in fields:
-            kept['keypoints'] = _points(fields['keypoints'][i], fields.get('keypoint_scores'), i)
+        if poses:
+            kept['keypoints'] = _points(
+                fields['keypoints'][i], None if visible is None else visible[i])
         yield kept
 
 
-def _annotated(info: Mapping[str, Any], names, size) -> Iterator[Dict[str, Any]]:
+def _scores(fields: Mapping[str, np.ndarray]) -> List[float]:
+    """One per object: of its box, or the mean of its keypoints' (bottom-up poses)."""
+    for key in ('scores', 'bbox_scores'):
+        if key in fields:
+            return [float(score) for score in fields[key]]
+    return [float(np.mean(scores)) for scores in fields['keypoint_scores']]
+
+
+def _annotated(info: Mapping[str, Any], names: Optional[Sequence[str]],
+               size: Tuple[int, int]) -> Iterator[Dict[str, Any]]:
     """Objects of an entry of MMDetection's or MMPose's data."""
     for instance in info.get('instances', ()):
         if instance.get('ignore_flag') or 'bbox' not in instance:
             continue
-        kept = dict(_box(instance['bbox']), category=str(names[instance['bbox_label']]))
+        kept = dict(_box(instance['bbox']), category=_category(names, instance['bbox_label']))
         if instance.get('mask') is not None:
-            kept['mask'] = encode_mask(instance['mask'], size)
+            mask = instance['mask']
+            kept['mask'] = (encode_polygons(mask, size) if isinstance(mask, list)
+                            else encode_mask(mask))
         if instance.get('keypoints') is not None:
-            kept['keypoints'] = _points(np.reshape(instance['keypoints'], (-1, 3)), None, 0)
+            kept['keypoints'] = _points(np.reshape(instance['keypoints'], (-1, 3)))
         yield kept
     if 'instances' not in info:
         for i, box in enumerate(info['bbox']):
             yield dict(_box(box), category='person', keypoints=_points(
-                info['keypoints'][i], np.asarray(info['keypoints_visible']), i))
+                info['keypoints'][i], np.asarray(info['keypoints_visible'][i])))
 
 
-def _box(corners) -> Dict[str, Any]:
+def _category(names: Optional[Sequence[str]], label: Any) -> str:
+    """Its number, where the data set names no classes."""
+    return str(names[int(label)]) if names else f'class {int(label)}'
+
+
+def _box(corners: Sequence[float]) -> Dict[str, Any]:
     x1, y1, x2, y2 = map(float, corners)
     return dict(bbox=[round(v, 1) for v in (x1, y1, x2 - x1, y2 - y1)])
 
 
-def _points(points: np.ndarray, visible: Optional[np.ndarray], i: int) -> List[List[float]]:
-    """K triples x, y, visibility or score, of which the last may stand apart."""
+def _points(points: np.ndarray, visible: Optional[np.ndarray] = None) -> List[List[float]]:
+    """K triples x, y, visibility or score. The last may stand apart; without, all are visible."""
     if points.shape[1] == 2:
-        points = np.concatenate([points, np.reshape(visible[i], (len(points), -1))[:, :1]], 1)
+        last = np.ones(len(points)) if visible is None else visible
+        points = np.concatenate([points, np.reshape(last, (len(points), -1))[:, :1]], 1)
     return [[round(float(v), 2) for v in point] for point in points]
 
 
-def _array(value) -> np.ndarray:
+def _array(value: Any) -> np.ndarray:
     value = getattr(value, 'tensor', value)     # boxes of a type
     return value.cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
 

@@ -1,7 +1,7 @@
 """What a ``lottery.json`` may hold, checked before anything of it is used."""
 import math
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 _DEEPEST = 100      # of the config; what compares and prints it recurses
 _LONGEST = 1024     # of a path; file systems refuse longer ones with an OSError
@@ -57,7 +57,8 @@ def _check_used(config: Dict[str, Any]) -> None:
 
 
 def _check_depth(config: Dict[str, Any]) -> None:
-    layer, depth = [config], 0
+    layer: List[Union[dict, list]] = [config]
+    depth = 0
     while layer:
         depth += 1
         if depth > _DEEPEST:

@@ -60,7 +60,7 @@ class EarlyBirdHook(Hook):
         self.stop_at: Optional[int] = None      # the iteration that stop=dict(at=...) names
         self.streak = 0                         # candidates in a row that agreed
         self.found: Optional[int] = None        # the iteration whose mask is the ticket's
-        self.previous = None
+        self.previous: Optional[Mask] = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on counting where the checkpoint was written."""

@@ -26,7 +26,7 @@ class GradientHook(Hook):
         saves.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.loaded: Optional[Dict[str, Any]] = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

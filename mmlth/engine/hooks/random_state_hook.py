@@ -1,5 +1,5 @@
 """Make a resumed training the uninterrupted one, bit for bit."""
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
 import mmengine
 from mmengine.dist import get_world_size
@@ -96,7 +96,8 @@ class RandomStateHook(Hook):
 
     def after_val(self, runner: Runner) -> None:
         """Put it back."""
-        set_random_state(self.before_validation)
+        if self.before_validation is not None:
+            set_random_state(self.before_validation)
         self.before_validation = None
 
 
@@ -111,13 +112,14 @@ class _Replay:
         state: The random state after them.
     """
 
-    def __init__(self, batches, load: int, replayed: int, state: Dict[str, Any]):
-        self.batches, self.load, self.replayed, self.state = batches, load, replayed, state
+    def __init__(self, batches: Iterator[Any], load: int, replayed: int, state: Dict[str, Any]):
+        self.batches, self.load, self.replayed = batches, load, replayed
+        self.state: Optional[Dict[str, Any]] = state
 
-    def __iter__(self):
+    def __iter__(self) -> '_Replay':
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         if self.replayed > 0:
             self.replayed -= 1
             return next(self.batches) if self.load else None

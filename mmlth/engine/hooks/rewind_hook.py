@@ -107,9 +107,10 @@ class RewindHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: Optional[dict] = None) -> None:
         """Save the point inside an epoch, or of a training that has none."""
-        ends_epoch = self.by_epoch and self.iteration % len(runner.train_dataloader) == 0
-        if self.saves and runner.iter + 1 == self.iteration and not ends_epoch:
-            save_rewind_point(runner, self.out, self.iteration, runner.epoch)
+        done = runner.iter + 1
+        ends_epoch = self.by_epoch and done % len(runner.train_dataloader) == 0
+        if self.saves and done == self.iteration and not ends_epoch:
+            save_rewind_point(runner, self.out, done, runner.epoch)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save the point at the end of an epoch, which the loop has not counted yet."""

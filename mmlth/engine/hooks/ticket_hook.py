@@ -1,6 +1,6 @@
 """Train a ticket."""
 import os
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -75,8 +75,9 @@ class TicketHook(Hook):
         self.mapping = mapping
         self.strict = strict
         self.last_learning_rate = last_learning_rate
-        self._loaded: Optional[Ticket] = None
-        self._wrapper: Optional[MaskAware] = None   # once it has the masks
+        self._loaded: Optional[Ticket] = None       # until its masks are bound
+        # From then on: who has the masks, and the ticket's meta.
+        self._bound: Optional[Tuple[MaskAware, Dict[str, Any]]] = None
         self.source: Optional[Source] = None    # until it is the ticket of this model
         self.resumed = False
         self.rewound = False    # the schedule goes on from a rewind point
@@ -92,9 +93,10 @@ class TicketHook(Hook):
 
         Its masks are then worked out anew each time, from what the optimizer keeps of them.
         """
-        if self._wrapper is None:
+        if self._bound is None:
             return self._loaded
-        return Ticket(self._wrapper.mask, {}, self._loaded.meta)
+        wrapper, meta = self._bound
+        return Ticket(wrapper.bound.mask, {}, meta)
 
     def before_run(self, runner: Runner) -> None:
         """Read the file before the data and the weights are."""
@@ -152,7 +154,7 @@ class TicketHook(Hook):
         runner.logger.info(
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else start}')
-        self._loaded, self._wrapper = Ticket({}, {}, ticket.meta), runner.optim_wrapper
+        self._loaded, self._bound = None, (runner.optim_wrapper, ticket.meta)
         self.entry = {}
 
     def _ticket(self, runner: Runner, bare: nn.Module) -> Ticket:
@@ -162,8 +164,9 @@ class TicketHook(Hook):
                 return Ticket(masks_of(self.entry))
             return draw_now(self.drawing, runner)
         if self.mapping is None:
-            return self._loaded
-        ticket, outcome = transfer(self.source, bare, self.mapping, strict=self.strict)
+            return self._loaded or Ticket.load(self.path)   # before_run reads it as a rule
+        source = self.source or read_source(self.path)
+        ticket, outcome = transfer(source, bare, self.mapping, strict=self.strict)
         runner.logger.info(f'{self.path} is transferred; {outcome.to_text()}')
         self.source = None
         return ticket
@@ -177,9 +180,13 @@ class TicketHook(Hook):
         """Put the masks into the checkpoint, as plain types and tensors.
 
         Where it holds the optimizer, the names of the optimizer's parameters too, in its
-        numbering: its state can then be checked without the model.
+        numbering: its state can then be checked without the model. Nothing before a ticket that is
+        drawn or transferred here is there.
         """
-        entry = checkpoint_entry(self.ticket.mask)
+        ticket = self.ticket
+        if ticket is None:
+            return
+        entry = checkpoint_entry(ticket.mask)
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
         if self.updater is not None:

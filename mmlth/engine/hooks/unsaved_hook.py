@@ -37,7 +37,7 @@ class UnsavedHook(Hook):
     """
     priority = 'LOWEST'
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.initial: Attributes = {}
         self.loaded: Optional[Attributes] = None
 

@@ -70,10 +70,10 @@ class Drawn(MaskSource):
 
     def meta(self, ticket: Ticket) -> Dict[str, Any]:
         """The settings it was drawn with, and the multiply-adds that it was drawn by."""
-        prune, drawing = self.prune, self.prune.drawing
+        prune, drawing, update = self.prune, self.prune.drawing, self.prune.ticket_update()
         return dict(
             {key: ticket.meta[key] for key in ('costs',) if key in ticket.meta},
-            **({} if prune.update is None else dict(update=_plain(prune.ticket_update()))),
+            **({} if update is None else dict(update=_plain(update))),
             sparsity=prune.sparsity_of(self.round + 1), allocation=drawing.allocation.name,
             score=drawing.score.name, at=prune.at, floor=drawing.floor,
             frozen=prune.scope.frozen, scope=prune.scope.plain())

@@ -11,6 +11,7 @@ from torch import nn
 from mmlth.core import Control, Ticket, paths
 from mmlth.core.errors import UserError
 from mmlth.transfer import Outcome, match_names, read_source, transfer
+from mmlth.transfer.mapping import Rule
 
 from ..kernel_check import warn_of_refilled
 from ..ranks import together
@@ -34,7 +35,7 @@ class TransferSpec:
             where they are no dense training's.
     """
     source: str
-    mapping: Union[str, Sequence] = 'backbone'
+    mapping: Union[str, Sequence[Rule]] = 'backbone'
     weights: bool = True
     strict: bool = True
     sparsity: Optional[float] = None

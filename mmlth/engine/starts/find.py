@@ -48,8 +48,10 @@ def noted_start(given: Mapping[str, Any]) -> Optional[Start]:
         given: What the ticket notes: :attr:`Start.given`.
     """
     kind = kind_of(given)
+    if kind is None:
+        return None
     try:
-        return kind and kind(**{key: value for key, value in given.items() if key != 'type'})
+        return kind(**{key: value for key, value in given.items() if key != 'type'})
     except (TypeError, UserError):      # another version's
         return None
 

@@ -41,6 +41,7 @@ class Finetuned(Trained):
     label = 'fine-tuning'
     resumes = False
     goes_on = True
+    length: str
 
     def __init__(self, length: Optional[str] = None):
         if length is None:

@@ -59,7 +59,7 @@ class Gradual(MaskUpdate):
         """By the paper's schedule, which begins and ends with the updates."""
         progress = (iteration - times[0]) / (times[-1] - times[0])
         return dict(sparsity=cubic_sparsity(self.last_sparsity, progress),
-                    exact=self.drawing.allocation.exact)
+                    exact=self.drawing.allocation.exact, floor=self.drawing.floor)
 
     def mask(self, moment: Moment) -> Mask:
         """Draw it anew."""

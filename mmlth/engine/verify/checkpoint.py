@@ -1,6 +1,6 @@
 """One checkpoint: it loads, and no pruned weight is other than 0."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
         static: Its lottery changes no masks within a training. Default: False, it may.
     """
     checkpoint = load_checkpoint(path)
+    if expected and not {'mmlth', 'optimizer'} & set(checkpoint):
+        return _check_published(path, checkpoint, expected, static), expected
     mask, update = read_masks(checkpoint, path), update_of(checkpoint, path)
     if update is not None and static:
         raise Violation(f'{path}: it notes that its masks were changed within the training '
@@ -46,11 +48,19 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
                       mask, 'module.')
     if not mask:
         return f'dense, all weights finite{", EMA too" if ema else ""}', mask
-    moved = update and check_moved(path, mask, update, expected, source)
+    moved = None if update is None else check_moved(path, mask, update, expected, source)
     return ', '.join(filter(None, (
         f'{masks.pruned(mask):,} of {masks.size(mask):,} weights in scope are zero', moved,
         'EMA too' if ema else '', check_optimizer(checkpoint, mask, path)))), (
             mask if update is None else expected)
+
+
+def _check_published(path: Path, checkpoint: Mapping[str, Any], expected: Mapping[str, Tensor],
+                     static: bool) -> str:
+    """What a CheckpointHook has published (``published_keys``) lacks its masks."""
+    check_weights(f'{path}', weights_of(checkpoint, path), expected if static else {})
+    zeros = f'{masks.pruned(expected):,} of {masks.size(expected):,} weights in scope are zero'
+    return f'published without its masks, {zeros if static else "all weights finite"}'
 
 
 def load_checkpoint(path: Path) -> Dict[str, Any]:
@@ -86,7 +96,7 @@ def is_ordinary(tensor: Any) -> bool:
             and tensor.numel() * tensor.element_size() <= _storage(tensor).nbytes())
 
 
-def _storage(tensor: Tensor):
+def _storage(tensor: Tensor) -> Union['torch.UntypedStorage', 'torch.TypedStorage']:
     """PyTorch 1 has typed ones alone."""
     return getattr(tensor, 'untyped_storage', tensor.storage)()
 

@@ -1,6 +1,8 @@
 """The folder of one training: its ticket, its checkpoints, what it drew."""
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple
+
+from torch import Tensor
 
 from mmlth.core import Ticket, paths
 
@@ -17,7 +19,8 @@ def check_folder(folder: Path, earlier: Optional[Ticket] = None, static: bool = 
         earlier: The ticket of the round before. Default: None.
         static: Its lottery changes no masks within a training. Default: False, it may.
     """
-    lines, ticket, mask, source = [], None, None, ''
+    lines, ticket, source = [], None, ''
+    mask: Optional[Mapping[str, Tensor]] = None
     if (folder / paths.TICKET).is_file():
         text, ticket = check_ticket(folder / paths.TICKET, earlier)
         lines.append(f'{folder / paths.TICKET}: {text}')

@@ -5,6 +5,7 @@ from typing import Any, Mapping, Optional
 from torch import Tensor
 
 from mmlth.core import mask as masks
+from mmlth.core.drawing.floor import floor_counts
 
 from .violation import Violation
 
@@ -16,7 +17,8 @@ def update_of(checkpoint: Mapping[str, Any], path: Path) -> Optional[Mapping[str
         return None
     target = entry.get('target') if isinstance(entry, dict) else 0
     known = target is None or isinstance(target, dict) and isinstance(
-        target.get('sparsity'), float) and target.get('exact') in ('scope', 'layer', None)
+        target.get('sparsity'), float) and target.get('exact') in (
+            'scope', 'layer', None) and type(target.get('floor', 0.0)) in (int, float)
     if not known or type(entry.get('done')) is not int or not isinstance(entry.get('ticket'), str):
         raise Violation(f'{path}: what mmlth.update notes of the change of masks is malformed')
     return entry
@@ -40,9 +42,12 @@ def check_moved(path: Path, mask: Mapping[str, Tensor], entry: Mapping[str, Any]
         raise Violation(f'{path}: its training has begun with other masks than those of {source}')
     target, wanted = entry['target'], {}
     if target is not None and target['exact'] is not None:
-        parts = [mask] if target['exact'] == 'scope' else [{n: m} for n, m in mask.items()]
-        for part in parts:
-            _check_count(path, part, round(target['sparsity'] * masks.size(part)))
+        sparsity, layer = target['sparsity'], target['exact'] == 'layer'
+        least = floor_counts(mask, target.get('floor', 0.0)) if layer else {}
+        for part in [{n: m} for n, m in mask.items()] if layer else [mask]:
+            size = masks.size(part)
+            room = size - sum(least.get(name, 0) for name in part)
+            _check_count(path, part, min(round(sparsity * size), room))
         return (f'as many as the update says after iteration {entry["done"]}'
                 f'{", of every layer" if target["exact"] == "layer" else ""}')
     if target is None and ticket is not None:

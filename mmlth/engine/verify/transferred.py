@@ -58,9 +58,9 @@ def _check_source(kept: Path, carried: Ticket, spec: Mapping, own: Sequence[str]
     names = list(dict.fromkeys([*source.weights, *source.mask]))
     places = {place: name for name, place in match_names(names, own, spec['mapping']).items()}
     for place, keep in carried.mask.items():
-        _check_mask(kept, place, keep, source.mask.get(places.get(place)), source)
+        _check_mask(kept, place, keep, source.mask.get(places.get(place, '')), source)
     for place, tensor in carried.state.items():
-        expected = source.weights.get(places.get(place))
+        expected = source.weights.get(places.get(place, ''))
         if expected is not None and place in carried.mask:
             expected = expected.masked_fill(~carried.mask[place], 0)
         if expected is None or not torch.equal(tensor, expected):

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from mmlth.core import Drawing, Probe, draw, select
 from mmlth.core.drawing.scores import SCORES, hessian_gradients
@@ -250,6 +251,26 @@ def test_scoring_leaves_the_model_as_it_was(score, fails):
         except ZeroDivisionError:
             assert fails and SCORES[score].probed
     assert_same(state_of(model), before)
+
+
+class Checkpointed(nn.Sequential):
+    """Keeps no activations, as a backbone with ``with_cp=True``."""
+
+    def forward(self, x):
+        return checkpoint(super().forward, x.requires_grad_(True), use_reentrant=True)
+
+
+@pytest.mark.parametrize('score', [name for name in SCORES if SCORES[name].probed])
+def test_checkpointed_activations_change_no_score(score):
+    plain = smooth_net()
+    model = Checkpointed(*copy.deepcopy(plain))
+    found, expected = (draw(select(net), 0.5, score=score, probe=probe_of(net), iterations=2)
+                       for net in (model, plain))
+    assert all(torch.equal(found[name], keep) for name, keep in expected.items())
+    # As it was, also where something fails.
+    with pytest.raises(ZeroDivisionError):
+        draw(select(model), 0.5, score=score, probe=failing(probe_of(model)), iterations=3)
+    assert model(torch.ones(2, 6)).grad_fn.name() == 'CheckpointFunctionBackward'
 
 
 def switching(probe):

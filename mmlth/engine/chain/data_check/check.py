@@ -33,12 +33,13 @@ def check_loaders(cfg: Config, every_image: bool = False) -> List[Look]:
     Raises:
         UserError: The config has no data.
     """
-    found = {name: (cfg.get(name) or {}).get('dataset') for name in LOADERS}
-    if not any(found.values()):
+    found = {name: dataset for name in LOADERS
+             if (dataset := (cfg.get(name) or {}).get('dataset'))}
+    if not found:
         raise UserError(f'the config has no {" and no ".join(LOADERS)}: there is no data to check')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
         files = {name: [read_annotations(leaf) for leaf in leaves(dataset)]
-                 for name, dataset in found.items() if dataset}
+                 for name, dataset in found.items()}
         looks = {name: _look(name, found[name], annotations, every_image)
                  for name, annotations in files.items()}
     for name, finding in check_alike((name, annotations.numbers) for name, several in files.items()

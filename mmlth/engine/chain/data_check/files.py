@@ -14,6 +14,8 @@ from ...types import bases_of
 from .findings import Finding
 from .numbers import check_order, numbers_of
 
+_CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+
 
 @dataclass
 class Annotations:
@@ -126,7 +128,7 @@ def _read_xml(dataset: Mapping[str, Any], root: str, listing: str) -> Annotation
         path = os.path.join(folder, f'{image}.xml')
         try:
             names.update(_xml_names(path))
-        except (OSError, ValueError, ElementTree.ParseError, AttributeError) as error:
+        except (OSError, ValueError, ElementTree.ParseError) as error:
             findings.append(Finding('annotation', path, _why(error), True))
     return Annotations(list(names), findings)
 
@@ -135,19 +137,22 @@ def _xml_names(path: str) -> List[str]:
     """The classes of the objects in a file of VOC's form.
 
     Raises:
-        AttributeError, ValueError: It lacks something that the data set reads.
+        ValueError: It lacks something that the data set reads.
     """
     names = []
     for item in ElementTree.parse(path).getroot().findall('object'):
-        for tag in ('xmin', 'ymin', 'xmax', 'ymax'):
-            int(float(item.find('bndbox').find(tag).text))
-        names.append(item.find('name').text)
+        name, box = item.findtext('name'), item.find('bndbox')
+        corners = [] if box is None else [text for tag in _CORNERS if (text := box.findtext(tag))]
+        if name is None or len(corners) < len(_CORNERS):
+            raise ValueError('an object lacks its name, its bndbox or one of '
+                             f'{", ".join(_CORNERS[:-1])} and {_CORNERS[-1]}')
+        for corner in corners:
+            int(float(corner))
+        names.append(name or '(no name)')
     return names
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, AttributeError):
-        return 'an object lacks its name, its bndbox or one of xmin, ymin, xmax and ymax'
     return getattr(error, 'strerror', None) or str(error)
 
 
@@ -162,8 +167,9 @@ def _classes(dataset: Mapping[str, Any]) -> List[str]:
     """The classes that a data set will have; none if only building it would tell."""
     names = (dataset.get('metainfo') or {}).get('classes')
     if names is None:
-        names = next((base.METAINFO['classes'] for base in _kinds(dataset).values()
-                      if (getattr(base, 'METAINFO', None) or {}).get('classes')), ())
+        own = ((getattr(base, 'METAINFO', None) or {}).get('classes')
+               for base in _kinds(dataset).values())
+        names = next(filter(None, own), ())
     return list(names) if isinstance(names, (list, tuple)) else []
 
 

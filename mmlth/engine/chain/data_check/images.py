@@ -3,7 +3,7 @@ import io
 import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -28,6 +28,7 @@ def check_images(images: Sequence[Wanted], settings: Dict[str, Any],
         processes: How many decode; 1 is this one. Default: 2, if there are two cores.
     """
     check = partial(check_image, settings)
+    found: Iterable[List[Finding]]
     processes = min(processes, os.cpu_count() or 1, len(images))
     if processes < 2:
         found = map(check, images)
