@@ -57,7 +57,8 @@ def test_a_transfer_and_its_control_are_two_runs(tmp_path):
 def test_a_finished_study_that_was_moved_and_whose_data_are_gone(tmp_path):
     """It could be neither shown nor written anew."""
     before, now = tmp_path / 'before', tmp_path / 'now'
-    write_base(tmp_path, train_dataloader=dict(dataset=dict(ann_file=str(tmp_path / 'gone.json'))))
+    data = dict(dataset=dict(ann_file=str(tmp_path / 'gone.json')))
+    write_base(tmp_path, train_dataloader=data)
     path = write_study(tmp_path, dict(a=dict(transfer=[dict(source=TICKET % 'first')])),
                        sources=dict(first=dict(base='base.py')))
     study = load_study(str(path))
@@ -66,3 +67,7 @@ def test_a_finished_study_that_was_moved_and_whose_data_are_gone(tmp_path):
     finish(study, before, ({'toy/AP': 70.0}, {'toy/AP': 69.0}))
     before.rename(now)
     assert run_study(study, str(path), now) == 0
+    # What was made of another config is refused as before.
+    write_base(tmp_path, iters=8, train_dataloader=data)
+    with pytest.raises(UserError, match='begun with another config.*max_iters was 12, is 8'):
+        check(load_study(str(path)), now)
