@@ -43,14 +43,9 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
     costs, note = _costs(cfg, model, shape)
-    scope: Mapping[str, Tensor]
-    pruned: Optional[int]
-    if prune.transfer is not None:
-        scope = mask = prune.transfer.read(model)[0].mask
-        pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
-    else:
-        scope = prune.scope.select(model)
-        pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
+    scope: Mapping[str, Tensor] = (
+        prune.scope.select(model) if prune.transfer is None else prune.transfer.read(model)[0].mask)
+    pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
     weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
     zeros = _zeros(cfg, model, scope, pruned)
     groups = []
@@ -80,7 +75,12 @@ def _costs(cfg: Config, model: nn.Module,
 def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str, float],
               layers: Mapping[str, Layer]) -> Tuple[Optional[int], Optional[float]]:
     """How many weights go, and which share of their multiply-adds; None where it depends."""
-    sparsity, allocation = prune.sparsities[-1], prune.drawing.allocation
+    sparsity, allocation = prune.sparsity_of(prune.rounds), prune.drawing.allocation
+    if not sparsity:    # of the dense control, say
+        full = {name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in scope.items()}
+        return 0, compute_sparsity(full, costs)
+    if prune.transfer is not None:      # the scope is the source's mask
+        return masks.pruned(scope), compute_sparsity(scope, costs)
     if allocation.exact == 'macs':
         return None, sparsity
     if not allocation.by_shape:
