@@ -20,7 +20,8 @@ from .training import Training
 @on_rank_0
 def write_next_ticket(runner: Runner, training: Training, source: MaskSource, drawn: Ticket,
                       start: Start, point: Optional[Path], new: Dict[str, Tuple[int, ...]],
-                      round: int, out: Path, told: Optional[Dict[str, Any]] = None) -> None:
+                      round: int, out: Path, told: Optional[Dict[str, Any]] = None,
+                      set_at_end: bool = False) -> None:
     """Write the ticket of a mask, whole or not at all.
 
     Args:
@@ -35,6 +36,8 @@ def write_next_ticket(runner: Runner, training: Training, source: MaskSource, dr
         out: The ticket's file.
         told: By a dense model that was trained elsewhere, :func:`~mmlth.engine.taking.take_dense`.
             Default: None.
+        set_at_end: Whether the weights are others than those of the last checkpoint, as a hook has
+            set them behind it. Default: False.
     """
     weights, notes, origin = find_start(training.model, start, drawn.mask, point, new)
     if weights:
@@ -47,6 +50,8 @@ def write_next_ticket(runner: Runner, training: Training, source: MaskSource, dr
     if told is not None:
         meta.update(iterations=told['iterations'], learning_rates=told['learning_rates'],
                     dense=told)
+    if set_at_end:
+        meta['set_at_end'] = True
     if weights and start.given is not None:
         meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)

@@ -11,7 +11,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.mask import Mask
 
 from .checkpoints import masks_of
-from .runners import bare_model, check_same_on_all_ranks, ema_copies
+from .runners import all_masked, bare_model, check_same_on_all_ranks
 from .training import Training
 from .updates import MaskUpdate, Moment
 
@@ -20,8 +20,8 @@ class Updater:
     """What a ``MaskAware`` wrapper calls before each step, as its ``before_step``.
 
     An update happens at the first step at or after its time. It waits while a gradient in scope is
-    not finite, as AMP's are at times. What it changes is masked at once in the EMA copies too. All
-    ranks work the mask out by themselves and compare their digests.
+    not finite, as AMP's are at times. What it changes is masked at once in averaged copies too.
+    All ranks work the mask out by themselves and compare their digests.
 
     Args:
         update: The method.
@@ -68,8 +68,8 @@ class Updater:
         if digest == before:
             return False
         self.runner.optim_wrapper.rebind(mask)
-        for copy in ema_copies(self.runner):
-            masks.apply(mask, dict(copy.named_parameters()))
+        for whole, params in all_masked(self.runner, mask):
+            masks.apply(whole, params)
         return self.update.replaces_step
 
     def _moment(self, now: int) -> Optional[Moment]:

@@ -94,3 +94,20 @@ def test_no_setting_breaks_its_row(tmp_path):
     *_, headings, _, row = to_markdown(summarise(collect(study, tmp_path))).splitlines()
     assert row.startswith(r'| a\|b | scope ') and r'backbone\|head' in row
     assert len(re.findall(r'(?<!\\)\|', row)) == headings.count('|') == 17
+
+
+def test_means_of_what_differs_between_seeds():
+    """Lengths were the first seed's; the change was one pair's beside the interval of all."""
+    def row(seed, dense, ticket, iterations):
+        return dict(part='a', run=f'a_{seed}', settings={}, metric='toy/AP', seed=seed,
+                    scope_sparsity=0.8, network_sparsity=0.7, compute_sparsity=None, dense=dense,
+                    ticket=ticket, change=None if None in (dense, ticket) else ticket - dense,
+                    iterations=iterations, minutes=1.0, from_start=iterations,
+                    chain=None if seed == 2 else iterations)
+    group, = summarise([row(0, 50.0, None, 100), row(1, 52.0, 47.0, 40), row(2, None, 45.0, 61),
+                        row(3, None, 43.0, 60)])
+    assert (group['iterations'], group['from_start'], group['chain']) == (65, 65, None)
+    low, high = group['interval']       # Welch's: only seed 1 has both
+    assert group['change_mean'] == pytest.approx(-6.0) == pytest.approx((low + high) / 2)
+    assert group['change_std'] == pytest.approx((2 + 4) ** 0.5)
+    assert '| -6.0000 ± 2.4495 | ' in to_markdown([group])
