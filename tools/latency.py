@@ -8,7 +8,7 @@ os.environ['CUDA_VISIBLE_DEVICES'] = ''     # before anything looks for a GPU
 
 from mmengine.config import DictAction  # noqa: E402
 
-from mmlth.core.errors import UserError  # noqa: E402
+from mmlth.core.errors import UserError, check_count  # noqa: E402
 from mmlth.core.files import write_json  # noqa: E402
 from mmlth.engine.config import load_config  # noqa: E402
 from mmlth.engine.example import example  # noqa: E402
@@ -39,6 +39,9 @@ def parse_args():
 def main():
     args = parse_args()
     try:
+        for name, counts in dict(threads=args.threads, repeats=[args.repeats]).items():
+            for count in counts:
+                check_count(name, count)
         cfg = load_config(args.config, cfg_options=args.cfg_options)
         batch = example(cfg, args.image, args.shape)
         model = pruned_model(cfg, args.checkpoint, args.sparsity, args.allocation, batch=batch)

@@ -10,7 +10,7 @@ from mmlth.report.keys import keys_apart
 from mmlth.report.write import check_folder, check_sections
 
 from .compare.changes import remarks
-from .compare.families import main_direct
+from .compare.families import main_cells
 from .compare.groups import group_runs
 from .found.run import Run
 from .found.runs import Found, find_runs
@@ -104,12 +104,12 @@ def _sections(analysis: Analysis, runs: Sequence[Run], evaluations: Evaluations,
 
 
 def to_evaluate(runs: Sequence[Run]) -> List[Run]:
-    """Direct tickets that differ in their sparsity alone, or one run of models without any.
+    """Tickets of the main method that differ in their sparsity alone; else one run of a model.
 
     The others are not shown by size or category, and have the same operations per layer.
     """
     chosen: List[Run] = []
     for group in group_runs(runs):
-        direct = [run for cell in main_direct(group) for run in cell.runs]
-        chosen += direct or group.runs[:1]
+        main = [run for cell in main_cells(group) for run in cell.runs]
+        chosen += main or group.runs[:1]
     return chosen

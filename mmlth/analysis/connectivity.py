@@ -8,7 +8,7 @@ from mmlth.report.keys import keys_apart
 from mmlth.report.write import check_folder
 
 from .compare.barriers import barrier_of, error_axis, errors_of
-from .found.children import find_children, find_pairs
+from .found.children import find_children, find_pairs, left_out_lines
 from .measure.connectivity import LineSettings, line_of, remarks
 from .sections.connectivity import Measured, connectivity_section
 
@@ -33,9 +33,9 @@ def connect(networks: Sequence[Union[str, Path]], settings: LineSettings,
     if out:
         check_folder(out)
     children, left_out = find_children(networks)
-    found = [Measured(pair, line_of(pair, settings)) for pair in find_pairs(children)]
+    found = [Measured(pair, line_of(pair, settings)) for pair in find_pairs(children, left_out)]
     told = [remarks(each.pair) for each in found]
-    parts = [f'{name} is left out: {why}' for name, why in left_out.items()]
+    parts = left_out_lines(left_out)
     parts += [_text(each, sentences) for each, sentences in zip(found, told)]
     if json:
         write_json(json, [_numbers(each, sentences) for each, sentences in zip(found, told)])

@@ -1,4 +1,5 @@
 """How many weights a mask removes: per layer, per group, in scope, in the network."""
+from types import MappingProxyType
 from typing import Any, Dict, List, Mapping
 
 from torch import Tensor, nn
@@ -9,18 +10,22 @@ from .parts import groups_of
 from .structure import dead_structure
 
 
-def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, Any]:
+def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor],
+                    copies: Mapping[str, str] = MappingProxyType({})) -> Dict[str, Any]:
     """Count weights and zeros.
 
     Args:
         model: The bare model.
         mask: Masks by parameter name; may be empty.
+        copies: The names of averaged copies within the model (a mean teacher's weights) by those
+            of the weights, whose zeros they have. Default: none.
 
     Returns:
         dict: ``layers`` (one row per parameter in scope), ``groups``, ``scope``, ``network``
         and ``structure`` (:func:`~mmlth.core.structure.dead_structure`). A row has ``name``,
         ``weights``, ``zeros`` and ``sparsity``, a layer's row its ``group`` too. ``network``
-        counts **all** parameters, as the paper's tables do; zeros are the pruned weights.
+        counts **all** parameters, as the paper's tables do; zeros are the pruned weights, and
+        those of the copies in the network alone.
     """
     layers = []
     for name, keep in mask.items():
@@ -31,7 +36,8 @@ def sparsity_report(model: nn.Module, mask: Mapping[str, Tensor]) -> Dict[str, A
         groups.setdefault(row['group'], []).append(row)
     zeros = masks.pruned(mask)
     return dict(
-        network=_row('network', sum(p.numel() for p in model.parameters()), zeros),
+        network=_row('network', sum(p.numel() for p in model.parameters()),
+                     masks.pruned(masks.with_copies(mask, copies))),
         scope=_row('scope', masks.size(mask), zeros),
         groups=[_row(name, sum(r['weights'] for r in rows), sum(r['zeros'] for r in rows))
                 for name, rows in groups.items()],

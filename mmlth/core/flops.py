@@ -15,6 +15,7 @@ from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .parts import teachers_of
 from .probe import untouched
 from .products import product
 from .scope import is_norm, norm_weights, prunable
@@ -32,7 +33,8 @@ class MultiplyAdds:
             pooling, resizing, NMS and RoI pooling.
         entries: Of each entry of a weight, by parameter name. A convolution's is the number of its
             output positions (a transposed one's: input positions), a linear layer's the number of
-            vectors it maps, over all calls and regions; 0 of a layer that is not reached. Beside
+            vectors it maps, over all calls and regions; 0 of a layer that is not reached. What a
+            teacher computes in its student's place counts as the student's. Beside
             all :func:`~mmlth.core.scope.prunable` weights they are those of the scales of norms,
             which are not in the total.
     """
@@ -48,8 +50,13 @@ def multiply_adds(model: nn.Module, run: Callable[[], Any]) -> MultiplyAdds:
         run: Runs it, in the mode of inference; no gradient is kept.
     """
     weights, scales = prunable(model), norm_weights(model)
-    counter, uses = _Counter(weights), dict.fromkeys(scales, 0.0)
-    count = _counting({id(scale): name for name, scale in scales.items()}, uses)
+    params = dict(model.named_parameters())
+    teachers = {name: params[teacher] for name, teacher in teachers_of(params).items()}
+    counter = _Counter([(name, tensor) for found in (weights, teachers)
+                        for name, tensor in found.items() if name in weights])
+    uses = dict.fromkeys(scales, 0.0)
+    count = _counting({id(tensor): name for found in (scales, teachers)
+                       for name, tensor in found.items() if name in scales}, uses)
     handles = [module.register_forward_hook(count) for module in model.modules() if is_norm(module)]
     try:
         with untouched(model), torch.no_grad(), _Unfused(), counter:
@@ -118,15 +125,16 @@ class _Counter(TorchDispatchMode):
     """Sees the operators that run within it.
 
     Args:
-        weights: By name; ``counts`` gets the multiply-adds of each.
+        weights: With their names, which several may share; ``counts`` gets the multiply-adds of
+            each name.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor]):
+    def __init__(self, weights: Sequence[Tuple[str, Tensor]]):
         super().__init__()
-        self.counts = dict.fromkeys(weights, 0)
+        self.counts = {name: 0 for name, _ in weights}
         self.total = 0
         self._places = _Places()
-        for name, weight in weights.items():
+        for name, weight in weights:
             self._places.add(weight, name)
 
     def __torch_dispatch__(self, func: OpOverload, types: Sequence[type],

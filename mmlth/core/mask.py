@@ -30,6 +30,16 @@ def apply(mask: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
             tensors[name].masked_fill_(~keep.to(tensors[name].device), 0)
 
 
+def with_copies(mask: Mapping[str, Tensor], copies: Mapping[str, str]) -> Mask:
+    """The mask, and each of its masks under the name of the weight's averaged copy too.
+
+    Args:
+        mask: Masks by parameter name.
+        copies: The names of copies by those of the weights; not each weight need have one.
+    """
+    return {**mask, **{copies[name]: keep for name, keep in mask.items() if name in copies}}
+
+
 def check_fits(mask: Mapping[str, Tensor], params: Mapping[str, Tensor], source: str) -> None:
     """Raise a UserError unless every mask has a parameter of its name and shape."""
     unknown = [name for name in mask if name not in params]

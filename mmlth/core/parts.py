@@ -1,6 +1,8 @@
 """The names of detectors' parts, and which group a parameter belongs to."""
 import re
-from typing import List, Sequence
+from typing import Dict, List, Mapping, Sequence
+
+from torch import Tensor
 
 # C4 detectors keep their backbone's layer4 in the shared head.
 BACKBONE = ('backbone', 'roi_head.shared_head')
@@ -13,9 +15,10 @@ BEHIND_BACKBONE = ('neck', 'rpn_head', 'roi_head', 'bbox_head', 'head')
 # percentages (Table 3: base 21.93 %, top 66.39 %) leave them out.
 SHORTCUT = re.compile(r'(^|\.)layer\d+\.\d+\.downsample\.')
 
-# A teacher is not trained by the optimizer: it is fixed, or the average of its student, whose
-# zeros it takes over (MMDetection's MeanTeacherHook).
+# A teacher is not trained by the optimizer: it is fixed, or the average of its student
+# (MMDetection's MeanTeacherHook), which has the student's zeros then.
 TEACHER = re.compile(r'(^|\.)teacher(\.|_)')
+STUDENT = re.compile(r'(^|\.)student(?=\.|_)')
 
 # The paper's modules for C4 detectors, then those of FPN detectors. `head` and
 # `box_head` are one thing under the paper's name and under the R-CNNs' name. Any
@@ -41,6 +44,17 @@ def groups_of(name: str) -> List[str]:
     groups = [group for group, pattern in GROUPS.items() if pattern.search(name)]
     top_level = name.split('.')[0]
     return groups if top_level in groups else [*groups, top_level]
+
+
+def teachers_of(params: Mapping[str, Tensor]) -> Dict[str, str]:
+    """The teacher's counterpart of each parameter of a student: its name by the student's.
+
+    It has the same name but for ``teacher`` in the place of ``student``, and the same shape.
+    Whether it is an average, only the training tells: a fixed one may be as large as its student.
+    """
+    names = {name: STUDENT.sub(r'\1teacher', name, count=1) for name in params}
+    return {name: other for name, other in names.items()
+            if other != name and other in params and params[other].shape == params[name].shape}
 
 
 def part_of(name: str) -> str:

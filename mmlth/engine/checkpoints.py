@@ -1,4 +1,5 @@
 """The entry ``mmlth`` of a checkpoint: the masks that its weights were trained under."""
+from types import MappingProxyType
 from typing import Any, Mapping
 
 from mmengine.logging import MessageHub
@@ -6,11 +7,16 @@ from mmengine.logging import MessageHub
 from mmlth.core import mask as masks
 
 
-def checkpoint_entry(mask: masks.Mask) -> dict:
-    """What a checkpoint holds under ``mmlth``: bit-packed masks and their digest."""
+def checkpoint_entry(mask: masks.Mask, copies: Mapping[str, str] = MappingProxyType({})) -> dict:
+    """What a checkpoint holds under ``mmlth``: bit-packed masks and their digest.
+
+    Where there are any, ``copies`` too: the names of averaged copies in the same state dict, which
+    have the zeros of the weights, by the names of these. Default: none.
+    """
     return dict(
         digest=masks.digest(mask),
-        masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()})
+        masks={n: dict(shape=list(m.shape), bits=masks.pack(m)) for n, m in mask.items()},
+        **({'copies': dict(copies)} if copies else {}))
 
 
 def masks_of(entry: Mapping[str, Any]) -> masks.Mask:

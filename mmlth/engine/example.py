@@ -9,7 +9,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 
-from mmlth.core.errors import UserError
+from mmlth.core.errors import UserError, check_count
 
 from .default_scope import use_scope
 from .types import bases_of, name_of
@@ -27,9 +27,11 @@ def example(cfg: Config, image: Optional[str] = None,
             is 800 by 1333 then.
 
     Raises:
-        UserError: The config has no test pipeline, it asks for more than an image, or there is
-            no such image.
+        UserError: The shape is none, the config has no test pipeline, it asks for more than an
+            image, or there is no such image.
     """
+    for length in shape or ():
+        check_count('shape', length)
     scope = use_scope(cfg)
     pipeline = [copy.deepcopy(step) for step in _pipeline(cfg)
                 if not _wants_annotations(step, scope)]

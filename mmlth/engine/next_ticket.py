@@ -23,7 +23,8 @@ _TOLD = ('iterations', 'learning_rates', 'base_learning_rate')
 @on_rank_0
 def write_next_ticket(runner: Runner, training: Training, source: MaskSource, drawn: Ticket,
                       start: Start, point: Optional[Path], new: Dict[str, Tuple[int, ...]],
-                      round: int, out: Path, told: Optional[Dict[str, Any]] = None) -> None:
+                      round: int, out: Path, told: Optional[Dict[str, Any]] = None,
+                      set_at_end: bool = False) -> None:
     """Write the ticket of a mask, whole or not at all.
 
     Args:
@@ -38,6 +39,8 @@ def write_next_ticket(runner: Runner, training: Training, source: MaskSource, dr
         out: The ticket's file.
         told: By a dense model that was trained elsewhere, :func:`~mmlth.engine.taking.take_dense`.
             Default: None.
+        set_at_end: Whether the weights are others than those of the last checkpoint, as a hook has
+            set them behind it. Default: False.
     """
     weights, notes, origin = find_start(training.model, start, drawn.mask, point, new)
     if weights:
@@ -50,6 +53,8 @@ def write_next_ticket(runner: Runner, training: Training, source: MaskSource, dr
         base_learning_rate=base_rate(runner.optim_wrapper))
     if told is not None:
         meta.update({key: told[key] for key in _TOLD}, dense=told)
+    if set_at_end:
+        meta['set_at_end'] = True
     if weights and start.given is not None:
         meta['mode'] = start.given
     Ticket.draw(drawn.mask, weights, {**meta, **source.meta(drawn), **notes}, origin).save(out)

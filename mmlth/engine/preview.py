@@ -3,18 +3,21 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from mmlth.core import Drawing, Layer, available_groups, layers_of, prunable
 from mmlth.core import mask as masks
 from mmlth.core.errors import UserError
 from mmlth.core.flops import compute_sparsity
+from mmlth.core.parts import teachers_of
 
 from .costs import count_costs, uncalled
 from .example import example
-from .hook_configs import build_hook
+from .hook_configs import build_hook, class_of, hooks_of
 from .hooks import PruneHook
 from .model import build_model
+from .runners import averages_teacher
 from .specs import PruneSpec
 
 
@@ -40,15 +43,11 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
     model = build_model(cfg)
     network = sum(p.numel() for p in model.parameters())
     costs, note = _costs(cfg, model, shape)
-    scope: Mapping[str, Tensor]
-    pruned: Optional[int]
-    if prune.transfer is not None:
-        scope = mask = prune.transfer.read(model)[0].mask
-        pruned, compute = masks.pruned(mask), compute_sparsity(mask, costs)
-    else:
-        scope = prune.scope.select(model)
-        pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
+    scope: Mapping[str, Tensor] = (
+        prune.scope.select(model) if prune.transfer is None else prune.transfer.read(model)[0].mask)
+    pruned, compute = _expected(prune, scope, costs, layers_of(model, costs))
     weights, total = masks.size(scope), _multiply_adds(costs, prunable(model))
+    zeros = _zeros(cfg, model, scope, pruned)
     groups = []
     for name, params in available_groups(model).items():
         count = sum(p.numel() for p in params.values())
@@ -58,7 +57,7 @@ def preview(cfg: Config, shape: Optional[Tuple[int, int]] = None) -> Dict[str, A
             in_scope=sum(p.numel() for n, p in params.items() if n in scope)))
     return dict(groups=groups, scope_weights=weights, network_weights=network,
                 scope_sparsity=None if pruned is None else pruned / weights,
-                network_sparsity=None if pruned is None else pruned / network,
+                network_sparsity=None if zeros is None else zeros / network,
                 compute_sparsity=compute, note=note)
 
 
@@ -76,7 +75,12 @@ def _costs(cfg: Config, model: nn.Module,
 def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str, float],
               layers: Mapping[str, Layer]) -> Tuple[Optional[int], Optional[float]]:
     """How many weights go, and which share of their multiply-adds; None where it depends."""
-    sparsity, allocation = prune.sparsities[-1], prune.drawing.allocation
+    sparsity, allocation = prune.sparsity_of(prune.rounds), prune.drawing.allocation
+    if not sparsity:    # of the dense control, say
+        full = {name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in scope.items()}
+        return 0, compute_sparsity(full, costs)
+    if prune.transfer is not None:      # the scope is the source's mask
+        return masks.pruned(scope), compute_sparsity(scope, costs)
     if allocation.exact == 'macs':
         return None, sparsity
     if not allocation.by_shape:
@@ -86,6 +90,17 @@ def _expected(prune: PruneSpec, scope: Mapping[str, Tensor], costs: Mapping[str,
     drawing = Drawing(allocation=allocation, floor=prune.drawing.floor)
     mask = drawing.draw(zeros, sparsity, layers=layers)
     return masks.pruned(mask), compute_sparsity(mask, costs)
+
+
+def _zeros(cfg: Config, model: nn.Module, scope: Mapping[str, Tensor],
+           pruned: Optional[int]) -> Optional[int]:
+    """How many weights of the network go, those of a mean teacher too; None where it depends."""
+    averaged = any(averages_teacher(class_of(cfg, hook)) for hook in hooks_of(cfg, Hook))
+    teachers = teachers_of(dict(model.named_parameters())) if averaged else {}
+    copied = scope.keys() & teachers.keys()
+    if pruned is None or copied and copied != scope.keys():
+        return None
+    return 2 * pruned if copied else pruned
 
 
 def _multiply_adds(costs: Mapping[str, float], params: Mapping[str, Tensor]) -> float:

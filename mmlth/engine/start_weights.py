@@ -1,6 +1,6 @@
 """The start weights of a ticket, out of a training and into the next."""
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Set, Tuple
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -53,13 +53,14 @@ def find_start(model: nn.Module, start: Start, mask: Mask, point: Optional[Path]
     return weights, {key: value for key, value in notes.items() if value}, source
 
 
-def load_start(model: nn.Module, averages: Sequence[nn.Module], ticket: Ticket, source: str,
-               rewound: bool, strict: bool) -> None:
+def load_start(model: nn.Module, averages: Sequence[nn.Module], teacher: Mapping[str, str],
+               ticket: Ticket, source: str, rewound: bool, strict: bool) -> None:
     """Load what a ticket starts from into a new model and its averaged copies.
 
     Args:
         model: The bare model.
         averages: Its averaged copies.
+        teacher: The names of averaged copies within it by those of the weights.
         ticket: Without start weights, the model starts as it is.
         source: Named in error messages.
         rewound: Model and copies are those of the rewind point.
@@ -71,10 +72,15 @@ def load_start(model: nn.Module, averages: Sequence[nn.Module], ticket: Ticket, 
     for each in [model, *averages]:
         complete(each, ticket)
     if ticket.state:
+        same = rewound_names(model, ticket) if rewound else set()
+        others = {copy: ticket.state[name] for name, copy in teacher.items()
+                  if rewound and name in ticket.state and name not in same}
+        state = {**ticket.state, **others}
         for average in averages:
-            start = rewound_average(average, model, ticket) if rewound else ticket.state
-            states.load(average, start, source, strict)
-        states.load(model, ticket.state, source, strict)
+            own = states.unique(average)
+            states.load(average, {**state, **{name: own[name].detach()
+                                              for name in same - others.keys()}}, source, strict)
+        states.load(model, state, source, strict)
 
 
 def complete(model: nn.Module, ticket: Ticket) -> None:
@@ -84,16 +90,16 @@ def complete(model: nn.Module, ticket: Ticket) -> None:
     states.set_extra_states(model, ticket.meta.get('extra_state') or {})
 
 
-def rewound_average(average: nn.Module, model: nn.Module,
-                    ticket: Ticket) -> Dict[str, Tensor]:
-    """What the average of a ticket goes on from: {name: tensor}, one per start weight.
+def rewound_names(model: nn.Module, ticket: Ticket) -> Set[str]:
+    """The start weights that are mask times those of the rewind point.
+
+    Their averages go on from the average there; those of others start from these.
 
     Args:
-        average: As of the rewind point.
         model: As of the rewind point.
-        ticket: What is to be trained; its start weights may be others.
+        ticket: What is to be trained.
     """
-    found, averaged = states.unique(model), states.unique(average)
+    found = states.unique(model)
 
     def same(name: str, start: Tensor) -> bool:
         tensor = found[name].detach()
@@ -101,8 +107,7 @@ def rewound_average(average: nn.Module, model: nn.Module,
             tensor = tensor.masked_fill(~ticket.mask[name].to(tensor.device), 0)
         return torch.equal(tensor, start.to(tensor.device))
 
-    return {name: averaged[name].detach() if name in found and same(name, start) else start
-            for name, start in ticket.state.items()}
+    return {name for name, start in ticket.state.items() if name in found and same(name, start)}
 
 
 def base_rate(wrapper: OptimWrapper) -> Optional[float]:

@@ -12,7 +12,7 @@ from mmlth.core.mask import Mask
 
 from .checkpoints import masks_of
 from .passes import iterations_of_pass
-from .runners import bare_model, check_same_on_all_ranks, ema_copies
+from .runners import all_masked, bare_model, check_same_on_all_ranks
 from .training import Training
 from .updates import MaskUpdate, Moment
 
@@ -21,8 +21,8 @@ class Updater:
     """What a ``MaskAware`` wrapper calls before each step, as its ``before_step``.
 
     An update happens at the first step at or after its time. It waits while a gradient in scope is
-    not finite, as AMP's are at times. What it changes is masked at once in the EMA copies too. All
-    ranks work the mask out by themselves and compare their digests.
+    not finite, as AMP's are at times. What it changes is masked at once in averaged copies too.
+    All ranks work the mask out by themselves and compare their digests.
 
     Args:
         update: The method.
@@ -69,8 +69,8 @@ class Updater:
         if digest == before:
             return False
         self.runner.optim_wrapper.rebind(mask)
-        for copy in ema_copies(self.runner):
-            masks.apply(mask, dict(copy.named_parameters()))
+        for whole, params in all_masked(self.runner, mask):
+            masks.apply(whole, params)
         return self.update.replaces_step
 
     def _moment(self, now: int) -> Optional[Moment]:

@@ -3,7 +3,7 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import (Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple, Union)
+                    Sequence, Set, Tuple, Union)
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +69,9 @@ def altered(module: nn.Module) -> bool:
 def uses(model: nn.Module, example: Any) -> Uses:
     """Run the example and tell, of each plain layer and each batch norm, how it is used.
 
-    Before PyTorch 2.0 that cannot be seen: each may be used elsewhere, too.
+    It is run with hooks, and again without: PyTorch's transformer layers call their linear layers
+    in the first run, and in the second hand their weights to one operator for all. Before
+    PyTorch 2.0 that cannot be seen: each may be used elsewhere, too.
 
     Raises:
         UserError: The model is in training mode, or not on the CPU.
@@ -90,6 +92,9 @@ def uses(model: nn.Module, example: Any) -> Uses:
         result = run(model, example)
     trace.count_remaining()
     del result      # was held, so that what it holds of a layer's output counts
+    trace.hooked = False
+    with trace:
+        run(model, example)
     return found
 
 
@@ -120,6 +125,8 @@ class _Trace(TorchDispatchMode):
         super().__init__()
         self.uses: Dict[nn.Module, Use] = dict([*found.layers.items(), *found.norms.items()])
         self.inside: Optional[nn.Module] = None
+        self.hooked = True      # else nobody says what is inside
+        self.readers: Dict[nn.Module, Set[OpOverload]] = {module: set() for module in self.uses}
         self.owners: Dict[int, List[nn.Module]] = {}
         self.outputs: Dict[int, Tuple[StorageWeakRef, Use]] = {}    # held, no address comes twice
         for module in self.uses:
@@ -136,11 +143,19 @@ class _Trace(TorchDispatchMode):
         for value in tree_flatten((args, kwargs))[0]:
             if isinstance(value, Tensor):
                 for module in self.owners.get(_storage(value), ()):
-                    self.uses[module].elsewhere |= module is not self.inside
-                source = self.source(value)
+                    self.note(module, func)
+                source = self.source(value) if self.hooked else None
                 if source is not None:
                     source.reads += 1
         return func(*args, **kwargs)
+
+    def note(self, module: nn.Module, func: OpOverload) -> None:
+        """That an operation reads a module's own tensors."""
+        if self.hooked:
+            self.readers[module].add(func)
+            self.uses[module].elsewhere |= module is not self.inside
+        else:
+            self.uses[module].elsewhere |= func not in self.readers[module]
 
     def source(self, tensor: Tensor) -> Optional[Use]:
         """Of the layer that has made this tensor, or the one that it is a view of."""

@@ -184,11 +184,22 @@ Executor = Union[LocalExecutor, SubmititExecutor]
 
 
 def minutes(time: Any) -> int:
-    """Of a time limit in minutes, or as sbatch takes it: ``'2-12:00:00'``, ``'12:00:00'``."""
-    match = re.fullmatch(r'(?:(\d+)-)?(\d+):(\d+):(\d+)', str(time))
-    if match:
-        days, hours, mins, seconds = (int(part or 0) for part in match.groups())
-        return (days * 24 + hours) * 60 + mins + (seconds > 0)
-    if not str(time).isdecimal():
-        raise UserError(f"--slurm time: expected minutes or '12:00:00', got {time!r}")
-    return int(time)
+    """Of a time limit as sbatch takes it, rounded up.
+
+    ``minutes``, ``minutes:seconds``, ``hours:minutes:seconds``, and ``days-hours``, which
+    ``:minutes`` and ``:seconds`` may follow (sbatch(1), ``--time``).
+
+    Raises:
+        UserError: It is none of these.
+    """
+    match = re.fullmatch(r'(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?', str(time), re.ASCII)
+    if not match:
+        raise UserError("--slurm time: expected minutes or '12:00:00', '30:00' (minutes, seconds) "
+                        f"or '1-12' (days, hours; ':30:00' may follow), got {time!r}")
+    days, *parts = (None if part is None else int(part) for part in match.groups())
+    given = [part for part in parts if part is not None]
+    if days is None:    # the last of two or three is seconds
+        hours, mins, seconds = {1: [0, *given, 0], 2: [0, *given], 3: given}[len(given)]
+    else:               # the first is hours
+        hours, mins, seconds = [*given, 0, 0][:3]
+    return ((days or 0) * 24 + hours) * 60 + mins + (seconds > 0)

@@ -3,7 +3,7 @@ from statistics import mean, stdev
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from mmlth.analysis.compare.correction import holm
-from mmlth.analysis.compare.statistics import compare
+from mmlth.analysis.compare.statistics import compare, mean_of_known
 from mmlth.analysis.compare.wording import settings_text
 from mmlth.metrics import metric_of
 from mmlth.report.cells import markdown
@@ -12,9 +12,12 @@ from mmlth.report.cells import markdown
 def summarise(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """Mean and sample standard deviation over the seeds of each part and setting, and a test.
 
-    Beside them ``interval`` (95 %, of the change) and ``p``, both None without two seeds of both,
-    and ``p_corrected``: for the number of comparisons in ``rows`` (Holm); what stands in several
-    parts is one.
+    ``change_mean`` and ``change_std`` are what the test compares
+    (:class:`~mmlth.analysis.compare.statistics.Comparison`); ``iterations``, ``from_start`` and
+    ``chain`` are means, whole numbers, None where a run's is not known. Beside them
+    ``interval`` (95 %, of the change) and ``p``, both None without two seeds of both, and
+    ``p_corrected``: for the number of comparisons in ``rows`` (Holm); what stands in several parts
+    is one.
     """
     groups: Dict[Any, List[Dict[str, Any]]] = {}
     for row in rows:
@@ -37,11 +40,13 @@ def _group(members: List[Dict[str, Any]]) -> Dict[str, Any]:
         scope_sparsity=mean(m['scope_sparsity'] for m in members),
         network_sparsity=mean(m['network_sparsity'] for m in members),
         compute_sparsity=_spread([m.get('compute_sparsity') for m in members])['mean'],
-        **{f'{key}_{what}': value for key in ('dense', 'ticket', 'change')
+        **{f'{key}_{what}': value for key in ('dense', 'ticket')
            for what, value in _spread([m[key] for m in members]).items()},
+        change_mean=found and found.difference, change_std=found and found.std,
         interval=found and found.interval, p=found and found.p,
-        iterations=members[0]['iterations'], minutes=mean(m['minutes'] for m in members),
-        from_start=members[0]['from_start'], chain=members[0]['chain'])
+        minutes=mean(m['minutes'] for m in members),
+        **{key: _count([m[key] for m in members])
+           for key in ('iterations', 'from_start', 'chain')})
 
 
 def _comparison(group: Dict[str, Any]) -> Tuple[str, FrozenSet[str]]:
@@ -66,10 +71,10 @@ def to_markdown(groups: Sequence[Dict[str, Any]], *notes: str) -> str:
             f'for the {count} comparison{"" if count == 1 else "s"} of this table.' if count else
             'No p value: a test needs two seeds at least, and some spread.')
     lines = [
-        'Mean ± sample standard deviation over seeds. Change: ticket less the dense model of the '
-        f'same seed, with its 95 % interval. {test} Iterations and time: of all rounds but the '
-        'dense one; from start: of the ticket since its initialisation; whole chain: of all '
-        'rounds.', '',
+        'Mean ± sample standard deviation over seeds. Change: ticket less dense model, over the '
+        'seeds that both have where two are shared or all of the ticket, else of the means; with '
+        f'its 95 % interval. {test} Iterations and time (means): of all rounds but the dense one; '
+        'from start: of the ticket since its initialisation; whole chain: of all rounds.', '',
         '| part | settings | metric | seeds | scope sparsity | network sparsity '
         '| compute sparsity | dense | ticket | change | 95 % interval | p (Holm) | iterations '
         '| from start | whole chain | time |', f'|{"---|" * 16}']
@@ -82,14 +87,17 @@ def to_markdown(groups: Sequence[Dict[str, Any]], *notes: str) -> str:
                  '-' if group['interval'] is None else ' to '.join(
                      f'{end:+.4f}' for end in group['interval']),
                  '-' if group['p_corrected'] is None else f'{group["p_corrected"]:.2g}',
-                 *(_count(group[key]) for key in ('iterations', 'from_start', 'chain')),
+                 *('-' if group[key] is None else str(group[key])
+                   for key in ('iterations', 'from_start', 'chain')),
                  f'{group["minutes"]:.1f} min']
         lines.append(f'| {" | ".join(cells)} |')
     return '\n\n'.join(['\n'.join(lines), *filter(None, notes)]) + '\n'
 
 
-def _count(number: Optional[int]) -> str:
-    return '-' if number is None else str(number)
+def _count(numbers: List[Optional[int]]) -> Optional[int]:
+    """Their mean, as a whole number; None if one of them is not known."""
+    middle = mean_of_known(numbers)
+    return None if middle is None else round(middle)
 
 
 def _spread(values: List[Any]) -> Dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmlth.analysis import analyze
 from mmlth.analysis.compare.endings import endings_text
-from mmlth.analysis.compare.groups import group_runs
+from mmlth.analysis.compare.gaps import apart_text
+from mmlth.analysis.compare.groups import Group, group_runs
 from mmlth.analysis.found.runs import find_runs
 from mmlth.core.files import whole_file, write_text
 from mmlth.engine.chain.lengths import lengths
@@ -28,22 +29,27 @@ def collect(study: Study, root: Path) -> List[Row]:
     Keys: ``part``, ``run``, ``metric``, ``settings`` (without the seed), ``seed``,
     ``scope_sparsity``, ``network_sparsity``, ``compute_sparsity`` (None if unknown), ``dense``,
     ``ticket``, ``change`` (the metric of the dense training, of the last round, and their
-    difference; None where round 0 ended before its schedule, and where a metric is no number or
-    was not measured), ``iterations`` and ``minutes`` (of all rounds but the dense one),
-    ``from_start`` and ``chain`` (iterations of the ticket since its initialisation, and of all
-    rounds; None where the rewind point's iteration is not known).
+    difference; a run whose round 0 is no dense model has that of another run of its training, or
+    None; None also where a metric is no number or was not measured), ``iterations`` and
+    ``minutes`` (of all rounds but the dense one), ``from_start`` and ``chain`` (iterations of the
+    ticket since its initialisation, and of all rounds; None where the rewind point's iteration is
+    not known).
     """
     rows: List[Row] = []
     runs, lotteries = {run.name: run for run in study.runs}, finished(study, root)
-    dense = {_dense(runs[name], rounds): rounds[0]['metrics'] for name, rounds in lotteries.items()
-             if has_dense(rounds)}
+    dense: Dict[Tuple[str, Optional[str]], Dict[str, float]] = {}
+    for name, rounds in lotteries.items():
+        if has_dense(rounds):
+            dense.setdefault(_dense(runs[name], rounds), rounds[0]['metrics'])
     for part, combinations in study.parts.items():
         for settings in combinations:
             run = next(r for r in runs.values() if r.parts.get(part) == settings)
             if run.name in lotteries:
-                first = dense.get(_dense(run, lotteries[run.name]), {})
-                rows += [_row(run, part, metric_of(name), first, lotteries[run.name])
-                         for name in run.metrics]
+                rounds = lotteries[run.name]
+                # Each may have trained its own; the first of its seed stands in for one it lacks.
+                first = rounds[0]['metrics'] if has_dense(rounds) else dense.get(
+                    _dense(run, rounds), {})
+                rows += [_row(run, part, metric_of(name), first, rounds) for name in run.metrics]
     return rows
 
 
@@ -87,15 +93,20 @@ def write_results(study: Study, root: Path, guard: Optional[Guard] = None) -> st
     folder, rows, guard = Path(root) / study.name, collect(study, root), guard or Guard()
     _write_rows(folder / ROWS, rows)
     lotteries = finished(study, root)
-    endings = guard.run(f'endings in {TABLE}', lambda: endings_text(
+    notes = guard.run(f'endings in {TABLE}', lambda: _of_dense_models(
         group_runs(find_runs([folder]).runs))) if lotteries else None
-    text = to_markdown(summarise(rows), gaps_text(study, lotteries), endings or '',
+    text = to_markdown(summarise(rows), gaps_text(study, lotteries), *(notes or []),
                        sessions_text(read_sessions(folder)))
     write_text(folder / TABLE, text)
     if lotteries:
         guard.run('analysis', lambda: analyze(
             [folder], folder / ANALYSIS, title=study.name, guard=guard))
     return text
+
+
+def _of_dense_models(groups: Sequence[Group]) -> List[str]:
+    """Whether they were trained to their end, and whether those of one seed differ."""
+    return [endings_text(groups), apart_text(groups)]
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -44,7 +44,10 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
     """
     check_count('nproc', nproc)
     check_count('retries', retries, 0)
-    slurm, at_once = {**study.slurm, **(slurm or {})}, 1 if jobs is None else jobs
+    # sbatch writes cpus-per-task, submitit and Python cpus_per_task.
+    slurm = {key.replace('-', '_'): value
+             for given in (study.slurm, slurm or {}) for key, value in given.items()}
+    at_once = 1 if jobs is None else jobs
     jobs = jobs if executor == 'slurm' else at_once     # a cluster has its own limits
     where: Executor = LocalExecutor(at_once, memory) if executor == 'local' else SubmititExecutor(
         executor, Path(root) / study.name / 'submitit', jobs, slurm)
@@ -81,13 +84,16 @@ def run_study(study: Study, path: str, root: Path, *, resume: bool = False,
 
 
 def check(study: Study, root: Path) -> None:
-    """Raise a UserError for what a run cannot be done with, or was done with otherwise."""
+    """Raise a UserError for what a run cannot be done with, or was done with otherwise.
+
+    What a finished run needed, its data for one, need not be there any more.
+    """
     for run in study.all_runs:
         cfg = run.located(root)
         cfg.resume = True       # the files of its sources need not be there yet
-        spec = check_config(cfg)
-        folder = run_dir(root, run)
-        state = LotteryState(folder, cfg, spec)
+        if not is_finished(root, run):
+            check_config(cfg)
+        state = LotteryState(run_dir(root, run), cfg, run.spec)
         if state.path.exists():
             state.resume()
         else:

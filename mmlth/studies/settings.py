@@ -25,14 +25,24 @@ _LONGEST = 255      # bytes of a file's name; a letter that is not ASCII has up 
 _SOURCE = re.compile(r'\{([^{}]+)\}')
 
 
-def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
-    """A copy of the base config with the settings in it."""
+def set_out(base: Config, settings: Mapping[str, Any]) -> Config:
+    """The config that the settings are set in: the base, or of a transfer a copy.
+
+    A transfer takes the place of what draws masks, so that the copy has no sparsity, scope and so
+    on of the base.
+    """
+    if settings.get('transfer') is None:
+        return base
     cfg = copy.deepcopy(base)
-    if settings.get('transfer') is not None:
-        # It takes the place of what draws masks: the base's sparsity, scope and so on.
-        hook = find_hook(cfg, PruneHook) or {}
-        for key in [key for key in hook if key in _OWNER and key != 'dense']:
-            hook.pop(key)
+    hook = find_hook(cfg, PruneHook) or {}
+    for key in [key for key in hook if key in _OWNER and key != 'dense']:
+        hook.pop(key)
+    return cfg
+
+
+def apply_settings(base: Config, settings: Mapping[str, Any]) -> Config:
+    """A copy of the config with the settings in it."""
+    cfg = copy.deepcopy(base)
     for key, value in settings.items():
         apply_setting(cfg, key, value)
     return cfg
@@ -93,7 +103,7 @@ def check_keys(base: Config, keys: Iterable[str], short: Iterable[str] = (*_OWNE
 
 
 def changed(base: Config, settings: Mapping[str, Any]) -> Dict[str, Any]:
-    """The settings that differ from what the base config says already."""
+    """The settings that differ from what the config says already."""
     return {key: value for key, value in settings.items()
             if plain(read_setting(base, key)) != plain(value)}
 

@@ -72,6 +72,9 @@ def _unpack(loaded: Any, source: AnyPath) -> Content:
     weights = copy.copy(state)      # with its modules' versions
     for name in [n for n, t in state.items() if not torch.is_tensor(t) or n in others]:
         del weights[name]
+    for name, tensor in weights.items():
+        if tensor.layout != torch.strided:      # sparse: what it leaves out is zero
+            weights[name] = tensor.to_dense()
     mask, origin = _masks_of_prune(weights), 'the masks of torch.nn.utils.prune'
     saved = loaded.get('mmlth') or {}
     if not mask and saved.get('masks'):

@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, HOOKS
 from torch.utils.data import DataLoader
 from toy import ToyDataset, ToyModel, lottery_config, run_lottery
+from written import write_lottery
 
 from mmlth.analysis.analyze import analyses
 from mmlth.analysis.compare.barriers import barrier_of, error_axis, error_of
@@ -148,6 +149,15 @@ def test_siblings_are_found(children):
     assert files[0].name.endswith('round_1/iter_12.pth') and not find_pairs(files)[0].apart
     with pytest.raises(UserError, match='there is no checkpoint'):
         find_children([f'{children[0]}/round_1/no.pth'])
+
+
+def test_what_was_left_out_of_the_pairs_is_told(tmp_path):
+    """That nothing is paired was all that was said."""
+    for noise in (1, 2):
+        write_lottery(tmp_path / f'noise-{noise}', {'coco/bbox_mAP': 0.5}, {'coco/bbox_mAP': 0.4},
+                      rewind=dict(noise=noise), done=noise == 1)
+    with pytest.raises(UserError, match=r'^noise-2 is left out: .*\nof these 1 networks no two'):
+        connect([tmp_path / 'noise-1', tmp_path / 'noise-2'], FEW)
 
 
 def test_what_is_no_sibling_is_said(children):

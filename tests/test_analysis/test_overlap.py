@@ -51,6 +51,14 @@ def test_seeds(tmp_path):
             'Mask R-CNN R18, COCO, 80 % sparsity).') in parts.text
 
 
+def test_the_column_that_counts_is_named(tmp_path):
+    """It was called the last one, which it no longer is."""
+    for seed in (0, 1):
+        write(tmp_path / f'{seed}', {'a.weight': bits('1100')}, seed=seed)
+    section = overlap_sections([read_run(tmp_path / f'{seed}') for seed in (0, 1)], None)[0]
+    assert f'the column "{section.columns["chance_layers"]}", and the figures, take' in section.text
+
+
 def test_masks_that_have_moved_are_compared_as_they_are_at_the_end(tmp_path):
     runs = [write(tmp_path / str(seed), {STEM: bits('1100')}, seed=seed) for seed in (0, 1)]
     Ticket({STEM: bits('0110')}).save(tmp_path / '1/round_1' / paths.FINAL_MASK)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from written import COCO, KEYPOINT, MAP, MASK, lottery_cfg, write_lottery
+from written import COCO, KEYPOINT, MAP, MASK, VOC, lottery_cfg, write_lottery
 
 from mmlth.analysis.found.labels import (class_names, data_label, method_label, model_label,
                                          source_label)
@@ -179,6 +179,27 @@ def test_the_same_training_whatever_the_ticket():
     assert base != training_hash(lottery_cfg(data=COCO))
 
 
+def test_the_same_training_wherever_its_data_lie_and_whoever_looks_on():
+    """Seeds stood apart that were trained on machines with other folders, say."""
+    def other(cfg=None, **changes):
+        cfg = lottery_cfg() if cfg is None else cfg
+        cfg.merge_from_dict(changes)
+        return training_hash(cfg)
+    base = other()
+    assert base == other(**{'train_dataloader.pin_memory': True,
+                            'train_dataloader.prefetch_factor': 4})
+    assert base == other(custom_hooks=[dict(type='EmptyCacheHook')])
+    assert base == other(**{'default_hooks.memory': dict(type='mmdet.MemoryProfilerHook')})
+    assert base == other(lottery_cfg(data=dict(VOC, data_root='/mnt/data/VOCdevkit')))
+    evaluated = [other(lottery_cfg(data=dict(VOC, data_root=root)),
+                       val_evaluator=dict(ann_file=f'{root}/annotations/val.json'))
+                 for root in ('data/VOCdevkit', '/mnt/VOCdevkit')]
+    assert evaluated[0] == evaluated[1] != base
+    assert base != other(lottery_cfg(data=dict(VOC, data_root='/mnt/data/VOC')))
+    assert base != other(custom_hooks=[dict(type='EMAHook')])
+    assert base != other(**{'train_dataloader.num_workers': 4})
+
+
 def test_an_untrained_or_cut_dense_model_is_no_dense_model(tmp_path):
     cut = read_run(write_lottery(tmp_path / 'cut', {MAP: 0.3}, {MAP: 0.5}, dense_iterations=40))
     untrained = read_run(write_lottery(tmp_path / 'none', {}, {MAP: 0.5}, dense_iterations=0))
@@ -194,6 +215,10 @@ def test_an_untrained_or_cut_dense_model_is_no_dense_model(tmp_path):
     ('open-mmlab://resnet50_caffe-788b5fa3', 'ImageNet ticket'),
     ('resnet18.pth', 'ImageNet ticket'), ('data/imagenet/final.pth', 'ImageNet ticket'),
     ('r18_imagenet.safetensors', 'ImageNet ticket'),
+    ('work_dirs/resnet18_imagenet_prune80/round_1/final.pth', 'ImageNet ticket'),
+    ('work_dirs/mask_rcnn_v1.5/round_2/ticket.safetensors', 'ticket of mask_rcnn_v1.5'),
+    ('C:\\work\\mask\\round_1\\final.pth', 'ticket of mask'),
+    ('round_1/final.pth', 'ticket of another model'),
     ('/home/timmy/tickets/keypoints.safetensors', 'ticket of keypoints'),
     ('/home/timm/tickets/keypoints.safetensors', 'ticket of keypoints'),
     ('runs/optimmed/faster.pth', 'ticket of faster'), ('/data/victim_meta/kp.pth', 'ticket of kp'),

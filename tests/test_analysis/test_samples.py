@@ -105,7 +105,7 @@ def test_side_by_side(examples, tmp_path):
 
 def test_nothing_to_show(tmp_path):
     runs = [write_run(tmp_path / 'a', *[dict(bbox=precision(0.1))] * 2, dense_iterations=5)]
-    with pytest.raises(UserError, match='no direct ticket'):
+    with pytest.raises(UserError, match='no drawn ticket'):
         one(samples_sections, runs, evaluations(runs))
 
 

@@ -59,7 +59,7 @@ def test_kinds_have_their_own_figures_and_keypoints_no_small(tmp_path):
 def test_a_dense_training_that_was_cut_short_is_no_reference(tmp_path):
     runs = [write_run(tmp_path / 'a', boxes(0.1, 0.1, 0.1), boxes(0.1, 0.1, 0.1),
                       dense_iterations=10)]
-    with pytest.raises(UserError, match='no direct ticket was evaluated'):
+    with pytest.raises(UserError, match='no drawn ticket was evaluated'):
         one(sizes_sections, runs, evaluations(runs))
 
 

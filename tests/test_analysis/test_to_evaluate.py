@@ -1,6 +1,7 @@
 """Which networks are evaluated, and that each analysis is told or its reason."""
+import pytest
 from evaluated import precision, write_run
-from written import FASTER, MAP, VOC, write_lottery
+from written import BOX, FASTER, MAP, VOC, write_lottery
 
 from mmlth.analysis.analyze import run_analyses, to_evaluate
 from mmlth.analysis.compare.changes import remarks
@@ -19,10 +20,37 @@ def test_only_what_is_shown_is_evaluated(tmp_path):
     direct = [write('a', sparsity=0.5), write('b', sparsity=0.8), write('c', seed=1)]
     other = [write('d', allocation='layerwise'), write('e', control='random_mask'),
              write('f', rounds=3)]
-    alone = [write('g', score='snip', model=FASTER, data=VOC),
-             write('h', score='snip', model=FASTER, data=VOC, seed=1)]
+    alone = [write('g', control='random_mask', model=FASTER, data=VOC),
+             write('h', control='random_mask', model=FASTER, data=VOC, seed=1)]
     chosen = to_evaluate([*other, *direct, *alone])
     assert {run.folder.name for run in chosen} == set('abcg')
+
+
+@pytest.mark.parametrize('method, label', [
+    (dict(rewind=dict(mode='lr')), 'learning rate rewinding'), (dict(allocation='erk'), 'erk'),
+    (dict(score='snip'), 'snip score')])
+def test_where_no_ticket_is_direct_the_largest_family_is_shown(tmp_path, method, label):
+    """Beside its controls, fewer tickets of another method, and a model that prunes nothing."""
+    runs = []
+    for seed in (0, 1):
+        for sparsity in (.5, .8):
+            runs.append(write_run(
+                tmp_path / f'{seed}_{sparsity}', KINDS, KINDS, seed=seed, sparsity=sparsity,
+                counts=dict(cat=3, dog=1), layers={'a.weight': (100, int(100 * sparsity))},
+                **method))
+            runs[-1].rounds[0].metrics, runs[-1].rounds[1].metrics = (
+                {BOX: .5 + .01 * seed}, {BOX: .48 - .1 * sparsity})
+    others = [write_run(tmp_path / 'a', KINDS, KINDS, control='random_mask', **method),
+              write_run(tmp_path / 'b', KINDS, KINDS, allocation='layerwise'),
+              write_run(tmp_path / 'c', KINDS, KINDS, sparsity=0.0)]
+    assert {run.name for run in to_evaluate([*others, *runs])} == {run.name for run in runs}
+    evaluations, guard = Evaluations.of_runs(runs), Guard()
+    sections = run_analyses([*others, *runs], evaluations, guard)
+    assert guard.failed == {}
+    found = {section.key: section for section in sections}
+    assert {'sparsity', 'layers', 'sizes', 'frequency', 'difficulty'} <= set(found)
+    line, = found['sparsity'].figures[0].series
+    assert line.label == label and len(line.x) == 2
 
 
 def test_every_analysis_has_a_section_or_a_reason(tmp_path):

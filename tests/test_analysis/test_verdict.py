@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from written import MAP, one, write_lottery
 
-from mmlth.analysis.compare.families import main_direct
+from mmlth.analysis.compare.families import main_cells
 from mmlth.analysis.compare.groups import group_runs
 from mmlth.analysis.compare.statistics import compare, spread
 from mmlth.analysis.found.runs import find_runs
@@ -267,4 +267,4 @@ def test_a_lottery_that_prunes_nothing_is_no_ticket(tmp_path):
     assert ' 1 of the rows prune nothing: dense models, not tickets.' in section.text
     group, = group_runs(find_runs([tmp_path]).runs)
     assert [cell.prunes_nothing for cell in group.cells] == [True, False]
-    assert main_direct(group) == group.cells[1:]
+    assert main_cells(group) == group.cells[1:]

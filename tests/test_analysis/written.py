@@ -46,15 +46,18 @@ def write_lottery(folder, dense, ticket, scope=0.8, network=0.7, rounds=1, dense
         folder: Its work dir.
         dense, ticket: Metrics of round 0 and of the last round.
         scope, network: Sparsities of the last round.
-        rounds: Number of the last round.
+        rounds: Number of the last round; a list of sparsities says it itself.
         dense_iterations: Fewer than planned, if the dense training was ended early.
         done: Whether the last round is.
         layers: Of the last round's ``sparsity.json``: name -> (weights, zeros).
         config: Of :func:`lottery_cfg`.
     """
     folder, iters = Path(folder), config.get('iters', 100)
-    cfg = lottery_cfg(rounds=rounds, **config)
+    if not isinstance(config.get('sparsity'), list):
+        config['rounds'] = rounds
+    cfg = lottery_cfg(**config)
     state = LotteryState(folder, cfg, LotterySpec.of(cfg))
+    rounds = len(state.rounds) - 1
     for entry in state.rounds:
         index = entry['round']
         entry.update(

@@ -39,6 +39,15 @@ def test_counts_add_up():
             assert sum(r[key] for r in report[part]) == report['scope'][key]
 
 
+def test_averaged_copies_count_in_the_network_alone():
+    net, mask = make()
+    net.copy = nn.Linear(4, 4, bias=False)
+    name = 'backbone.layer1.0.conv2.weight'
+    report = sparsity_report(net, mask, {name: 'copy.weight', 'neck.weight': 'other'})
+    assert report['network'] == dict(name='network', weights=201, zeros=86, sparsity=86 / 201)
+    assert report['scope']['zeros'] == 70 and len(report['layers']) == len(mask)
+
+
 def test_zeros_are_what_the_mask_prunes_not_weights_that_are_zero():
     net, mask = make()
     nn.init.zeros_(net.backbone.conv1.weight)

@@ -47,6 +47,14 @@ def test_multiply_adds_by_hand():
     assert [m.training for m in model.modules()] == modes
     assert not any(m._forward_hooks for m in model.modules())
 
+
+def test_a_teacher_counts_as_its_student():
+    model = nn.ModuleDict({who: nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+                           for who in ('student', 'teacher')}).eval()
+    found = multiply_adds(model, lambda: model.teacher(torch.randn(1, 1, 3, 3)))
+    assert found.entries == {'student.0.weight': 9, 'student.1.weight': 9} and found.total == 18
+
+
 try:
     from torch.utils.flop_counter import FlopCounterMode
 except ImportError:         # before PyTorch 2.1

@@ -8,7 +8,7 @@ from torch import nn
 
 from mmlth.core import Scope, available_groups, layers_of, prunable, select
 from mmlth.core.errors import UserError
-from mmlth.core.parts import groups_of
+from mmlth.core.parts import groups_of, teachers_of
 
 
 def tree(**children):
@@ -174,6 +174,15 @@ def test_a_teacher_is_left_out():
     assert set(prunable(model)) == {'student.fc.weight', 'loss.teachers.weight'}
     with pytest.raises(UserError, match="unknown group.*'teacher'"):
         select(model, ['teacher'])
+
+
+def test_a_teachers_counterparts_are_those_of_its_students_names_and_shapes():
+    params = {name: torch.zeros(shape) for name, shape in {
+        'student.fc.weight': (2, 2), 'teacher.fc.weight': (2, 2), 'student.fc.bias': 2,
+        'teacher.fc.bias': 3, 'loss.student_head.weight': 1, 'loss.teacher_head.weight': 1,
+        'students.weight': 1, 'teachers.weight': 1, 'fc.weight': 1}.items()}
+    assert teachers_of(params) == {'student.fc.weight': 'teacher.fc.weight',
+                                   'loss.student_head.weight': 'loss.teacher_head.weight'}
 
 
 def test_a_teachers_norms_are_left_out():

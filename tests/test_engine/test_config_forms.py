@@ -98,6 +98,9 @@ def test_settings_of_a_subclass(tmp_path):
     apply_setting(cfg, 'sparsity', 0.7)
     assert LotterySpec.of(cfg).prune.sparsities[-1] == 0.7
     assert preview(subclassed(tmp_path))['scope_sparsity'] == pytest.approx(0.9, abs=1e-3)
+    apply_setting(cfg, 'control', 'dense')      # nothing is pruned
+    dense = preview(cfg)
+    assert dense['scope_sparsity'] == dense['network_sparsity'] == 0
     assert arguments_of(TenthHook)['rounds'] == 2
     assert arguments_of(LateHook) == {**arguments_of(RewindHook), 'to': '4it'}
     assert not evaluation_config(cfg).custom_hooks

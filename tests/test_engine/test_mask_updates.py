@@ -102,7 +102,7 @@ def test_gradual_pruning_follows_its_schedule(tmp_path, allocation):
         assert gone <= min(float(sizes[n][left[n]].min()) for n in left if left[n].any())
     entry = checkpoint_file.load(tmp_path / 'iter_12.pth')['mmlth']['update']
     exact = 'layer' if allocation == 'layerwise' else 'scope'
-    assert (entry['done'], entry['target']) == (10, dict(sparsity=0.8, exact=exact))
+    assert (entry['done'], entry['target']) == (10, dict(sparsity=0.8, exact=exact, floor=0.0))
 
 
 def test_gradual_pruning_begins_with_all_weights(tmp_path):

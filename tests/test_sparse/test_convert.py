@@ -150,6 +150,21 @@ def test_a_layer_too_large_for_the_offsets_says_so():
     assert (row.chosen, row.why) == ('dense', 'one tile of its input is too large')
 
 
+@needs_kernels
+def test_what_pytorch_runs_as_one_operator_stays_dense(always):
+    """With hooks, as they are measured, its linear layers are called; else their weights read."""
+    encoder = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True)
+    model = nn.Sequential(nn.Linear(32, 32), encoder)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.mul_(torch.rand_like(layer.weight) < 0.2)
+    report = sparsify(model.eval(), torch.randn(2, 30, 32))
+    chosen = {row.name: row.chosen for row in report.layers}
+    assert chosen == {'0': 'sparse', '1.linear1': 'dense', '1.linear2': 'dense'}
+    assert {row.why for row in report.layers[1:]} == {'its weights are read outside the layer'}
+
+
 class Resentful(nn.Module):
     """Its layer gains, it loses."""
 

@@ -10,6 +10,7 @@ from toy_study import run_tool, write_study
 
 from mmlth.core.errors import UserError
 from mmlth.studies import executors, machine
+from mmlth.studies import run as studies_run
 from mmlth.studies.disk import Disk
 from mmlth.studies.estimate import Estimate, Taken
 from mmlth.studies.executors import LocalExecutor, SubmititExecutor, minutes
@@ -180,9 +181,31 @@ def test_a_slurm_without_accounting_is_told_on_one_line(tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize('limit, expected', [(90, 90), ('90', 90), ('00:30:01', 31),
-                                             ('2-01:00:00', 49 * 60)])
+                                             ('2-01:00:00', 49 * 60), ('30:00', 30),
+                                             ('29:01', 30), ('1-12', 36 * 60),
+                                             ('1-00:30', 24 * 60 + 30)])
 def test_time_limits(limit, expected):
     assert minutes(limit) == expected
+
+
+@pytest.mark.parametrize('limit', ['12h', '1-', '1:2:3:4', '1-2:3:4:5', '-1', ''])
+def test_what_is_no_time_limit(limit):
+    with pytest.raises(UserError, match='--slurm time: expected minutes or .*, got'):
+        minutes(limit)
+
+
+@pytest.mark.parametrize('given', [{'cpus-per-task': 8}, {'cpus_per_task': 8}])
+def test_parameters_of_slurm_in_either_spelling(tmp_path, monkeypatch, given):
+    """sbatch's was handed on, but each process had one thread."""
+    def stop(cores, nproc):
+        raise InterruptedError(f'{cores} cores')
+    monkeypatch.setattr(studies_run, 'SubmititExecutor', lambda *args: handed.append(args[-1]))
+    monkeypatch.setattr(studies_run, 'thread_limit', stop)
+    handed = []
+    study = Study('study', slurm={'cpus-per-task': 2, 'mem': '8G'})
+    with pytest.raises(InterruptedError, match='^8 cores'):
+        studies_run.run_study(study, '', tmp_path, executor='slurm', slurm=given)
+    assert handed == [dict(cpus_per_task=8, mem='8G')]
 
 
 def test_no_job_starts_while_memory_is_short(tmp_path, monkeypatch, capsys):

@@ -34,6 +34,17 @@ def test_a_metric_that_is_no_number_is_in_no_mean(tmp_path):
     assert [row['change'] for row in rows] == ['-1.0', '', '', '-11.0']
 
 
+def test_each_run_has_the_dense_model_of_its_own_lottery(tmp_path):
+    """Where they share none: that of the last one was taken for all of a seed."""
+    study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8, 0.9])))))
+    finish(study, tmp_path, (toy(30.0), toy(29.0)), (toy(34.0), toy(33.0)))
+    rows = collect(study, tmp_path)
+    assert [(row['dense'], row['change']) for row in rows] == [(30.0, -1.0), (34.0, -1.0)]
+    text = write_results(study, tmp_path)
+    assert text.count('| -1.0000 |') == 2
+    assert 'Dense models of one seed differ (' in text and 'by up to 4)' in text
+
+
 @pytest.mark.parametrize('name', ['coco/keypoints_mAP', 'coco/bbox_mAP_s', 'coco/AR (M)'])
 def test_where_there_is_nothing_to_find(tmp_path, name):
     study = load_study(str(write_study(tmp_path, dict(a=dict(sparsity=[0.8])), metric=name)))
@@ -83,3 +94,20 @@ def test_no_setting_breaks_its_row(tmp_path):
     *_, headings, _, row = to_markdown(summarise(collect(study, tmp_path))).splitlines()
     assert row.startswith(r'| a\|b | scope ') and r'backbone\|head' in row
     assert len(re.findall(r'(?<!\\)\|', row)) == headings.count('|') == 17
+
+
+def test_means_of_what_differs_between_seeds():
+    """Lengths were the first seed's; the change was one pair's beside the interval of all."""
+    def row(seed, dense, ticket, iterations):
+        return dict(part='a', run=f'a_{seed}', settings={}, metric='toy/AP', seed=seed,
+                    scope_sparsity=0.8, network_sparsity=0.7, compute_sparsity=None, dense=dense,
+                    ticket=ticket, change=None if None in (dense, ticket) else ticket - dense,
+                    iterations=iterations, minutes=1.0, from_start=iterations,
+                    chain=None if seed == 2 else iterations)
+    group, = summarise([row(0, 50.0, None, 100), row(1, 52.0, 47.0, 40), row(2, None, 45.0, 61),
+                        row(3, None, 43.0, 60)])
+    assert (group['iterations'], group['from_start'], group['chain']) == (65, 65, None)
+    low, high = group['interval']       # Welch's: only seed 1 has both
+    assert group['change_mean'] == pytest.approx(-6.0) == pytest.approx((low + high) / 2)
+    assert group['change_std'] == pytest.approx((2 + 4) ** 0.5)
+    assert '| -6.0000 ± 2.4495 | ' in to_markdown([group])

@@ -44,7 +44,9 @@ def finish(study, root, *metrics):
     """
     write_description(study, root)
     for index, run in enumerate(study.all_runs):
-        state = LotteryState(run_dir(root, run), run.located(root), run.spec)
+        cfg = run.located(root)
+        cfg.work_dir = str(run_dir(root, run))
+        state = LotteryState(cfg.work_dir, cfg, run.spec)
         for entry, found in zip(state.rounds, metrics[min(index, len(metrics) - 1)]):
             entry.update(
                 status='done', metrics=found, scope_sparsity=0.8 * (entry['round'] > 0),

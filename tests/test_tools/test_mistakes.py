@@ -54,6 +54,9 @@ def tool(monkeypatch, name, *args):
     ('test', [DIGITS, 'a.safetensors'], 'a.safetensors is a ticket'),
     ('latency', [DIGITS, '--image', 'none.jpg'], 'the image none.jpg cannot be read'),
     ('latency', [DIGITS, '--image', 'one.py'], 'one.py cannot be decoded: it is no image'),
+    ('latency', [DIGITS, '--repeats', '0'], 'repeats: expected a whole number, at least 1, got 0'),
+    ('latency', [DIGITS, '--threads', '1', '0'], 'threads: expected a whole number, at least 1'),
+    ('latency', [DIGITS, '--shape', '0', '0'], 'shape: expected a whole number, at least 1'),
 ])
 def test_one_line(monkeypatch, tmp_path, name, args, message):
     monkeypatch.chdir(tmp_path)

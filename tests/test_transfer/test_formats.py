@@ -46,6 +46,7 @@ FILES = {
     'timm': lambda state: dict(state_dict_ema=prefixed(state, 'module.')),
     'average alone': lambda state: dict(
         meta={}, ema_state_dict={'steps': torch.tensor(5), **prefixed(state, 'module.')}),
+    'sparse': lambda state: {n: t.to_sparse() if t.dim() > 1 else t for n, t in state.items()},
     'deep': lambda state: dict(model=dict(state_dict=state), args=argparse.Namespace()),
 }
 

@@ -47,35 +47,34 @@ Pair = Tuple[str, Cell, Cell]   # at which place in words, a ticket, what it is 
 
 @dataclass
 class Differences:
-    """Tickets of several methods less those of one.
+    """Tickets of several methods less others.
 
     Args:
-        usual: What that one is called.
         of: What they are compared at some places of. Default: ``'sparsity'``.
-        found: What is compared -> at which places, and the differences. Default: filled by
-            ``add``.
+        found: What is compared, and less what -> at which places, and the differences.
+            Default: filled by ``add``.
     """
-    usual: str
     of: str = 'sparsity'
     found: Dict[str, List[Tuple[str, Comparison]]] = field(default_factory=dict)
 
-    def add(self, name: str, pairs: Iterable[Pair], metric: Metric) -> None:
+    def add(self, name: str, usual: str, pairs: Iterable[Pair], metric: Metric) -> None:
         """Compare the tickets of some pairs, as far as they were measured.
 
         Args:
             name: Model, task and method.
+            usual: What the others of the pairs are called.
             pairs: :func:`as_sparse`, :func:`no_sparser` or others.
             metric: What is compared.
         """
         for at, cell, other in pairs:
             found = compare(other.values(metric), cell.values(metric))
             if found is not None:
-                self.found.setdefault(name, []).append((at, found))
+                self.found.setdefault(f'{name} less {usual}', []).append((at, found))
 
     def text(self) -> str:
         """A sentence per model, task and method; p is corrected for all of them."""
         words = _Words(found for of in self.found.values() for _, found in of)
-        sentences = [f'{name} less {self.usual}: ' + ', '.join(
+        sentences = [f'{name}: ' + ', '.join(
             f'{words.of(found)} at {at}' for at, found in of) + f' {self.of}.'
             for name, of in self.found.items()]
         return ' '.join([*sentences, *words.note('difference', 'differences')])

@@ -12,11 +12,11 @@ Values = Dict[Hashable, float]
 Pick = Callable[[Dict[str, Any]], Optional[float]]
 
 
-def dense_of(group: Group, evaluations: Evaluations) -> BySeed:
-    """Seed -> evaluation of the dense model; of dense trainings that ran to their end."""
+def dense_of(group: Group, evaluations: Evaluations, cell: Optional[Cell] = None) -> BySeed:
+    """Seed -> evaluation of the dense model, of several the first; see :meth:`Group.with_dense`."""
     found: BySeed = {}
-    for run in group.runs:
-        evaluation = evaluations.get(run.dense) if run.dense.trained_fully else None
+    for run in group.with_dense(cell):
+        evaluation = evaluations.get(run.dense)
         if evaluation is not None:
             found.setdefault(run.seed, evaluation)
     return found

@@ -2,7 +2,8 @@
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..found.labels import DIRECT, method_label
-from .groups import Cell, Group, key_of
+from .groups import Cell, Group
+from .settings import key_of
 from .wording import settings_text
 
 
@@ -52,30 +53,41 @@ def labels_of(cells: Sequence[Cell]) -> List[str]:
 
 
 def curves_of(group: Group) -> List[Tuple[str, List[Cell]]]:
-    """Label and cells of each curve: the direct ones and those of transferred tickets.
+    """Label and cells of each curve: those of the main method, then transferred tickets.
 
-    Of direct tickets the family with most sparsities stands for the method; others are shown
-    if they have two sparsities at least.
+    Of the main method the largest family comes first; others are shown if they have two
+    sparsities at least.
     """
-    direct = sorted(families([c for c in group.cells if c.method == DIRECT], 'sparsity'),
-                    key=lambda f: (-_sparsities(f), -sum(len(c.runs) for c in f)))
-    direct = direct[:1] + [f for f in direct[1:] if _sparsities(f) > 1]
-    others = families([c for c in group.cells
-                       if c.settings.get('transfer') and not c.settings.get('control')],
-                      'sparsity')
-    usual = direct[0][0].settings if direct else None
-    labels = [*family_labels(direct, ['sparsity'], usual), *family_labels(others, ['sparsity'])]
-    return list(zip(labels, [*direct, *others]))
+    own, others = _of_main_method(group), families(
+        [cell for cell in group.cells
+         if cell.settings['transfer'] and not cell.settings['control']], 'sparsity')
+    own = own[:1] + [family for family in own[1:] if _sparsities(family) > 1]
+    usual = own[0][0].settings if own else None
+    labels = [*family_labels(own, ['sparsity'], usual), *family_labels(others, ['sparsity'])]
+    return list(zip(labels, [*own, *others]))
 
 
-def main_direct(group: Group) -> List[Cell]:
-    """The direct tickets that differ in sparsity alone; may be empty.
+def main_cells(group: Group) -> List[Cell]:
+    """The tickets of the main method that differ in sparsity alone; may be empty.
 
     Without those that prune nothing, which are dense models.
     """
-    labelled = curves_of(group)
-    return [cell for cell in labelled[0][1] if not cell.prunes_nothing] if (
-        labelled and labelled[0][0] == DIRECT) else []
+    own = _of_main_method(group)
+    return [cell for cell in own[0] if not cell.prunes_nothing] if own else []
+
+
+def _of_main_method(group: Group) -> List[List[Cell]]:
+    """The families of one method that draws tickets of the task itself, the largest first.
+
+    That is the direct one; where no ticket is direct, that of the largest family.
+    """
+    drawn = families([cell for cell in group.cells
+                      if not cell.settings['transfer'] and not cell.settings['control']],
+                     'sparsity')
+    drawn.sort(key=lambda family: (
+        all(cell.prunes_nothing for cell in family), family[0].method != DIRECT,
+        -_sparsities(family), -sum(len(cell.runs) for cell in family)))
+    return [family for family in drawn if family[0].method == drawn[0][0].method]
 
 
 def _most(values: Sequence[Any]) -> Any:

@@ -1,6 +1,7 @@
 """Runs that may be averaged and compared: same training, same settings."""
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmlth.core import CONTROLS
@@ -9,7 +10,8 @@ from mmlth.metrics import Metric, metric_of, metrics_of
 from ..found.labels import DIRECT
 from ..found.run import Run
 from ..found.trainings import training_settings
-from .seeds import tickets_of
+from .seeds import of_one_dense, tickets_of
+from .settings import key_of, shared_settings
 from .statistics import BySeed, Comparison, compare, mean_of_known
 
 
@@ -20,7 +22,8 @@ class Cell:
     Args:
         runs: One per seed.
         settings: What they share, as :class:`Run` has it; of a transferred ticket the source is
-            told by its label (``transfer``), beside ``mapping`` and ``masks_only``.
+            told by its label (``transfer``), beside ``mapping`` and ``masks_only``; of a list of
+            sparsities ``sparsity`` is the last, ``sparsities_before`` the others (else None).
     """
     runs: List[Run]
     settings: Dict[str, Any]
@@ -124,11 +127,24 @@ class Group:
                 return True
         return False
 
-    def dense(self, metric: Metric, name: Optional[str] = None) -> BySeed:
-        """Seed -> the dense model's metric; of dense trainings that ran to their end."""
+    def with_dense(self, cell: Optional[Cell] = None) -> List[Run]:
+        """The runs whose round 0 is a dense model: trained to its end.
+
+        Args:
+            cell: Of a seed of its runs only that one, if it has a dense model: each lottery may
+                have trained its own. Default: None, all.
+        """
+        found = [run for run in self.runs if run.dense.trained_fully]
+        folders = {run.folder for run in cell.runs} if cell else set()
+        own = {run.seed: run for run in found if run.folder in folders}
+        return [run for run in found if own.get(run.seed, run) is run]
+
+    def dense(self, metric: Metric, name: Optional[str] = None,
+              cell: Optional[Cell] = None) -> BySeed:
+        """Seed -> the dense model's metric, of several the first; see :meth:`with_dense`."""
         found: BySeed = {}
-        for run in self.runs:
-            value = metric.of(run.dense.metrics, name) if run.dense.trained_fully else None
+        for run in self.with_dense(cell):
+            value = metric.of(run.dense.metrics, name)
             if value is not None:
                 found.setdefault(run.seed, value)
         return found
@@ -145,8 +161,8 @@ class Group:
         return needed / dense if dense and needed is not None else None
 
     def compare(self, cell: Cell, metric: Metric) -> Optional[Comparison]:
-        """The cell's tickets against the dense model; None if either was not measured."""
-        return compare(self.dense(metric), cell.values(metric), metric.greater)
+        """The cell's tickets against their dense models; None if either was not measured."""
+        return compare(self.dense(metric, cell=cell), cell.values(metric), metric.greater)
 
 
 def group_runs(runs: Iterable[Run]) -> List[Group]:
@@ -155,7 +171,8 @@ def group_runs(runs: Iterable[Run]) -> List[Group]:
     for run in runs:
         trainings.setdefault(run.training, []).append(run)
     groups = [Group(f'{members[0].model}, {members[0].data}', members[0].model,
-                    members[0].data, _cells(members)) for members in trainings.values()]
+                    members[0].data, _cells(members))
+              for training in trainings.values() for members in of_one_dense(training)]
     groups.sort(key=lambda group: group.label)
     for group in groups:
         same = [g for g in groups if (g.model, g.data) == (group.model, group.data)]
@@ -166,7 +183,9 @@ def group_runs(runs: Iterable[Run]) -> List[Group]:
 
 def _difference(group: Group, same: Sequence[Group]) -> str:
     """In what its training differs from others of the same model and data, if that is short."""
-    settings = [training_settings(g.runs[0].cfg) for g in same]
+    settings = [{**training_settings(g.runs[0].cfg),
+                 **({'dense': Path(g.runs[0].dense.given).name} if g.runs[0].dense.given else {})}
+                for g in same]
     keys = sorted({key for one in settings for key in one
                    if len({json.dumps(other.get(key)) for other in settings}) > 1})
     own = settings[same.index(group)]
@@ -179,26 +198,10 @@ def _difference(group: Group, same: Sequence[Group]) -> str:
 def _cells(runs: Sequence[Run]) -> List[Cell]:
     found: Dict[str, List[Run]] = {}
     for run in runs:
-        found.setdefault(key_of(_shared(run)), []).append(run)
+        found.setdefault(key_of(shared_settings(run)), []).append(run)
     cells = []
     for members in found.values():
         transferred = members[0].settings.get('transfer')
-        cells += [Cell(own, _shared(own[0])) for own in (
+        cells += [Cell(own, shared_settings(own[0])) for own in (
             tickets_of(members) if transferred else [members])]
     return sorted(cells, key=lambda c: (c.method != DIRECT, c.method, c.scope_sparsity))
-
-
-def _shared(run: Run) -> Dict[str, Any]:
-    """The settings with the source of a transfer told by its label."""
-    settings = run.own_settings
-    transfer = settings['transfer'] or {}
-    # Its sparsity is seen in the ticket; each seed may have a source of its own.
-    settings.update(transfer=transfer.get('label'), mapping=transfer.get('mapping'),
-                    masks_only=not transfer.get('weights', True))
-    return settings
-
-
-def key_of(settings: Dict[str, Any], without: Sequence[str] = ()) -> str:
-    """Equal for equal settings, apart from those in ``without``."""
-    return json.dumps({k: v for k, v in settings.items() if k not in without},
-                      sort_keys=True, default=str)

@@ -11,9 +11,8 @@ from mmlth.core import Ticket
 from mmlth.core.parts import groups_of
 from mmlth.core.similarity import chance_iou, iou
 
-from ..found.labels import DIRECT
 from ..found.run import Run
-from .families import family_labels, main_direct, varied
+from .families import family_labels, main_cells, varied
 from .groups import Cell, Group
 from .sparsities import percent, percents, same
 from .wording import numbered
@@ -95,7 +94,7 @@ def _density(mask: Mask) -> float:
 
 def _comparisons(groups: Sequence[Group]) -> Iterable[MaskComparison]:
     for group in groups:
-        cells = main_direct(group)
+        cells = main_cells(group)
         names = numbered(f'{text} % sparsity' for text in percents(
             [cell.scope_sparsity for cell in cells]))
         for cell, name in zip(cells, names):
@@ -122,21 +121,21 @@ def _of_rounds(group: Group) -> Iterable[MaskComparison]:
 
 
 def _of_tasks(one: Group, other: Group) -> Iterable[MaskComparison]:
-    """Direct tickets of two models or data sets, of the same scope sparsity."""
-    for a, b in itertools.product(main_direct(one), main_direct(other)):
-        if same(a.scope_sparsity, b.scope_sparsity):
+    """Tickets of two models or data sets, of one method and the same scope sparsity."""
+    for a, b in itertools.product(main_cells(one), main_cells(other)):
+        if a.method == b.method and same(a.scope_sparsity, b.scope_sparsity):
             yield MaskComparison('tasks', f'{one.label} and {other.label}',
                              f'{percent(a.scope_sparsity)} % sparsity', _by_seed(a, b))
 
 
 def _of_sources(group: Group) -> Iterable[MaskComparison]:
-    """Direct tickets against those that were transferred to the same model."""
-    direct = main_direct(group)
+    """Tickets drawn of the task itself against those that were transferred to the same model."""
+    drawn = main_cells(group)
     for cell in group.cells:
-        if cell.settings.get('transfer') and not cell.settings.get('control') and direct:
-            own = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity))
+        if cell.settings.get('transfer') and not cell.settings.get('control') and drawn:
+            own = min(drawn, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity))
             yield MaskComparison(
-                'tasks', group.label, f'{DIRECT} ({percent(own.scope_sparsity)} %) and '
+                'tasks', group.label, f'{own.method} ({percent(own.scope_sparsity)} %) and '
                 f'{cell.method} ({percent(cell.scope_sparsity)} %)', _by_seed(own, cell))
 
 

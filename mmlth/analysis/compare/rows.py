@@ -38,7 +38,7 @@ def row(group: Group, cell: Cell, metric: Metric, method: Optional[str] = None,
     """
     found = group.compare(cell, metric)
     ticket, dense = (found.ticket, found.dense) if found else (
-        _spread(cell.values(metric)), _spread(group.dense(metric)))
+        _spread(cell.values(metric)), _spread(group.dense(metric, cell=cell)))
     return dict(
         group=group.label, task=metric.task, metric=metric.name,
         method=method or cell.method, **more,

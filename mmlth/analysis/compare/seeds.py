@@ -1,8 +1,42 @@
-"""Which transferred tickets of one name are the same ticket, drawn with several seeds."""
-from typing import Dict, List, Sequence
+"""Which models of one name are the same, with several seeds: given ones, transferred tickets."""
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence
 
 from ..found.run import Run
 from .sparsities import tolerance
+
+
+def of_one_dense(runs: Sequence[Run]) -> List[List[Run]]:
+    """Runs of one training, apart where they were given several dense models.
+
+    Each seed may have a checkpoint of its own. Only where one seed has two, files of one name are
+    together; if that leaves a seed two, each file is alone.
+    """
+    parts = [list(runs)]
+    for key in (_file_name, _digest):
+        parts = [own for part in parts for own in (
+            _by(part, key) if _several_given(part) else [part])]
+    return parts
+
+
+def _several_given(runs: Sequence[Run]) -> bool:
+    """Whether a seed has two dense models that were given."""
+    return len({(run.seed, _digest(run)) for run in runs}) > len({run.seed for run in runs})
+
+
+def _file_name(run: Run) -> Optional[str]:
+    return run.dense.given and Path(run.dense.given).name
+
+
+def _digest(run: Run) -> Optional[str]:
+    return run.dense.given_digest
+
+
+def _by(runs: Sequence[Run], key: Callable[[Run], Optional[str]]) -> List[List[Run]]:
+    found: Dict[Optional[str], List[Run]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run)
+    return list(found.values())
 
 
 def tickets_of(runs: Sequence[Run]) -> List[List[Run]]:
@@ -25,10 +59,7 @@ def tickets_of(runs: Sequence[Run]) -> List[List[Run]]:
 def _once_each_seed(runs: Sequence[Run]) -> List[List[Run]]:
     if not _twice(runs):
         return [list(runs)]
-    sources: Dict[str, List[Run]] = {}
-    for run in runs:
-        sources.setdefault(run.kind, []).append(run)
-    of_sources = list(sources.values())
+    of_sources = _by(runs, lambda run: run.kind)
     return of_sources if len(of_sources) < len(runs) else _at_gaps(runs) or of_sources
 
 

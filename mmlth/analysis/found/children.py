@@ -2,7 +2,7 @@
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from mmlth.core.errors import UserError
 
@@ -41,7 +41,7 @@ class Child:
         """All that tells it from others, but its noise."""
         settings = {key: value for key, value in self.run.own_settings.items() if key != 'noise'}
         return dict(settings, seed=self.run.seed, round=self.part.index,
-                    training=self.run.training)
+                    training=self.run.training, dense=self.run.dense.given_digest or 'trained')
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,18 @@ def _of_file(path: Path) -> Child:
                     'WORK_DIR/round_K/NAME.pth')
 
 
-def find_pairs(children: Sequence[Child]) -> List[Pair]:
+def left_out_lines(left_out: Mapping[str, str]) -> List[str]:
+    """A line each, of what :func:`find_children` leaves out."""
+    return [f'{name} is left out: {why}' for name, why in left_out.items()]
+
+
+def find_pairs(children: Sequence[Child],
+               left_out: Optional[Mapping[str, str]] = None) -> List[Pair]:
     """Of two children the pair that they are; of more, all siblings.
+
+    Args:
+        children: Of :func:`find_children`.
+        left_out: Likewise; told where there is no pair. Default: None.
 
     Raises:
         UserError: There is no pair.
@@ -105,8 +115,10 @@ def find_pairs(children: Sequence[Child]) -> List[Pair]:
     found = siblings(children)
     if not found:
         raise UserError(
-            f'of these {len(children)} networks no two differ in their SGD noise alone '
-            '(RewindHook(noise=...)): give two, to go from one to the other whatever they are')
+            '\n'.join([*left_out_lines(left_out or {}),
+                       f'of these {len(children)} networks no two differ in their SGD noise alone '
+                       '(RewindHook(noise=...)): give two, to go from one to the other whatever '
+                       'they are']))
     return found
 
 

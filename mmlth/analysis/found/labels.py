@@ -22,6 +22,7 @@ _PUBLISHERS = frozenset(('torchvision', 'timm', 'mmcls', 'mmpretrain'))
 _TRAINED_ON = frozenset(('imagenet', 'imagenet1k', 'imagenet21k', 'in1k', 'in21k'))
 _BACKBONE = re.compile(r'(?:wide_)?resne[x]?t\d+(?:_\d+x\d+d?)?(?:_[a-z\d]+)*-[\da-f]{8,}'
                        r'|(?:wide_)?resne[x]?t\d+(?:_\d+x\d+d?)?')
+_ROUND = re.compile(r'(^|[/\\])round_\d+[/\\][^/\\]+$')     # a file of a lottery's round
 
 
 def model_label(model: Mapping[str, Any]) -> str:
@@ -38,8 +39,13 @@ def model_label(model: Mapping[str, Any]) -> str:
 def data_label(cfg: Mapping[str, Any]) -> str:
     """The last folder of the data root, ``'COCO'`` and ``'VOC'`` spelt as usual."""
     data = next(leaves((cfg.get('train_dataloader') or {}).get('dataset')), {})
-    root = PurePosixPath(str(data.get('data_root') or '').replace('\\', '/')).name
+    root = last_folder(str(data.get('data_root') or ''))
     return _DATA.get(root, root) or _type(data).removesuffix('Dataset') or 'data'
+
+
+def last_folder(root: str) -> str:
+    """The name of a data root, wherever it lies."""
+    return PurePosixPath(root.replace('\\', '/')).name
 
 
 def method_label(settings: Mapping[str, Any]) -> str:
@@ -90,7 +96,9 @@ def source_label(transfer: Mapping[str, Any], beside: Optional[Path] = None) -> 
                 data = data_label(cfg)
                 return IMAGENET if data == 'ImageNet' else f'ticket of {data} {CLASSIFIER}'
             return f'ticket of {model_label(cfg.get("model") or {})}'
-    return IMAGENET if _is_published(source) else f'ticket of {path.stem or "another model"}'
+    named = _ROUND.sub('', source)      # its folder's name says more than round_1/final.pth
+    name = path.stem if named == source else re.split(r'[/\\]', named)[-1]
+    return IMAGENET if _is_published(named) else f'ticket of {name or "another model"}'
 
 
 def _is_published(source: str) -> bool:

@@ -35,6 +35,7 @@ class Round:
         ended_by: The hook that ended it early, in words; None if it ran to its end.
         found_early: Whether that was done with the mask of an early-bird ticket.
         given: Of a dense model that was trained elsewhere, its checkpoint; else None.
+        given_digest: Of that file; else None.
         processes: That trained at once, by a launcher; None if an older version noted none.
         seconds: Wall time.
         checkpoint_bytes: Size of the checkpoint; None if unknown.
@@ -55,6 +56,7 @@ class Round:
     ended_by: Optional[str]
     found_early: bool
     given: Optional[str]
+    given_digest: Optional[str]
     processes: Optional[int]
     seconds: float
     checkpoint_bytes: Optional[int]

@@ -74,13 +74,14 @@ def _add(found: Found, kinds: Dict[tuple, Run], folder: Path, study: Optional[st
         found.left_out[name] = run
         return
     run.name = name
-    same = kinds.setdefault((run.kind, run.seed), run)
+    kind = run.kind, run.seed, run.dense.given_digest
+    same = kinds.setdefault(kind, run)
     if same is run:
         found.runs.append(run)
         return
     if run.settings['early_bird'] and not same.settings['early_bird']:
         # The one with the curve of early masks is kept.
-        found.runs[found.runs.index(same)] = kinds[run.kind, run.seed] = run
+        found.runs[found.runs.index(same)] = kinds[kind] = run
         run, same = same, run
     found.left_out[run.name] = f'the same lottery as {same.name}, which counts once'
 
@@ -140,7 +141,7 @@ def _finished(folder: Path, study: Optional[str]) -> Union[Run, str]:
         folder=folder, model=model_label(cfg.get('model') or {}), data=data_label(cfg),
         seed=(cfg.get('randomness') or {}).get('seed'), method=method_label(settings),
         settings={**settings, **given_settings(given)},
-        training=training_hash(cfg) + (given['dense']['sha256'][:12] if given else ''),
+        training=training_hash(cfg),
         rounds=[_round(folder, entry, length, *told) for entry, length in zip(
             lottery['rounds'], lengths(lottery['rounds'], settings, cfg))],
         cfg=cfg, rewound_to=rewound_to(lottery['rounds'], settings, cfg), study=study)
@@ -148,7 +149,7 @@ def _finished(folder: Path, study: Optional[str]) -> Union[Run, str]:
 
 def _round(folder: Path, entry: Mapping[str, Any], length: Length, settings: Mapping[str, Any],
            classes: Mapping[str, str]) -> Round:
-    ticket = entry.get('ticket')
+    ticket, given = entry.get('ticket'), (entry.get('given') or {}).get('dense', {})
     return Round(
         index=entry['round'], folder=paths.round_dir(folder, entry['round']),
         checkpoint=folder / entry['checkpoint'], ticket=folder / ticket if ticket else None,
@@ -159,6 +160,6 @@ def _round(folder: Path, entry: Mapping[str, Any], length: Length, settings: Map
         planned_iterations=entry.get('planned_iterations', 0), length=length,
         ended_by=ended_by(entry, settings, classes) if ended_early(entry) else None,
         found_early=ended_by_early_bird(entry, settings, classes),
-        given=(entry.get('given') or {}).get('dense', {}).get('file'),
+        given=given.get('file'), given_digest=given.get('sha256'),
         processes=entry.get('processes'), seconds=entry.get('seconds', 0.0),
         checkpoint_bytes=entry.get('checkpoint_bytes'), ticket_bytes=entry.get('ticket_bytes'))

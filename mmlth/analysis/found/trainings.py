@@ -7,16 +7,17 @@ from typing import Any, Dict, List, Mapping, Optional
 from mmengine.config import Config
 
 from mmlth.engine import EarlyBirdHook, PruneHook, RewindHook, TicketHook
-from mmlth.engine.chain.same_training import plain_config
+from mmlth.engine.chain.same_training import LOADING, looks_on, plain_config
 
-from .labels import class_names
+from .labels import class_names, last_folder
 
 _OURS = {kind.__name__ for kind in (EarlyBirdHook, PruneHook, RewindHook, TicketHook)}
-# Hooks that only look on.
+# Hooks that only look on, beside those that same_training knows by their class.
 _BYSTANDERS = {'logger', 'checkpoint', 'timer', 'visualization', 'runtime_info', 'badcase',
                'random_state'}
 _TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler',
              'auto_scale_lr', 'val_dataloader', 'val_evaluator', 'load_from')
+_LOADERS = ('train_dataloader', 'val_dataloader')
 
 
 def read_config(lottery: Mapping[str, Any]) -> Config:
@@ -56,19 +57,35 @@ def training_hash(cfg: Config) -> str:
 def training_settings(cfg: Config) -> Dict[str, Any]:
     """All of the config that decides the dense training and its evaluation: dotted key -> value.
 
-    Without seed, lottery, and hooks that only look on.
+    Without seed, lottery, hooks that only look on, how data get to the process, and where they
+    lie: of data roots only the last folder counts. A dense model that was given is ``'given'``.
     """
     config = plain_config(cfg)
     ours = [hook for hook in _hooks(config) if _bare(hook['type']) in _OURS]
     kept = {f'default_hooks.{key}': hook
             for key, hook in (config.get('default_hooks') or {}).items()
-            if key not in _BYSTANDERS and hook not in ours}
-    kept['custom_hooks'] = [hook for hook in config.get('custom_hooks') or [] if hook not in ours]
+            if not (key in _BYSTANDERS or looks_on(hook) or hook in ours)}
+    kept['custom_hooks'] = [hook for hook in config.get('custom_hooks') or []
+                            if not (looks_on(hook) or hook in ours)]
     found: Dict[str, Any] = {}
     for key, value in {**{key: config.get(key) for key in _TRAINING}, **kept}.items():
+        if key in _LOADERS and isinstance(value, dict):
+            value = {name: inner for name, inner in value.items() if name not in LOADING}
         found.update(_flat(value, key))
-    given = [hook['dense'] for hook in ours if isinstance(hook.get('dense'), str)]
-    return {**found, 'dense': PurePath(given[0]).name} if given else found
+    given = any(isinstance(hook.get('dense'), str) for hook in ours)
+    return {**_without_roots(found), **({'dense': 'given'} if given else {})}
+
+
+def _without_roots(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """Data roots by their last folder, also where other paths begin with them."""
+    roots = sorted({value.rstrip('/') for key, value in settings.items()
+                    if key.endswith('data_root') and isinstance(value, str)}, key=len, reverse=True)
+
+    def named(value: Any) -> Any:
+        root = next((root for root in roots if root and isinstance(value, str)
+                     and f'{value}/'.startswith(f'{root}/')), None)
+        return value if root is None else f'{last_folder(root)}/{value[len(root):].strip("/")}'
+    return {key: named(value) for key, value in settings.items()}
 
 
 def _hooks(config: Mapping[str, Any]) -> List[Any]:

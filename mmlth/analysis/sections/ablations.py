@@ -56,7 +56,7 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
         UserError: No lotteries differ in it.
     """
     figures, rows, vary, groups = [], [], ('allocation', 'sparsity'), group_runs(runs)
-    against = Differences(str(USUAL['allocation']))
+    against, usual = Differences(), str(USUAL['allocation'])
     for group in groups:
         members = varied(group, *vary)
         labels = family_labels(members, vary)
@@ -69,8 +69,8 @@ def allocation_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                     series.append(line(name, cells, lambda c: c.scope_sparsity,
                                        ticket_spread(metric)))
                     rows += [row(group, c, metric, name) for c in cells]
-                    against.add(f'{group.label}, {metric.task}, {name}', as_sparse(cells, [
-                        c for c in family if c.settings['allocation'] == against.usual]), metric)
+                    against.add(f'{group.label}, {metric.task}, {name}', usual, as_sparse(
+                        cells, [c for c in family if c.settings['allocation'] == usual]), metric)
             if any(s.x for s in series):
                 figures.append(Figure(
                     slug('allocation', group.label, metric.task), 'lines',

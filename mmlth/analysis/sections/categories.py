@@ -12,7 +12,7 @@ from ..compare.changes import (BySeed, Values, ap_cells, change, dense_of, kinds
                                missing_text, protocol_of, tickets_of, values)
 from ..compare.correction import WORSE, correct, holm
 from ..compare.endings import evidence_text
-from ..compare.families import main_direct
+from ..compare.families import main_cells
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import change_cells
 from ..compare.sparsities import percent, percents
@@ -81,7 +81,8 @@ def _section(runs: Sequence[Run], evaluations: Evaluations, order: _Order) -> Se
     figures, rows, groups, shown = [], [], group_runs(runs), {}
     for group in groups:
         dense = dense_of(group, evaluations)
-        cells = [(cell, tickets_of(cell, evaluations)) for cell in _cells(main_direct(group))]
+        cells = [(cell, dense_of(group, evaluations, cell), tickets_of(cell, evaluations))
+                 for cell in _cells(main_cells(group))]
         for kind in kinds_of(dense)[:order.kinds]:
             own, left_out = _rows(dense, cells, kind)
             placed = [(at, row) for at, row in ((order.of(row), row) for row in own)
@@ -122,22 +123,29 @@ def _cells(cells: Sequence[Cell]) -> List[Cell]:
     return sorted(chosen, key=lambda cell: cell.scope_sparsity)
 
 
-def _rows(dense: BySeed, cells: Sequence[Tuple[Cell, BySeed]],
+def _rows(dense: BySeed, cells: Sequence[Tuple[Cell, BySeed, BySeed]],
           kind: str) -> Tuple[List[Row], str]:
-    """One per category and ticket; and in words which categories are left out."""
+    """One per category and ticket; and in words which categories are left out.
+
+    Args:
+        dense: Of all dense models.
+        cells: Tickets, each with the evaluations of its dense models and its own.
+        kind: Of precision.
+    """
     names = list(next(iter(dense.values()))['precision'][kind]['categories'])
     counts = next(iter(dense.values()))['training_counts'] or {}
     rows, absent, unfound = [], [], []
     for name in names:
         pick = (lambda precision: precision['categories'].get(name))
-        before = values(dense, kind, pick)
-        if not before:
+        if not values(dense, kind, pick):
             absent.append(name)
-        elif not any(before.values()):
+            continue
+        compared = [(values(before, kind, pick), values(after, kind, pick), cell)
+                    for cell, before, after in cells]
+        if not any(any(before.values()) for before, _, _ in compared):
             unfound.append(name)
-        else:
-            rows += [_row(name, counts.get(name), before, values(tickets, kind, pick), cell)
-                     for cell, tickets in cells if values(tickets, kind, pick)]
+        rows += [_row(name, counts.get(name), *entry) for entry in compared
+                 if any(entry[0].values()) and entry[1]]
     text = ''
     if unfound:
         text += f' Left out, for the dense AP is 0: {", ".join(unfound)}.'

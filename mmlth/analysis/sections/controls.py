@@ -1,5 +1,6 @@
 """Tickets against their controls: is it the mask and the weights together that make them good?"""
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+import itertools
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from mmlth.core.errors import UserError
 from mmlth.engine import RewindHook
@@ -18,8 +19,9 @@ from ..compare.wording import numbered
 from ..found.run import Run
 from ..measure.evaluate import Evaluations
 
-# What a control has that its ticket has not; fine-tuning has a length of its own.
-_VARY = (('control',), ('mode', 'length'))
+# How a mask is drawn, and rewound to where: of no effect on a control that prunes nothing.
+_DRAWING = ('sparsity', 'sparsities_before', 'scope', 'frozen', 'at', 'allocation', 'score',
+            'batches', 'iterations', 'floor', 'to')
 _COLUMNS = {
     'group': 'model, data', 'task': 'task', 'label': 'metric', 'method': 'ticket',
     'scope_sparsity': 'scope sparsity (%)', 'control': 'control',
@@ -64,15 +66,30 @@ _Found = Tuple[Cell, str, Cell, str, Comparison]
 def _pairs(group: Group) -> Iterator[_Pair]:
     """Each ticket with each of its controls."""
     labels = {id(cell): label for cell, label in zip(group.cells, labels_of(group.cells))}
+    for ticket, control in _held_against(group):
+        yield (ticket, labels[id(ticket)], control,
+               labels[id(control)].removeprefix('control: '))
+
+
+def _held_against(group: Group) -> Iterator[Tuple[Cell, Cell]]:
+    """By what a control has that its ticket has not; fine-tuning has a length of its own."""
+    def is_ticket(cell: Cell) -> bool:
+        return not cell.settings['control']
     start = arguments_of(RewindHook)['mode']
-    for vary in _VARY:
-        for family in families(group.cells, *vary):
-            tickets = [cell for cell in family
-                       if not cell.settings['control'] and cell.settings['mode'] == start]
-            for ticket in tickets:
-                yield from (
-                    (ticket, labels[id(ticket)], cell, labels[id(cell)].removeprefix('control: '))
-                    for cell in family if cell not in tickets)
+    pruned = [cell for cell in group.cells if not cell.trained_on]
+    yield from _pairs_of(families(group.cells, 'control', *_DRAWING),
+                         is_ticket, lambda cell: cell.trained_on)
+    yield from _pairs_of(families(pruned, 'control'), is_ticket, lambda cell: not is_ticket(cell))
+    yield from _pairs_of(
+        families([cell for cell in pruned if is_ticket(cell)], 'mode', 'length'),
+        lambda cell: cell.settings['mode'] == start, lambda cell: cell.settings['mode'] != start)
+
+
+def _pairs_of(found: Sequence[Sequence[Cell]], is_ticket: Callable[[Cell], bool],
+              is_control: Callable[[Cell], bool]) -> Iterator[Tuple[Cell, Cell]]:
+    """Of each family every ticket with every control."""
+    for family in found:
+        yield from itertools.product(filter(is_ticket, family), filter(is_control, family))
 
 
 def _compared(pairs: Sequence[_Pair], metric: Metric) -> Iterator[_Found]:

@@ -32,7 +32,7 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
         UserError: No lottery has an EarlyBirdHook.
     """
     figures, rows = [], []
-    against = Differences('the ticket drawn at the end', 'of the dense training')
+    against = Differences('of the dense training')
     for group in group_runs(runs):
         found = [f for f in families(group.cells, 'early_bird') if _is_early_bird(f)]
         for family in found:
@@ -45,7 +45,8 @@ def early_bird_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[S
                 rows += [dict(group=group.label, scope_sparsity=family[0].scope_sparsity, **r)
                          for r in _rows(family, metric, curves)]
                 against.add(f'{group.label}, {metric.task}, early birds of '
-                            f'{percent(family[0].scope_sparsity)} %', _pairs(family), metric)
+                            f'{percent(family[0].scope_sparsity)} %', 'the ticket drawn at the end',
+                            _pairs(family), metric)
     if not figures:
         raise UserError('no lottery has an EarlyBirdHook')
     return [Section(

@@ -6,7 +6,7 @@ from mmlth.core.errors import UserError
 from mmlth.report import Figure, Section, Series
 from mmlth.report.keys import slug
 
-from ..compare.families import main_direct
+from ..compare.families import main_cells
 from ..compare.groups import Cell, group_runs
 from ..compare.rows import BAND, BAND_TEXT
 from ..compare.sparsities import percents
@@ -20,11 +20,11 @@ def layers_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Secti
     """A figure per model: sparsity of each layer, one line per sparsity of the ticket.
 
     Raises:
-        UserError: No direct ticket has a readable ``sparsity.json``.
+        UserError: No ticket of the main method has a readable ``sparsity.json``.
     """
     figures, rows = [], []
     for group in group_runs(runs):
-        cells = main_direct(group)
+        cells = main_cells(group)
         names = numbered(f'{text} % of the scope' for text in percents(
             [cell.scope_sparsity for cell in cells]))
         lines = [found for found in map(_layers, cells, names) if found]
@@ -37,7 +37,7 @@ def layers_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Secti
             [_series(layers) for layers in lines]))
         rows += [dict(group=group.label, **layer) for layers in lines for layer in layers]
     if not figures:
-        raise UserError('no direct ticket has a sparsity.json')
+        raise UserError('no ticket that was drawn of its own task has a sparsity.json')
     return [Section(
         'layers', 'Sparsity of each layer', f'{_text(rows)}\n\nWhere the weights were pruned, '
         f'mean over seeds. {BAND_TEXT}', rows, figures=figures, paper='Fig. 2c')]

@@ -102,9 +102,9 @@ def _text(found: Sequence[MaskComparison]) -> str:
         'with the same name and shape. Two random masks of densities p and q have '
         'pq / (p + q − pq) by chance. The same of the weights that are pruned is higher in sparse '
         'tickets, by chance too. Global pruning empties the same layers of both tickets, '
-        'which alone makes them alike: the last column, and the figures, take the densities of '
-        f'each layer into account. Figures show the {_FIGURES} models or pairs of models that are '
-        'farthest above chance, the tables all.',
+        f'which alone makes them alike: the column "{_COLUMNS["chance_layers"]}", and the figures, '
+        'take the densities of each layer into account. Figures show the '
+        f'{_FIGURES} models or pairs of models that are farthest above chance, the tables all.',
         *(_summary(text, [c for c in found if c.kind == kind]) for kind, text in _KINDS.items()
           if any(c.kind == kind for c in found))])
 

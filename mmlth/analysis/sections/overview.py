@@ -5,7 +5,7 @@ from mmlth.report import Section
 
 from ..compare.endings import endings_text
 from ..compare.families import labels_of
-from ..compare.gaps import unmeasured, unpaired
+from ..compare.gaps import apart_text, unmeasured, unpaired
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.wording import first_text
 from ..found.runs import Found
@@ -36,6 +36,7 @@ def overview_section(found: Found, sections: Sequence[Section],
     paragraphs += [f'{words}: {_listed(reasons)}.' for words, reasons in {
         'Not in any mean': unmeasured(groups),
         'Without a dense model of their seed': unpaired(groups)}.items() if reasons]
+    paragraphs += filter(None, [apart_text(groups)])
     if found.left_out:
         paragraphs.append(f'Left out: {_listed(found.left_out)}.')
     if skipped:

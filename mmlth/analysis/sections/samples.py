@@ -8,7 +8,7 @@ from mmlth.report.keys import slug
 from mmlth.report.picture import render_columns, to_png
 
 from ..compare.changes import missing_text
-from ..compare.families import main_direct
+from ..compare.families import main_cells
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.sparsities import percent
 from ..found.run import Run
@@ -29,8 +29,8 @@ def samples_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sect
         if run is not None:
             pictures += _pictures(group, run, evaluations)
     if not pictures:
-        raise UserError('no direct ticket was evaluated together with the dense model it was '
-                        f'drawn from. {missing_text(evaluations)}'.strip())
+        raise UserError('no drawn ticket was evaluated together with the dense model of its '
+                        f'lottery. {missing_text(evaluations)}'.strip())
     return [Section(
         'samples', 'Sample images',
         f'The first {IMAGES} of the evaluation images with at least {OBJECTS} annotated objects '
@@ -46,7 +46,7 @@ def _shown(group: Group, evaluations: Evaluations) -> Optional[Run]:
         return run.dense.trained_fully and None not in (
             evaluations.get(run.dense), evaluations.get(run.ticket))
     cells = [Cell([run for run in cell.runs if both(run)], cell.settings)
-             for cell in main_direct(group)]
+             for cell in main_cells(group)]
     cells = [cell for cell in cells if cell.runs]
     if not cells:
         return None

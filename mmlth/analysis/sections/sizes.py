@@ -9,7 +9,7 @@ from ..compare.changes import (BySeed, ap_cells, change, dense_of, kinds_of, mis
                                tickets_of, values)
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
-from ..compare.families import main_direct
+from ..compare.families import main_cells
 from ..compare.groups import group_runs
 from ..compare.rows import BAND, BAND_TEXT, change_cells
 from ..compare.sparsities import percent
@@ -29,14 +29,15 @@ def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sectio
     """A figure per model and task, a line per size.
 
     Raises:
-        UserError: No direct ticket and its dense model were evaluated.
+        UserError: No drawn ticket and its dense model were evaluated.
     """
     figures, rows, groups = [], [], group_runs(runs)
     for group in groups:
         dense = dense_of(group, evaluations)
-        cells = [(cell, tickets_of(cell, evaluations)) for cell in main_direct(group)]
+        cells = [(cell, dense_of(group, evaluations, cell), tickets_of(cell, evaluations))
+                 for cell in main_cells(group)]
         for kind in kinds_of(dense):
-            own = [row for cell, tickets in cells for row in _rows(dense, tickets, kind, dict(
+            own = [row for cell, before, after in cells for row in _rows(before, after, kind, dict(
                 group=group.label, task=TASKS[kind], scope_sparsity=cell.scope_sparsity,
                 network_sparsity=cell.network_sparsity,
                 compute_sparsity=cell.compute_sparsity))]
@@ -49,7 +50,7 @@ def sizes_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Sectio
                     f'{group.label}, {TASKS[kind]}: change of AP by object size. {BAND_TEXT}',
                     'network sparsity (%)', f'change of {TASKS[kind]} AP (% of dense)', series))
     if not figures:
-        raise UserError('no direct ticket was evaluated by object size together with its dense '
+        raise UserError('no drawn ticket was evaluated by object size together with its dense '
                         f'model, or that finds nothing. {missing_text(evaluations)}'.strip())
     rows = correct(rows)
     return [Section('sizes', 'Object sizes', f'{_text(rows)}\n\n{evidence_text(rows, groups)}',

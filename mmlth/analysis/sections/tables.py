@@ -8,7 +8,7 @@ from mmlth.report import Section
 
 from ..compare.correction import correct
 from ..compare.endings import evidence_text
-from ..compare.families import labels_of, main_direct
+from ..compare.families import labels_of, main_cells
 from ..compare.groups import Cell, Group, group_runs
 from ..compare.paper_rows import (NOTE, is_plain, paper_cells, paper_columns, same_as_paper,
                                   source_of)
@@ -63,7 +63,7 @@ def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section
         if not cells:
             continue
         of_classifiers |= {c.method.endswith(CLASSIFIER) for c in cells}
-        cells += _nearest(main_direct(group), cells)
+        cells += _nearest(main_cells(group), cells)
         for metric in group.metrics:
             rows += _rows(group, cells, metric, (4,))
     if not rows:
@@ -72,13 +72,13 @@ def task_sections(runs: Sequence[Run], evaluations: Evaluations) -> List[Section
     return [Section(
         'task-tickets', 'Tickets of other tasks', '\n\n'.join([
             'The ticket of one task trained for another; beside it the ticket drawn of the task '
-            f'itself (direct), and the dense model. {NOTE}', evidence_text(rows, groups)]), rows,
+            f'itself, and the dense model. {NOTE}', evidence_text(rows, groups)]), rows,
         with_metric({**_COLUMNS, **paper_columns(rows)}, rows),
         paper=_TABLES[frozenset(of_classifiers)])]
 
 
 def _nearest(direct: Sequence[Cell], transferred: Sequence[Cell]) -> List[Cell]:
-    """The direct tickets whose sparsity is nearest to those of the transferred ones."""
+    """The drawn tickets whose sparsity is nearest to those of the transferred ones."""
     found = []
     for cell in transferred:
         best = min(direct, key=lambda c: abs(c.scope_sparsity - cell.scope_sparsity),

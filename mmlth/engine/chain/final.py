@@ -19,7 +19,8 @@ from mmlth.core import paths
 from mmlth.core.files import AnyPath, whole_file
 
 from ..checkpoints import checkpoint_entry, plain
-from ..runners import bare_model, check_mask_aware
+from ..hooks.last_saved_hook import LastSavedHook
+from ..runners import bare_model, check_mask_aware, masked_teacher
 
 
 class MetricsHook(Hook):
@@ -121,7 +122,8 @@ def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
     """Write weights, plain meta and masks: what any tool can load without mmlth.
 
     With an EMAHook the weights are the averaged ones, those that were evaluated. Masks that were
-    changed within the training come with what checkpoints note of that. ``given`` is the note of a
+    changed within the training come with what checkpoints note of that, and weights that a hook
+    has set behind the last checkpoint with ``set_at_end`` in the meta. ``given`` is the note of a
     model that was trained elsewhere (:meth:`mmlth.engine.given.Given.note`).
     """
     done = dict(iter=runner.iter, epoch=runner.epoch)
@@ -135,10 +137,13 @@ def save_final(runner: Runner, path: AnyPath, mask: masks.Mask,
     checkpoint = usual_checkpoint(runner, meta)
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     meta['averaged'] = 'ema_state_dict' in checkpoint
+    if LastSavedHook.added(runner).ended_with_others(runner, checkpoint['state_dict']):
+        meta['set_at_end'] = True
     noted = {key: value for key, value in checkpoint.get('mmlth', {}).items() if key == 'update'}
+    entry = checkpoint_entry(mask, masked_teacher(runner, mask))
     with whole_file(path) as part, open(part, 'wb') as file:
         torch.save(dict(meta=meta, state_dict=checkpoint['state_dict'],
-                        mmlth={**checkpoint_entry(mask), **noted}), file)
+                        mmlth={**entry, **noted}), file)
 
 
 def usual_checkpoint(runner: Runner, meta: Mapping[str, Any]) -> Dict[str, Any]:

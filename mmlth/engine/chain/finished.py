@@ -12,7 +12,7 @@ from mmlth.report.guard import Guard
 from ..costs import round_compute_sparsity
 from ..hooks.rewind_hook import rewind_hook
 from ..ranks import say
-from ..runners import bare_model
+from ..runners import bare_model, mean_teacher
 from .curves import keep_curves
 from .final import save_final, trained_ticket
 from .samples import keep_samples
@@ -38,7 +38,7 @@ def finish_round(runner: Runner, work_dir: Path, index: int,
         guard.run(f'training curves of round {index}', lambda: keep_curves(runner, folder))
     if given or runner.iter:
         guard.run(f'sample images of round {index}', lambda: keep_samples(runner, folder))
-    counts = sparsity_report(bare_model(runner.model), mask)
+    counts = sparsity_report(bare_model(runner.model), mask, mean_teacher(runner))
     write_json(folder / paths.SPARSITY, counts)
     relative = (lambda p: str(p.relative_to(work_dir)))
     rewind = rewind_hook(runner)

@@ -15,6 +15,7 @@ from mmlth.report.guard import Guard
 
 from ..amp import keep_amp
 from ..evaluation import evaluation_config
+from ..hooks.last_saved_hook import LastSavedHook
 from ..ranks import on_rank_0, say, together
 from . import report
 from .curves import CurvesHook
@@ -116,6 +117,7 @@ class LotteryRunner:
         runner.register_hook(metrics)
         runner.register_hook(FirstLookHook())
         runner.register_hook(CurvesHook())
+        LastSavedHook.added(runner)
         runner.train()
         with together():    # and nobody goes on before the files are there
             if is_main_process():

@@ -30,7 +30,8 @@ class LotterySpec:
         rewind: Of its RewindHook.
         early_bird: Of its EarlyBirdHook; None without one.
         settings: Every argument of the three as they have it, flat and in plain values: those of
-            the EarlyBirdHook are in ``early_bird``, which is None without one.
+            the EarlyBirdHook are in ``early_bird``, which is None without one. ``rounds`` is their
+            number, also where a list of sparsities says it.
         classes: Of its hooks that are subclasses of ours: the bare name -> ours.
     """
     prune: PruneSpec
@@ -48,7 +49,8 @@ class LotterySpec:
         """
         (_, prune), (_, rewind) = needed_hook(cfg, PruneHook), needed_hook(cfg, RewindHook)
         early_bird = build_hook(cfg, EarlyBirdHook)
-        given = {**prune.given, **rewind.given, 'early_bird': early_bird and early_bird.given}
+        given = {**prune.given, 'rounds': prune.spec.rounds, **rewind.given,
+                 'early_bird': early_bird and early_bird.given}
         classes = {}
         for kind in _HOOKS:
             hook = find_hook(cfg, kind)
@@ -128,13 +130,16 @@ def settings_of(lottery: Mapping[str, Any]) -> Dict[str, Any]:
 
     No hook and no method is built, and nothing is imported: the packages that it was trained with
     may not be here. Older files have no ``spec``; then the arguments of the hooks in their
-    ``config`` count, and what it leaves out has the defaults of our classes.
+    ``config`` count, and what it leaves out has the defaults of our classes. A list of sparsities
+    says the number of rounds: older files may have 1 beside it.
     """
     spec, hooks = lottery.get('spec') or {}, hook_settings(lottery)
     found: Dict[str, Any] = {}
     for kind in (PruneHook, RewindHook):
         given = {**hooks.get(kind.__name__, {}), **spec}
         found.update({key: given.get(key, default) for key, default in arguments_of(kind).items()})
+    if isinstance(found['sparsity'], list):
+        found['rounds'] = len(found['sparsity'])
     early_bird = spec.get('early_bird', hooks.get(EarlyBirdHook.__name__))
     found['early_bird'] = early_bird and {
         key: early_bird.get(key, default) for key, default in arguments_of(EarlyBirdHook).items()}

@@ -22,7 +22,7 @@ _ONLOOKERS = {'LoggerHook', 'CheckpointHook', 'IterTimerHook', 'DetVisualization
               'NaiveVisualizationHook', 'MemoryProfilerHook', 'EmptyCacheHook'}
 # How data get to the process. Not ``num_workers`` and ``persistent_workers``: what augments draws
 # random numbers in the workers, one stream each.
-_LOADING = {'pin_memory', 'prefetch_factor'}
+LOADING = {'pin_memory', 'prefetch_factor'}
 
 
 def differences(old: Dict[str, Any], new: Dict[str, Any]) -> Tuple[List[str], List[str]]:
@@ -47,17 +47,20 @@ def _split(config: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
         if isinstance(config.get(key), dict):
             values = config[key]
             shown = {k: v for k, v in values.items() if (
-                _looks_on(v) if key == 'default_hooks' else k in _LOADING)}
+                looks_on(v) if key == 'default_hooks' else k in LOADING)}
             needed[key], rest[key] = {k: v for k, v in values.items() if k not in shown}, shown
     if isinstance(config.get('custom_hooks'), list):
         hooks = config['custom_hooks']
-        needed['custom_hooks'] = [h for h in hooks if not _looks_on(h)] or None
-        rest['custom_hooks'] = [h for h in hooks if _looks_on(h)] or None
+        needed['custom_hooks'] = [h for h in hooks if not looks_on(h)] or None
+        rest['custom_hooks'] = [h for h in hooks if looks_on(h)] or None
     return needed, rest
 
 
-def _looks_on(hook: Any) -> bool:
-    """A type is a name, scoped or not, or a class as text."""
+def looks_on(hook: Any) -> bool:
+    """Whether a hook of a config only shows or saves: nothing of a training depends on it.
+
+    Its type is a name, scoped or not, or a class as text.
+    """
     kind = str(hook.get('type') if isinstance(hook, dict) else None)
     return kind.rstrip("'>").rsplit('.', 1)[-1] in _ONLOOKERS
 

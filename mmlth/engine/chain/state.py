@@ -10,6 +10,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath, json_text, write_json
 
 from .lottery_spec import LotterySpec
+from .moved import follow
 from .same_training import differences, plain_config
 from .schema import check_lottery
 
@@ -78,6 +79,8 @@ class LotteryState:
     def resume(self) -> List[str]:
         """Take over what the file says; it must be of a config that trains the same.
 
+        The lotteries that it starts from may have been moved with it.
+
         Returns:
             list[str]: What else has changed in the config.
 
@@ -86,8 +89,11 @@ class LotteryState:
         """
         saved = read_lottery(self.path)
         config, rounds = saved['config'], saved['rounds']
-        self.config['load_from'] = config.get('load_from')
+        moved = follow(config, self.path.parent)
+        self.config['load_from'] = moved.get('load_from')
         changed, harmless = differences(config, self.config)
+        if changed:
+            changed, harmless = differences(moved, self.config)
         if changed:
             raise UserError(
                 f'{self.path.parent} was begun with another config, so it cannot be '

@@ -22,6 +22,7 @@ from ..specs import PruneSpec, drawing_settings
 from ..starts import Rewound, Start, Trained, start_of
 from ..taking import take_dense
 from ..training import Training
+from .last_saved_hook import LastSavedHook
 from .rewind_hook import rewind_hook
 
 
@@ -125,10 +126,12 @@ class PruneHook(Hook):
         self.out = out
         self.buffers: Dict[str, Tuple[int, ...]] = {}       # their shapes in a new model
         self.told: Optional[Dict[str, Any]] = None          # by a given dense model
+        self.saved: Optional[LastSavedHook] = None          # of the training, once it runs
 
     def before_run(self, runner: Runner) -> None:
         """Note the buffers before the first forward makes some, or lets them grow."""
         self.buffers = states.buffer_shapes(bare_model(runner.model))
+        self.saved = LastSavedHook.added(runner)
 
     def before_train(self, runner: Runner) -> None:
         """Find what is wrong before the training, not after it; keep a mask of its start."""
@@ -152,7 +155,8 @@ class PruneHook(Hook):
         with together():
             point = self.point(runner) if needs_point(start) else None
         write_next_ticket(runner, training, source, drawn, start, point, self.buffers,
-                          self.round + 1, self.path(runner), self.told)
+                          self.round + 1, self.path(runner), self.told,
+                          self.saved is not None and self.saved.drawn_of_others(runner))
         warn_of_layers(self.spec, training, drawn.mask)
 
     def path(self, runner: Runner) -> Path:

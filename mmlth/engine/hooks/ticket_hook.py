@@ -18,11 +18,13 @@ from ..kernel_check import warn_of_refilled
 from ..masked_optim_wrapper import MaskAware
 from ..optimizer_check import check_built
 from ..ranks import together
-from ..runners import (bare_model, check_mask_aware, check_model_wrapper, check_same_on_all_ranks,
-                       ema_copies)
+from ..runners import (all_masked, bare_model, check_mask_aware, check_model_wrapper,
+                       check_same_on_all_ranks, ema_copies, masked_teacher, mean_teacher,
+                       warn_of_teacher)
 from ..start_weights import load_start, set_learning_rates
 from ..updater import Updater, how_begun
 from ..updates import MaskUpdate, update_of
+from .last_mask_hook import LastMaskHook
 from .ticket_drawing import draw_now, drawing_of
 
 
@@ -39,6 +41,8 @@ class TicketHook(Hook):
     EMA copies of the model get the same start weights and zeros, as in a new training. From a
     rewind point they go on from the average there times the mask, where the ticket's
     weights are those of the point; where they are others (trained or transferred ones), from these.
+    So does a teacher that MMDetection's MeanTeacherHook makes of its student, the one with the
+    masks; checkpoints note its names under ``mmlth``, as ``copies``.
 
     Args:
         ticket: The ticket's file. With a mapping, a checkpoint with masks or zeros too.
@@ -136,15 +140,16 @@ class TicketHook(Hook):
         params = dict(bare.named_parameters())
         masks.check_fits(mask, params, self.path)
         if not self.resumed:
-            load_start(bare, ema_copies(runner), ticket, self.path, self.rewound,
-                       self.strict and self.mapping is None)
-        for model in [bare, *ema_copies(runner)]:
-            masks.apply(mask, dict(model.named_parameters()))
+            load_start(bare, ema_copies(runner), mean_teacher(runner), ticket, self.path,
+                       self.rewound, self.strict and self.mapping is None)
+        for whole, tensors in all_masked(runner, mask):
+            masks.apply(whole, tensors)
         if self.rewound:
             forget_checkpoints(runner.message_hub)
         if self.last_learning_rate and not self.resumed:
             set_learning_rates(runner.optim_wrapper, ticket.meta, self.path)
         warn_of_refilled(runner.logger, bare, mask)
+        warn_of_teacher(runner, mask)
         runner.optim_wrapper.bind(params, mask)
         if self.update is not None:
             self.updater = runner.optim_wrapper.before_step = Updater(
@@ -155,6 +160,7 @@ class TicketHook(Hook):
             f'Ticket {self.path}: {masks.pruned(mask):,} of {masks.size(mask):,} weights '
             f'in scope are pruned; {"resumed" if self.resumed else start}')
         self._loaded, self._bound = None, (runner.optim_wrapper, ticket.meta)
+        runner.register_hook(LastMaskHook())
         self.entry = {}
 
     def _ticket(self, runner: Runner, bare: nn.Module) -> Ticket:
@@ -186,7 +192,7 @@ class TicketHook(Hook):
         ticket = self.ticket
         if ticket is None:
             return
-        entry = checkpoint_entry(ticket.mask)
+        entry = checkpoint_entry(ticket.mask, masked_teacher(runner, ticket.mask))
         if 'optimizer' in checkpoint:
             entry['optimizer'] = runner.optim_wrapper.names()
         if self.updater is not None:

@@ -45,6 +45,12 @@ class Drawn(MaskSource):
         weights = prune.scope.select(model)
         costs = self._costs(training, weights)
         unreached = uncalled(costs, costs)
+        if unreached and len(unreached) == len(weights):
+            raise UserError(
+                f'PruneHook(allocation={prune.drawing.allocation.name!r}): the image that '
+                f'multiply-adds are counted on reaches none of the {len(weights)} layers in scope, '
+                f'the first is {unreached[0]}: there is nothing to go by. Choose another '
+                'allocation, or a scope of what the model predicts with')
         if unreached:
             training.logger.warning(
                 f'The image that multiply-adds are counted on does not reach {len(unreached)} '

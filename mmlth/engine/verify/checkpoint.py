@@ -41,18 +41,20 @@ def check_checkpoint(path: Path, expected: Optional[Mapping[str, Tensor]] = None
             f'{path}: its masks prune {masks.pruned(mask)} of {masks.size(mask)} weights, '
             f'those of {source} {masks.pruned(expected)} of {masks.size(expected)}, and '
             f'{_first_difference(mask, expected)}')
-    check_weights(f'{path}', weights_of(checkpoint, path), mask)
+    copies = copies_of(checkpoint, path)
+    whole = masks.with_copies(mask, copies)
+    check_weights(f'{path}', weights_of(checkpoint, path), whole)
     ema = 'ema_state_dict' in checkpoint
     if ema:
         check_weights(f'{path}, ema_state_dict', weights_of(checkpoint, path, 'ema_state_dict'),
-                      mask, 'module.')
+                      whole, 'module.')
     if not mask:
         return f'dense, all weights finite{", EMA too" if ema else ""}', mask
     moved = None if update is None else check_moved(path, mask, update, expected, source)
     return ', '.join(filter(None, (
         f'{masks.pruned(mask):,} of {masks.size(mask):,} weights in scope are zero', moved,
-        'EMA too' if ema else '', check_optimizer(checkpoint, mask, path)))), (
-            mask if update is None else expected)
+        'EMA too' if ema else '', 'the teacher too' if copies else '',
+        check_optimizer(checkpoint, mask, path)))), (mask if update is None else expected)
 
 
 def _check_published(path: Path, checkpoint: Mapping[str, Any], expected: Mapping[str, Tensor],
@@ -113,6 +115,17 @@ def read_masks(checkpoint: Mapping[str, Any], path: Path) -> masks.Mask:
         raise Violation(f'{path}: its masks have the digest {masks.digest(mask)[:12]}..., '
                         f'noted is {str(entry.get("digest"))[:12]}...')
     return mask
+
+
+def copies_of(checkpoint: Mapping[str, Any], path: Path) -> Dict[str, str]:
+    """The names of averaged copies in the same state dict, by those of the masks; often none."""
+    copies = checkpoint.get('mmlth', {}).get('copies', {})
+    names = checkpoint.get('mmlth', {}).get('masks', {})
+    if not isinstance(copies, dict) or not copies.keys() <= names.keys() or not all(
+            isinstance(copy, str) and copy not in names for copy in copies.values()):
+        raise Violation(f'{path}: mmlth.copies is malformed, expected names of weights by those '
+                        'of masks')
+    return copies
 
 
 def _unpack(name: Any, packed: Any, path: Path) -> Tensor:

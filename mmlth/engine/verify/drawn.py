@@ -10,7 +10,7 @@ from mmlth.core.layers import Layer
 
 from ..methods import noted_allocation, noted_score
 from .checkpoint import load_checkpoint, read_masks
-from .sources import last_checkpoint, origin, trained_of
+from .sources import last_checkpoint, trained_of
 from .violation import Violation
 
 # What masks note that were drawn of other weights: early ones, those of a training whose mask has
@@ -33,7 +33,7 @@ def check_drawn(path: Path, ticket: Ticket) -> str:
             or allocation.fixed is not None or meta.get('at') != 'end'
             or meta.get('control') is not None or _ELSEWHERE & set(meta)):
         return 'mask not drawn again (it is not of the trained weights alone)'
-    source = last_checkpoint(origin(path), meta.get('iterations'))
+    source = last_checkpoint(path, ticket)
     if source is None:
         return 'mask not drawn again (the trained weights are not here)'
     drawing = Drawing(score, allocation, meta.get('floor', 0.0))

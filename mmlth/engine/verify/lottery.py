@@ -12,7 +12,7 @@ from mmlth.core.flops import compute_sparsity
 
 from ..chain.lottery_spec import settings_of
 from ..chain.state import read_json, read_lottery
-from .checkpoint import load_checkpoint, read_masks
+from .checkpoint import copies_of, load_checkpoint, read_masks
 from .drawn import noted_costs
 from .folder import check_folder
 from .given import check_given
@@ -49,8 +49,9 @@ def check_lottery(work_dir: Path) -> List[str]:
                 trained.append(folder)
             last = trained_ticket(folder, ticket) if entry['round'] else None
             mask = last.mask if last else {}
-            network = check_sparsity_report(folder / paths.SPARSITY, mask)
-            check_entry(path, entry, network, mask)
+            zeros = masks.pruned(masks.with_copies(mask, noted_copies(folder)))
+            network = check_sparsity_report(folder / paths.SPARSITY, mask, zeros)
+            check_entry(path, entry, network, mask, zeros)
             check_compute(path, entry, last)
             lines.append(f'{folder / paths.SPARSITY}: agrees with the masks and {paths.LOTTERY}')
     lines += [f'{folder / paths.FINAL}: {check_end(folder)}' for folder in trained]
@@ -69,6 +70,12 @@ def trained_ticket(folder: Path, ticket: Optional[Ticket]) -> Optional[Ticket]:
     if kept.is_file() and masks.digest(Ticket.load(kept).mask) != masks.digest(mask):
         raise Violation(f'{kept}: its masks are not those of {path}')
     return replace(ticket, mask=mask)
+
+
+def noted_copies(folder: Path) -> Dict[str, str]:
+    """The names of the mean teacher's weights in what a finished round has ended with."""
+    path = folder / paths.FINAL
+    return copies_of(load_checkpoint(path), path) if path.is_file() else {}
 
 
 def check_files(work_dir: Path, entry: Dict[str, Any]) -> None:
@@ -93,10 +100,10 @@ def check_files(work_dir: Path, entry: Dict[str, Any]) -> None:
 
 
 def check_entry(path: Path, entry: Dict[str, Any], network: int,
-                mask: Mapping[str, Tensor]) -> None:
-    """The chain's sparsities are those of the ticket, of a model of ``network`` weights."""
-    pruned = masks.pruned(mask)
-    for key, count in (('scope_sparsity', masks.size(mask)), ('network_sparsity', network)):
+                mask: Mapping[str, Tensor], zeros: int) -> None:
+    """The chain's sparsities are those of the ticket, of a model with so many weights and zeros."""
+    for key, count, pruned in (('scope_sparsity', masks.size(mask), masks.pruned(mask)),
+                               ('network_sparsity', network, zeros)):
         if entry[key] != (pruned / count if count else 0.0):
             raise Violation(f'{path}: {key} of round {entry["round"]} is {entry[key]}, but '
                             f'{pruned} of {count} weights are pruned')
@@ -112,8 +119,13 @@ def check_compute(path: Path, entry: Dict[str, Any], ticket: Optional[Ticket]) -
                             f'the ticket it is {expected}')
 
 
-def check_sparsity_report(path: Path, mask: Mapping[str, Tensor]) -> int:
+def check_sparsity_report(path: Path, mask: Mapping[str, Tensor], zeros: int) -> int:
     """``sparsity.json`` counts what the masks prune, per layer, group and in all.
+
+    Args:
+        path: The file.
+        mask: The masks.
+        zeros: How many zeros the network has by them, in averaged copies too.
 
     Returns:
         int: How many weights the whole network has.
@@ -123,7 +135,7 @@ def check_sparsity_report(path: Path, mask: Mapping[str, Tensor]) -> int:
         layers = {row['name']: row for row in report['layers']}
         groups = {row['name']: row for row in report['groups']}
         rows = [(report['scope'], masks.size(mask), masks.pruned(mask)),
-                (report['network'], report['network']['weights'], masks.pruned(mask))]
+                (report['network'], report['network']['weights'], zeros)]
         rows += [(row, mask[name].numel(), int((~mask[name]).sum()))
                  for name, row in layers.items() if name in mask]
         for name, row in groups.items():

@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional
 
 from torch import Tensor
 
-from mmlth.core import paths
+from mmlth.core import Ticket, paths
 from mmlth.core.state import trained_weights
 
 from .checkpoint import load_checkpoint, weights_of
@@ -33,9 +33,15 @@ def origin(path: Path) -> Optional[Path]:
     return index and paths.round_dir(path.parent.parent, int(index[1]) - 1)
 
 
-def last_checkpoint(folder: Optional[Path], iterations: Any) -> Optional[Path]:
-    """A checkpoint with the weights as they were after the last iteration."""
-    found = saved_on_the_way(folder, iterations)
+def last_checkpoint(path: Path, ticket: Ticket) -> Optional[Path]:
+    """A checkpoint with the weights that the ticket was drawn of: those of the training's end.
+
+    Where a hook has set them behind the last checkpoint of the training, ``final.pth`` alone may.
+    """
+    folder, iterations = origin(path), ticket.meta.get('iterations')
+    found = None
+    if not ticket.meta.get('set_at_end'):
+        found = saved_on_the_way(folder, iterations)
     if found is not None or folder is None or not (folder / paths.FINAL).is_file():
         return found
     meta = load_checkpoint(folder / paths.FINAL).get('meta', {})

@@ -31,7 +31,7 @@ def check_start(path: Path, ticket: Ticket) -> str:
         source = rewind_point(path, start)
     elif start == TRAINED:
         source, weights = given_start(ticket)
-        source = source or last_checkpoint(origin(path), ticket.meta.get('iterations'))
+        source = source or last_checkpoint(path, ticket)
     else:
         return f'start weights of {start} not compared{text}'
     if source is None:
@@ -62,7 +62,7 @@ def made_of(path: Path, ticket: Ticket, mode: Any,
         return None
     trained = source
     if start.rewinds:
-        last = last_checkpoint(origin(path), ticket.meta.get('iterations'))
+        last = last_checkpoint(path, ticket)
         trained = read_trained(last) if last else {}
     # A tensor that the model has under several names is in the ticket once.
     point, trained = ({name: weights[name] for name in ticket.state if name in weights}

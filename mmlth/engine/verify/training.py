@@ -44,6 +44,8 @@ def check_end(folder: Path) -> str:
     last = saved_on_the_way(folder, final.get('meta', {}).get('iter'))
     if last is None:
         return 'not compared with the last checkpoint, which is not here'
+    if final.get('meta', {}).get('set_at_end'):
+        return f'not compared with {last.name}: a hook has set its weights behind that'
     found, wanted = (weights_of(checkpoint, path) for checkpoint, path in (
         (final, folder / paths.FINAL), (load_checkpoint(last), last)))
     for name in [*wanted, *found]:
