@@ -7,13 +7,13 @@ from mmlth.core.errors import UserError
 from mmlth.core.files import AnyPath
 from mmlth.engine import PruneHook, RewindHook, TicketHook
 from mmlth.engine.chain.preflight import check_settings, wrappers_of
-from mmlth.engine.chain.rounds import round_config
+from mmlth.engine.chain.rounds import keeps_workers, round_config
 from mmlth.engine.config import load_config
 from mmlth.engine.hook_configs import find_hook
 
 from .result import FAILED, NOT_TRAINED, PASSED, REFUSED, reason_of
 
-# A lottery leaves these as the config has them, in every round.
+# A lottery leaves these as the config has them, in every round; but for workers that live on.
 _KEPT = ('model', 'data_preprocessor', 'train_dataloader', 'val_dataloader', 'val_evaluator',
          'train_cfg', 'val_cfg', 'param_scheduler', 'custom_hooks', 'env_cfg', 'default_scope',
          'auto_scale_lr', 'custom_imports')
@@ -59,8 +59,10 @@ def derive_rounds(library: str, name: str, override: str,
 
 def changes(stock: Config, cfg: Config, index: int) -> List[str]:
     """What a round's config has lost or changed that the override does not name."""
-    problems = [f'round {index} changes {key}' for key in _KEPT
-                if key in stock and cfg.get(key) != stock[key]]
+    kept = {key: stock[key] for key in _KEPT if key in stock}
+    if keeps_workers(stock):
+        kept['train_dataloader'] = {**stock.train_dataloader, 'persistent_workers': False}
+    problems = [f'round {index} changes {key}' for key in kept if cfg.get(key) != kept[key]]
     lost = set(stock.get('default_hooks') or {}) - set(cfg.default_hooks)
     problems += [f'round {index} loses the hook {key}' for key in sorted(lost)]
     own = {k: v for k, v in stock.optim_wrapper.items() if k != 'type'}

@@ -188,7 +188,7 @@ def test_a_failing_report_costs_no_lottery_its_table(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('change', [
     lambda config: config.update(default_hooks=[1]), lambda config: config.update(model='a name'),
-    lambda config: config.update(train_dataloader=dict(dataset=dict(datasets=[1])))])
+    lambda config: config.update(train_dataloader=[1])])
 def test_a_lottery_of_another_make_is_left_out(tmp_path, change):
     written(tmp_path)
     path = tmp_path / 'run_1' / paths.LOTTERY

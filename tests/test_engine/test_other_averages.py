@@ -23,7 +23,7 @@ FORMS = {'plain': copy.deepcopy, 'of torch': AveragedModel, 'a part': lambda mod
 
 
 @HOOKS.register_module(force=True)
-class MyAverage(Hook):
+class OwnAverage(Hook):
     """Keeps an average under mmengine's name for it, in a form of its own."""
     ema_model = None
 
@@ -39,7 +39,7 @@ def test_a_copy_in_any_form_is_masked(tmp_path, form):
     """WatchZeros looks at the copies after every iteration."""
     ticket = make_ticket(tmp_path / 'ticket.safetensors')
     runner = Runner.from_cfg(ticket_config(
-        tmp_path, iters=2, val=False, custom_hooks=[dict(type='MyAverage', form=form)]))
+        tmp_path, iters=2, val=False, custom_hooks=[dict(type='OwnAverage', form=form)]))
     runner.train()
     copies = ema_copies(runner)
     assert len(copies) == (form in ('plain', 'of torch'))
