@@ -1,6 +1,6 @@
 """Losses and outputs on real batches, for the scores that look at more than the weights."""
 import copy
-from typing import Any, Dict, Iterator, List, Sequence, Sized, cast
+from typing import Any, Dict, Iterator, List, Sequence
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -13,6 +13,7 @@ from mmlth.core.errors import UserError
 from mmlth.core.probe import Probe
 from mmlth.core.random_state import kept_random_state
 
+from .batches import batch_size_of, random_batches
 from .decisions import Decisions
 from .ranks import together
 from .runners import bare_model
@@ -39,7 +40,7 @@ def make_probe(runner: Runner, batches: int, seed: int) -> Probe:
                 loaded[size] = load_batches(loader, count, size, seed)
         return copy.deepcopy(loaded[size])      # preprocessing changes boxes and masks in place
 
-    size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
+    size = batch_size_of(loader)
     decisions = Decisions(model)
     return Probe(model=model, seed=seed, held=decisions.held,
                  losses=lambda: _losses(model, load(batches, size), seed, decisions),
@@ -49,15 +50,10 @@ def make_probe(runner: Runner, batches: int, seed: int) -> Probe:
 
 def load_batches(loader: DataLoader, count: int, size: int, seed: int) -> List[Any]:
     """``count`` batches of ``size`` random samples of the loader's data set."""
-    dataset, collate = loader.dataset, loader.collate_fn or pseudo_collate
+    collate = loader.collate_fn or pseudo_collate
     with kept_random_state(seed):
-        # PyTorch's hints of data sets know no length: not all have one.
-        once = torch.randperm(len(cast(Sized, dataset)),
-                              generator=torch.Generator().manual_seed(seed))
-        # The training's own iterator would lose its place, and with it the data order.
-        order = once.repeat(-(-count * size // len(once)))[:count * size].tolist()
-        return [collate([dataset[i] for i in order[k:k + size]])
-                for k in range(0, count * size, size)]
+        return [collate([loader.dataset[i] for i in indices])
+                for indices in random_batches(loader, count, size, seed)]
 
 
 def _losses(model: BaseModel, batches: Sequence[Any], seed: int,

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mmlth.core.random_state import kept_random_state
+from mmlth.engine.batches import batch_size_of, random_batches
 
 
 class TrainingBatches:
@@ -22,12 +23,12 @@ class TrainingBatches:
 
     def __init__(self, loader: DataLoader, images: int, seed: int):
         self._dataset, self._collate = loader.dataset, loader.collate_fn or pseudo_collate
-        self.size: int = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
+        self.size: int = batch_size_of(loader)
+        # PyTorch's hints of data sets know no length: not all have one.
         total = len(cast(Sized, self._dataset))
         self.count = max(1, min(math.ceil(images / self.size), total // self.size))
         self.seed = seed
-        order = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
-        self._order = [order[k:k + self.size] for k in range(0, self.count * self.size, self.size)]
+        self._order = random_batches(loader, self.count, self.size, seed)
 
     def __iter__(self) -> Iterator[Any]:
         """One at a time: all of them may take gigabytes."""
