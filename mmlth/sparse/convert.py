@@ -90,10 +90,10 @@ def fold_batch_norms(model: nn.Module, example: Any) -> int:
 
 def _untried(layer: trace.Layer, use: trace.Use) -> Optional[str]:
     """Why a layer stays dense without a measurement; None if it does not."""
-    if not use.shapes:
-        return 'the example does not reach it'
     if use.elsewhere:
         return 'its weights are read outside the layer'
+    if not use.shapes:
+        return 'the example does not reach it'
     if not use.float32:
         return 'it does not compute in float32'
     if _density(layer) > DENSEST:

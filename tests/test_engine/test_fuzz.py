@@ -144,7 +144,8 @@ def check_ticket(path):
         assert keep.dtype == torch.bool
         if name in ticket.state:
             assert ticket.state[name].shape == keep.shape
-            assert not (ticket.state[name][~keep] != 0).any(), name
+            # In float32: PyTorch 2.1 does not index types of 8 bits.
+            assert not ticket.state[name].float()[~keep].any(), name
     ticket.save(path)
     again = Ticket.load(path)
     assert masks.digest(again.mask) == masks.digest(ticket.mask)
